@@ -1,0 +1,2 @@
+//! Exact roll-up of results along project hierarchies.
+#![forbid(unsafe_code)]

@@ -1,0 +1,66 @@
+//! Time as a parameter, so that tests move it and nothing sleeps.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+/// Tells the time.
+///
+/// Two readings answer two questions: [`Clock::elapsed`] is for how long something takes and never goes back;
+/// [`Clock::wall`] is for what people and files call the time, and may jump.
+pub trait Clock: Send + Sync + Debug {
+    /// Time since an origin that stays the same for the life of this clock. Never goes back.
+    fn elapsed(&self) -> Duration;
+
+    /// The time of day, UTC.
+    fn wall(&self) -> SystemTime;
+}
+
+/// A clock that several owners read.
+pub type SharedClock = Arc<dyn Clock>;
+
+/// The clock of the operating system.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock {
+    origin: Instant,
+}
+
+impl SystemClock {
+    /// A clock whose [`Clock::elapsed`] starts at zero now.
+    #[must_use]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where time comes in"
+    )]
+    pub fn new() -> Self {
+        Self {
+            origin: Instant::now(),
+        }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    fn elapsed(&self) -> Duration {
+        self.origin.elapsed()
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where time comes in"
+    )]
+    fn wall(&self) -> SystemTime {
+        SystemTime::now()
+    }
+}
+
+/// The clock of the operating system, ready to be shared.
+#[must_use]
+pub fn system_clock() -> SharedClock {
+    Arc::new(SystemClock::new())
+}

@@ -1,0 +1,2 @@
+//! The attribute macro for cached methods of rsr-cache.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Bounded, weighed, expiring caches with statistics, a registry and cached methods.
+#![forbid(unsafe_code)]

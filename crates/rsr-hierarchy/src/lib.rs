@@ -1,0 +1,2 @@
+//! Bounded walking of project hierarchies of any size.
+#![forbid(unsafe_code)]

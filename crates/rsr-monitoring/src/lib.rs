@@ -1,0 +1,1 @@
+//! Memory readings, pressure, leak detection, heap profiles and metrics.

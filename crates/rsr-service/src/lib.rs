@@ -1,0 +1,2 @@
+//! The HTTP service of rsr.
+#![forbid(unsafe_code)]

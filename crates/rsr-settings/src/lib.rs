@@ -1,0 +1,2 @@
+//! One typed tree of settings with sources, profiles and bounds.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! SQL storage for rsr: projects, results, queue.
+#![forbid(unsafe_code)]

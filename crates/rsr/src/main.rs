@@ -1,0 +1,4 @@
+//! The rsr program.
+#![forbid(unsafe_code)]
+
+fn main() {}

@@ -1,0 +1,2 @@
+//! Tests of several crates together, a module per story.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! What the tests of several crates share: finding the test data, starting the binary.
+#![forbid(unsafe_code)]

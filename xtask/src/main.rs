@@ -1,0 +1,4 @@
+//! Maintenance commands of the rsr workspace.
+#![forbid(unsafe_code)]
+
+fn main() {}
