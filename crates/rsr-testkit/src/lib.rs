@@ -1,4 +1,8 @@
-//! Manual clocks, seeded generators and memory assertions for tests of memory-aware code.
+//! Manual clocks, seeded numbers and memory assertions for tests of memory-aware code.
+//!
+//! A dev-dependency only. It gives tests the two things they cannot take from the machine without being at its mercy:
+//! the time ([`ManualClock`]) and the exact heap ([`CountingAllocator`] with [`peak_of`] and [`left_by`]); and numbers
+//! that look random and are the same in every run ([`Seeded`]).
 //!
 //! ```
 //! use std::time::Duration;
@@ -10,6 +14,12 @@
 //! assert_eq!(clock.elapsed(), Duration::from_secs(60));
 //! ```
 
+mod alloc;
 mod clock;
+mod data;
+mod seeded;
 
+pub use alloc::{CountingAllocator, left_by, peak_of};
 pub use clock::ManualClock;
+pub use data::iati_data;
+pub use seeded::Seeded;
