@@ -1,4 +1,90 @@
-//! Maintenance commands of the rsr workspace.
+//! `cargo xtask`: builds, tests, checks, measurements and generated pages of the rsr workspace.
 #![forbid(unsafe_code)]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a maintainer's program: it prints, and reads its own files and environment"
+)]
 
-fn main() {}
+mod ci;
+mod run;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Maintenance commands of the rsr workspace.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Makes sure of what the tests need, then runs every test
+    Test {
+        /// Passed on to each test binary, such as a part of a test's name
+        filter: Option<String>,
+    },
+    /// Everything that gates a change, in order, with one summary
+    Ci {
+        /// Leave out documentation and the slower proofs
+        #[arg(long)]
+        fast: bool,
+    },
+    /// Holds the layer table against the real dependencies
+    LintLayers,
+    /// House rules that no compiler checks
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    match dispatch(Arguments::parse().command) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Answers whether all is well.
+fn dispatch(command: Command) -> Result<bool> {
+    match command {
+        Command::Test { filter } => test::run(filter.as_deref()),
+        Command::Ci { fast } => ci::run(fast),
+        Command::LintLayers => lint_layers(),
+        Command::Tidy => tidy(),
+    }
+}
+
+fn lint_layers() -> Result<bool> {
+    let (table, graph) = xtask::lint_layers::read(&workspace::metadata()?)?;
+    let found = xtask::lint_layers::check(&table, &graph);
+    for violation in &found {
+        println!("{violation}");
+    }
+    println!(
+        "lint-layers: {} members, {} violations",
+        graph.members.len(),
+        found.len()
+    );
+    Ok(found.is_empty())
+}
+
+fn tidy() -> Result<bool> {
+    let files = workspace::files()?;
+    let found = xtask::tidy::check(&files);
+    for line in &found {
+        println!("{line}");
+    }
+    println!("tidy: {} files, {} findings", files.len(), found.len());
+    Ok(found.is_empty())
+}

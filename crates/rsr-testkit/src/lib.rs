@@ -21,5 +21,5 @@ mod seeded;
 
 pub use alloc::{CountingAllocator, left_by, peak_of};
 pub use clock::ManualClock;
-pub use data::iati_data;
+pub use data::{iati_data, left_out};
 pub use seeded::Seeded;

@@ -1,0 +1,74 @@
+//! `cargo xtask ci`: what a change must pass, the quick checks first.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::{run, test};
+
+/// Runs all; answers whether all passed. The last line printed is the count of tests.
+pub(crate) fn run(fast: bool) -> Result<bool> {
+    let mut failed = Vec::new();
+    let mut step = |name: &'static str, passed: bool| {
+        if !passed {
+            failed.push(name);
+        }
+    };
+    step(
+        "fmt",
+        run::passes(run::cargo(&["fmt", "--all", "--check"]))?,
+    );
+    step("lint-layers", crate::lint_layers()?);
+    step("tidy", crate::tidy()?);
+    step(
+        "clippy",
+        run::passes(run::cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--release",
+            "--locked",
+            "--quiet",
+            "--",
+            "-D",
+            "warnings",
+        ]))?,
+    );
+    if !fast {
+        step("doc", run::passes(doc())?);
+        step("deny", deny()?);
+    }
+    let tests_passed = test::run(None);
+    let mut failed = failed;
+    if !matches!(tests_passed, Ok(true)) {
+        failed.push("test");
+    }
+    if !failed.is_empty() {
+        eprintln!("failed: {}", failed.join(", "));
+    }
+    tests_passed.map(|_counted| failed.is_empty())
+}
+
+fn doc() -> Command {
+    let mut doc = run::cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);
+    doc.env("RUSTDOCFLAGS", "-D warnings");
+    doc
+}
+
+/// Licences, bans and sources, where cargo-deny is installed; says plainly where it is not.
+fn deny() -> Result<bool> {
+    if !run::is_installed("cargo-deny") {
+        eprintln!(
+            "deny: did not run, cargo-deny is not installed (cargo install cargo-deny --locked)"
+        );
+        return Ok(true);
+    }
+    run::passes(run::cargo(&[
+        "deny",
+        "--all-features",
+        "check",
+        "bans",
+        "licenses",
+        "sources",
+    ]))
+}

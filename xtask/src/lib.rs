@@ -1,0 +1,10 @@
+//! The library half of `cargo xtask`: what its commands decide, apart from how they are called.
+//!
+//! Each command is a module with a pure core and tests; the program only prints and exits. `tests/it/layers.rs` uses
+//! the same layer check, so that a plain `cargo test` catches an edge that points up.
+#![forbid(unsafe_code)]
+
+pub mod lint_layers;
+pub mod summary;
+pub mod tidy;
+pub mod tools;

@@ -1,0 +1,116 @@
+//! `cargo xtask test`: the tools that tests need, then every test, then one summary.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use xtask::summary::Counts;
+use xtask::tools::{Plan, plan};
+
+use crate::{run, workspace};
+
+/// Runs every test; answers whether all passed.
+pub(crate) fn run(filter: Option<&str>) -> Result<bool> {
+    let tools_missing = prepare()?;
+    let report = workspace::root().join("target").join("left-out.txt");
+    if report.exists() {
+        std::fs::remove_file(&report).context("cannot remove the report of the last run")?;
+    }
+    let mut counts = Counts::default();
+    let mut is_good = true;
+    let common = [
+        "test",
+        "--workspace",
+        "--release",
+        "--locked",
+        "--no-fail-fast",
+    ];
+    for part in [&["--lib", "--bins", "--tests"][..], &["--doc"][..]] {
+        let mut cargo = run::cargo(&common);
+        cargo
+            .args(part)
+            .args(filter)
+            .env("RSR_TEST_LEFT_OUT", &report);
+        is_good &= stream(cargo, &mut counts)?;
+    }
+    println!();
+    if let Some(line) = tools_missing {
+        println!("{line}");
+    }
+    for line in left_out(&report)? {
+        println!("left out: {line}");
+    }
+    println!("{} passed, {} failed", counts.passed, counts.failed);
+    Ok(is_good && counts.failed == 0)
+}
+
+/// Installs missing tools where it can; a line to show again at the end where it cannot.
+fn prepare() -> Result<Option<String>> {
+    let is_root = run::output({
+        let mut id = Command::new("id");
+        id.arg("-u");
+        id
+    })
+    .is_ok_and(|id| id.trim() == "0");
+    match plan(run::is_installed, is_root, run::is_installed("apt-get")) {
+        Plan::Ready => Ok(None),
+        Plan::Ask(line) => {
+            eprintln!("{line}");
+            Ok(Some(line))
+        }
+        Plan::Install(packages) => {
+            let apt = |arguments: &[&str]| {
+                let mut apt = Command::new("apt-get");
+                apt.args(arguments)
+                    .env("DEBIAN_FRONTEND", "noninteractive")
+                    .stdout(Stdio::null());
+                apt
+            };
+            // An old list may still do, so a failing update is not the end.
+            if !run::passes(apt(&["update", "-qq"]))? {
+                eprintln!(
+                    "the list of packages could not be renewed; going on with the one there is"
+                );
+            }
+            let mut install = apt(&["install", "-y", "-qq", "--no-install-recommends"]);
+            install.args(&packages);
+            ensure!(
+                run::passes(install)?,
+                "cannot install {}: install it by hand",
+                packages.join(", ")
+            );
+            Ok(None)
+        }
+    }
+}
+
+/// Passes a test run's output on, and counts.
+fn stream(mut cargo: Command, counts: &mut Counts) -> Result<bool> {
+    let mut child = cargo
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start cargo")?;
+    let output = child
+        .stdout
+        .take()
+        .context("the output was asked for as a pipe")?;
+    let mut terminal = std::io::stdout().lock();
+    for line in BufReader::new(output).lines() {
+        let line = line.context("cannot read what the tests print")?;
+        counts.add_line(&line);
+        writeln!(terminal, "{line}")?;
+    }
+    Ok(child.wait()?.success())
+}
+
+/// What tests said they could not check, each once.
+fn left_out(report: &std::path::Path) -> Result<Vec<String>> {
+    if !report.exists() {
+        return Ok(Vec::new());
+    }
+    let text = std::fs::read_to_string(report).context("cannot read what the tests left out")?;
+    let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    lines.sort();
+    lines.dedup();
+    Ok(lines)
+}

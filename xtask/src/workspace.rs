@@ -1,0 +1,43 @@
+//! The workspace that the program stands in.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::run;
+
+/// The workspace's folder: the program is built in a member of it.
+pub(crate) fn root() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().unwrap_or(manifest).to_owned()
+}
+
+/// What Cargo knows of the members, without asking a network.
+pub(crate) fn metadata() -> Result<Value> {
+    let text = run::output(run::cargo(&[
+        "metadata",
+        "--no-deps",
+        "--format-version",
+        "1",
+        "--offline",
+        "--locked",
+    ]))?;
+    serde_json::from_str(&text).context("cargo metadata printed something else than JSON")
+}
+
+/// The files under version control, and new ones that are not ignored, as text.
+pub(crate) fn files() -> Result<xtask::tidy::Files> {
+    let mut git = std::process::Command::new("git");
+    git.args(["ls-files", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root());
+    let listed = run::output(git)?;
+    let mut files = xtask::tidy::Files::new();
+    for path in listed.lines() {
+        // A file that is no text, or was removed a moment ago, breaks no rule.
+        if let Ok(text) = std::fs::read_to_string(root().join(path)) {
+            files.insert(path.to_owned(), text);
+        }
+    }
+    Ok(files)
+}
