@@ -38,15 +38,13 @@ pub(crate) fn run(fast: bool) -> Result<bool> {
         step("doc", run::passes(doc())?);
         step("deny", deny()?);
     }
-    let tests_passed = test::run(None);
-    let mut failed = failed;
-    if !matches!(tests_passed, Ok(true)) {
-        failed.push("test");
-    }
+    let (tests_passed, counts) = test::run_counted(None)?;
+    step("test", tests_passed);
     if !failed.is_empty() {
-        eprintln!("failed: {}", failed.join(", "));
+        println!("failed: {}", failed.join(", "));
     }
-    tests_passed.map(|_counted| failed.is_empty())
+    println!("{} passed, {} failed", counts.passed, counts.failed);
+    Ok(failed.is_empty())
 }
 
 fn doc() -> Command {

@@ -9,30 +9,31 @@ use xtask::tools::{Plan, plan};
 
 use crate::{run, workspace};
 
-/// Runs every test; answers whether all passed.
+/// Runs every test and prints the summary; answers whether all passed.
 pub(crate) fn run(filter: Option<&str>) -> Result<bool> {
+    let (is_good, counts) = run_counted(filter)?;
+    println!("{} passed, {} failed", counts.passed, counts.failed);
+    Ok(is_good)
+}
+
+/// Runs every test; prints all of the summary but its last line, the counts.
+pub(crate) fn run_counted(filter: Option<&str>) -> Result<(bool, Counts)> {
     let tools_missing = prepare()?;
     let report = workspace::root().join("target").join("left-out.txt");
     if report.exists() {
         std::fs::remove_file(&report).context("cannot remove the report of the last run")?;
     }
     let mut counts = Counts::default();
-    let mut is_good = true;
-    let common = [
+    // Without a choice of targets Cargo also builds the program that tests run, the examples, and the doc tests.
+    let mut cargo = run::cargo(&[
         "test",
         "--workspace",
         "--release",
         "--locked",
         "--no-fail-fast",
-    ];
-    for part in [&["--lib", "--bins", "--tests"][..], &["--doc"][..]] {
-        let mut cargo = run::cargo(&common);
-        cargo
-            .args(part)
-            .args(filter)
-            .env("RSR_TEST_LEFT_OUT", &report);
-        is_good &= stream(cargo, &mut counts)?;
-    }
+    ]);
+    cargo.args(filter).env("RSR_TEST_LEFT_OUT", &report);
+    let is_good = stream(cargo, &mut counts)?;
     println!();
     if let Some(line) = tools_missing {
         println!("{line}");
@@ -40,8 +41,7 @@ pub(crate) fn run(filter: Option<&str>) -> Result<bool> {
     for line in left_out(&report)? {
         println!("left out: {line}");
     }
-    println!("{} passed, {} failed", counts.passed, counts.failed);
-    Ok(is_good && counts.failed == 0)
+    Ok((is_good && counts.failed == 0, counts))
 }
 
 /// Installs missing tools where it can; a line to show again at the end where it cannot.
