@@ -1,0 +1,144 @@
+//! A bounded number of connections, shared in turn.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::sql::{Engine, Role, Session};
+
+/// Connections of one role. They are opened when first needed and kept until the pool goes.
+pub(crate) struct Pool {
+    engine: Arc<dyn Engine>,
+    role: Role,
+    connections_max: usize,
+    wait: Duration,
+    state: Mutex<State>,
+    freed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    idle: Vec<Box<dyn Session>>,
+    n_used: usize,
+}
+
+/// How many connections of a pool are in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolUse {
+    /// In use now.
+    pub n_used: usize,
+    /// Open and waiting for use.
+    pub n_idle: usize,
+    /// Most that may be open at once.
+    pub connections_max: usize,
+}
+
+impl Pool {
+    pub(crate) fn new(
+        engine: Arc<dyn Engine>,
+        role: Role,
+        connections_max: usize,
+        wait: Duration,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            engine,
+            role,
+            connections_max: connections_max.max(1),
+            wait,
+            state: Mutex::new(State::default()),
+            freed: Condvar::new(),
+        })
+    }
+
+    /// Waits for a connection, no longer than the pool's time.
+    pub(crate) fn take(self: &Arc<Self>) -> Result<Pooled, Error> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let full = |state: &mut State| state.n_used >= self.connections_max;
+        let (mut state, _timed_out) = self
+            .freed
+            .wait_timeout_while(state, self.wait, full)
+            .unwrap_or_else(PoisonError::into_inner);
+        if full(&mut state) {
+            return Err(Error::Busy {
+                pool: self.name(),
+                connections: self.connections_max,
+                waited: self.wait,
+            });
+        }
+        state.n_used += 1;
+        let mut pooled = Pooled {
+            session: state.idle.pop(),
+            pool: Arc::clone(self),
+        };
+        drop(state);
+        if pooled.session.is_none() {
+            // A failure drops `pooled`, which gives its slot back.
+            pooled.session = Some(self.engine.connect(self.role)?);
+        }
+        Ok(pooled)
+    }
+
+    pub(crate) fn usage(&self) -> PoolUse {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        PoolUse {
+            n_used: state.n_used,
+            n_idle: state.idle.len(),
+            connections_max: self.connections_max,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self.role {
+            Role::Reader => "reader",
+            Role::Writer => "writer",
+        }
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("role", &self.role)
+            .field("connections_max", &self.connections_max)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A connection on loan. It goes back when dropped, its transaction rolled back.
+#[derive(Debug)]
+pub(crate) struct Pooled {
+    session: Option<Box<dyn Session>>,
+    pool: Arc<Pool>,
+}
+
+impl Deref for Pooled {
+    type Target = dyn Session;
+
+    fn deref(&self) -> &(dyn Session + 'static) {
+        self.session
+            .as_deref()
+            .expect("a loan holds its connection until it is dropped")
+    }
+}
+
+impl Drop for Pooled {
+    fn drop(&mut self) {
+        // A connection that cannot be rolled back is closed rather than lent again.
+        let healthy = self
+            .session
+            .take()
+            .filter(|session| session.rollback().is_ok());
+        let mut state = self
+            .pool
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        state.n_used -= 1;
+        state.idle.extend(healthy);
+        drop(state);
+        self.pool.freed.notify_one();
+    }
+}

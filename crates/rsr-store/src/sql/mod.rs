@@ -1,0 +1,171 @@
+//! The seam between this crate's statements and a database engine.
+//!
+//! Statements are written once, in the common part of SQLite's and PostgreSQL's dialects, with `?1`, `?2` … for
+//! parameters. An engine is one implementation of [`Engine`] and [`Session`], with a schema of its own; nothing above
+//! this module names an engine.
+
+use std::fmt::Debug;
+
+use crate::error::Error;
+
+pub(crate) mod sqlite;
+
+/// A database that connections can be opened to.
+pub(crate) trait Engine: Send + Sync + Debug {
+    /// Opens a connection for one role.
+    fn connect(&self, role: Role) -> Result<Box<dyn Session>, Error>;
+    /// Brings the schema up to date, under the engine's lock. Answers the version before.
+    fn migrate(&self, now_ms: i64) -> Result<i64, Error>;
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Reader,
+    Writer,
+}
+
+/// How a transaction sees the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begin {
+    /// Repeatable reads from its first statement on, no writes.
+    Read,
+    /// Takes the write lock at once.
+    Write,
+}
+
+/// One connection. Statements are prepared once and kept, up to a bound.
+pub(crate) trait Session: Send + Debug {
+    fn execute(&self, sql: &str, params: &[Value<'_>]) -> Result<usize, Error>;
+    /// Calls `each` with every row, in order. `each` must not use the session.
+    fn query(
+        &self,
+        sql: &str,
+        params: &[Value<'_>],
+        each: &mut dyn FnMut(&dyn Row) -> Result<(), Error>,
+    ) -> Result<(), Error>;
+    fn begin(&self, begin: Begin) -> Result<(), Error>;
+    fn commit(&self) -> Result<(), Error>;
+    fn rollback(&self) -> Result<(), Error>;
+    /// Whether a transaction is open: some errors end it in the engine.
+    fn in_transaction(&self) -> bool;
+    /// Runs a script of many statements without parameters.
+    fn script(&self, sql: &str) -> Result<(), Error>;
+}
+
+/// A row while it is being read.
+pub(crate) trait Row {
+    fn opt_int(&self, column: usize) -> Result<Option<i64>, Error>;
+    fn opt_text(&self, column: usize) -> Result<Option<&str>, Error>;
+    fn opt_blob(&self, column: usize) -> Result<Option<&[u8]>, Error>;
+    /// Hundredths: an integer, or the text of one too long for 64 bits.
+    fn opt_hundredths(&self, column: usize) -> Result<Option<i128>, Error>;
+
+    fn int(&self, column: usize) -> Result<i64, Error> {
+        Ok(self.opt_int(column)?.unwrap_or_default())
+    }
+
+    fn text(&self, column: usize) -> Result<&str, Error> {
+        Ok(self.opt_text(column)?.unwrap_or_default())
+    }
+
+    fn string(&self, column: usize) -> Result<String, Error> {
+        self.text(column).map(str::to_owned)
+    }
+
+    fn opt_string(&self, column: usize) -> Result<Option<String>, Error> {
+        Ok(self.opt_text(column)?.map(str::to_owned))
+    }
+
+    fn flag(&self, column: usize) -> Result<bool, Error> {
+        Ok(self.int(column)? != 0)
+    }
+}
+
+/// A parameter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Value<'a> {
+    Null,
+    Int(i64),
+    Text(&'a str),
+    Blob(&'a [u8]),
+    Hundredths(i128),
+}
+
+impl<'a, T: Into<Self>> From<Option<T>> for Value<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+macro_rules! value_from {
+    ($($from:ty => |$value:ident| $to:expr;)*) => {$(
+        impl<'a> From<$from> for Value<'a> {
+            fn from($value: $from) -> Self { $to }
+        }
+    )*};
+}
+
+value_from! {
+    i64 => |value| Value::Int(value);
+    &i64 => |value| Value::Int(*value);
+    bool => |value| Value::Int(i64::from(value));
+    &'a str => |value| Value::Text(value);
+    &'a String => |value| Value::Text(value);
+    &'a [u8] => |value| Value::Blob(value);
+    i128 => |value| Value::Hundredths(value);
+    rsr_base::ProjectId => |id| Value::Int(id.0);
+    rsr_base::ResultId => |id| Value::Int(id.0);
+    rsr_base::IndicatorId => |id| Value::Int(id.0);
+    rsr_base::PeriodId => |id| Value::Int(id.0);
+    rsr_base::UpdateId => |id| Value::Int(id.0);
+    rsr_base::DimensionNameId => |id| Value::Int(id.0);
+    rsr_base::DimensionValueId => |id| Value::Int(id.0);
+    rsr_base::OrganisationId => |id| Value::Int(id.0);
+    rsr_base::UserId => |id| Value::Int(id.0);
+    rsr_base::JobId => |id| Value::Int(id.0);
+}
+
+/// The parameters of a statement, each converted to a [`Value`].
+macro_rules! params {
+    ($($value:expr),* $(,)?) => { &[$($crate::sql::Value::from($value)),*] };
+}
+pub(crate) use params;
+
+/// What every caller wants besides the two calls of [`Session`].
+impl dyn Session + '_ {
+    /// The rows, each mapped.
+    pub(crate) fn rows<T>(
+        &self,
+        sql: &str,
+        params: &[Value<'_>],
+        mut map: impl FnMut(&dyn Row) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        let mut all = Vec::new();
+        self.query(sql, params, &mut |row| {
+            all.push(map(row)?);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// The last row, where there is one.
+    pub(crate) fn row<T>(
+        &self,
+        sql: &str,
+        params: &[Value<'_>],
+        mut map: impl FnMut(&dyn Row) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        let mut found = None;
+        self.query(sql, params, &mut |row| {
+            found = Some(map(row)?);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// The first column of the last row as a number; 0 where there is no row or no number.
+    pub(crate) fn number(&self, sql: &str, params: &[Value<'_>]) -> Result<i64, Error> {
+        Ok(self.row(sql, params, |row| row.int(0))?.unwrap_or_default())
+    }
+}

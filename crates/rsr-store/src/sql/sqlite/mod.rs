@@ -1,0 +1,229 @@
+//! SQLite: one file, one writer at a time, any number of readers that see their own moment.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OpenFlags, ToSql, TransactionState};
+
+use super::{Begin, Engine, Role, Row, Session, Value};
+use crate::error::Error;
+
+mod failure;
+mod migrate;
+
+/// Statements each connection keeps prepared.
+const STATEMENTS_KEPT: usize = 256;
+/// Marks the file as ours: "rsr1".
+const APPLICATION_ID: i64 = 0x7273_7231;
+/// Page cache of a connection, KiB: readers are many and read along indexes, the writer sorts and links.
+const READER_CACHE_KIB: i64 = 2_048;
+const WRITER_CACHE_KIB: i64 = 12_288;
+
+/// A SQLite file.
+#[derive(Clone, Debug)]
+pub(crate) struct Sqlite {
+    path: PathBuf,
+    busy_timeout: Duration,
+}
+
+impl Sqlite {
+    pub(crate) fn new(path: PathBuf, busy_timeout: Duration) -> Self {
+        Self { path, busy_timeout }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn open(&self, role: Role) -> Result<SqliteSession, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection =
+            Connection::open_with_flags(&self.path, flags).map_err(|error| Error::CannotOpen {
+                path: self.path.clone(),
+                reason: error.to_string(),
+            })?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        let session = SqliteSession { connection };
+        session
+            .connection
+            .busy_timeout(self.busy_timeout)
+            .map_err(|error| failure::of("busy_timeout", error))?;
+        let cache_kib = match role {
+            Role::Reader => READER_CACHE_KIB,
+            Role::Writer => WRITER_CACHE_KIB,
+        };
+        session.script(&format!(
+            "PRAGMA cache_size = -{cache_kib}; PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL;
+             PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;
+             PRAGMA journal_size_limit = 67108864;"
+        ))?;
+        if role == Role::Reader {
+            session.script("PRAGMA query_only = ON")?;
+        }
+        Ok(session)
+    }
+}
+
+impl Engine for Sqlite {
+    fn connect(&self, role: Role) -> Result<Box<dyn Session>, Error> {
+        Ok(Box::new(self.open(role)?))
+    }
+
+    fn migrate(&self, now_ms: i64) -> Result<i64, Error> {
+        migrate::migrate(&self.open(Role::Writer)?, &self.path, now_ms)
+    }
+}
+
+#[derive(Debug)]
+struct SqliteSession {
+    connection: Connection,
+}
+
+impl Session for SqliteSession {
+    fn execute(&self, sql: &str, params: &[Value<'_>]) -> Result<usize, Error> {
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(rusqlite::params_from_iter(params)))
+            .map_err(|error| failure::of(sql, error))
+    }
+
+    fn query(
+        &self,
+        sql: &str,
+        params: &[Value<'_>],
+        each: &mut dyn FnMut(&dyn Row) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let fail = |error| failure::of(sql, error);
+        let mut statement = self.connection.prepare_cached(sql).map_err(fail)?;
+        let mut rows = statement
+            .query(rusqlite::params_from_iter(params))
+            .map_err(fail)?;
+        while let Some(row) = rows.next().map_err(fail)? {
+            each(&SqliteRow { row, sql })?;
+        }
+        Ok(())
+    }
+
+    fn begin(&self, begin: Begin) -> Result<(), Error> {
+        match begin {
+            // A deferred transaction sees the moment of its first read, so that read is made here.
+            Begin::Read => {
+                self.script("BEGIN DEFERRED; SELECT 1 FROM meta LIMIT 1;")?;
+                let state = self.connection.transaction_state::<&str>(None);
+                debug_assert!(
+                    matches!(state, Ok(TransactionState::Read)),
+                    "a snapshot begins with its first read"
+                );
+                Ok(())
+            }
+            Begin::Write => self.script("BEGIN IMMEDIATE"),
+        }
+    }
+
+    fn commit(&self) -> Result<(), Error> {
+        self.script("COMMIT")
+    }
+
+    fn rollback(&self) -> Result<(), Error> {
+        if self.in_transaction() {
+            self.script("ROLLBACK")?;
+        }
+        Ok(())
+    }
+
+    fn in_transaction(&self) -> bool {
+        !self.connection.is_autocommit()
+    }
+
+    fn script(&self, sql: &str) -> Result<(), Error> {
+        self.connection
+            .execute_batch(sql)
+            .map_err(|error| failure::of(sql, error))
+    }
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match *self {
+            Value::Null => ToSqlOutput::Borrowed(ValueRef::Null),
+            Value::Int(value) => ToSqlOutput::Borrowed(ValueRef::Integer(value)),
+            Value::Text(value) => ToSqlOutput::Borrowed(ValueRef::Text(value.as_bytes())),
+            Value::Blob(value) => ToSqlOutput::Borrowed(ValueRef::Blob(value)),
+            Value::Hundredths(value) => match i64::try_from(value) {
+                Ok(value) => ToSqlOutput::Borrowed(ValueRef::Integer(value)),
+                Err(_too_long) => ToSqlOutput::from(value.to_string()),
+            },
+        })
+    }
+}
+
+struct SqliteRow<'a> {
+    row: &'a rusqlite::Row<'a>,
+    sql: &'a str,
+}
+
+impl SqliteRow<'_> {
+    fn get(&self, column: usize) -> Result<ValueRef<'_>, Error> {
+        self.row
+            .get_ref(column)
+            .map_err(|error| failure::of(self.sql, error))
+    }
+
+    fn unexpected(&self, column: usize, found: ValueRef<'_>) -> Error {
+        Error::Corrupt {
+            reason: format!(
+                "column {column} of {:?} holds {:?}",
+                self.sql,
+                found.data_type()
+            ),
+        }
+    }
+}
+
+impl Row for SqliteRow<'_> {
+    fn opt_int(&self, column: usize) -> Result<Option<i64>, Error> {
+        match self.get(column)? {
+            ValueRef::Null => Ok(None),
+            ValueRef::Integer(value) => Ok(Some(value)),
+            other => Err(self.unexpected(column, other)),
+        }
+    }
+
+    fn opt_text(&self, column: usize) -> Result<Option<&str>, Error> {
+        match self.get(column)? {
+            ValueRef::Null => Ok(None),
+            ValueRef::Text(bytes) => {
+                std::str::from_utf8(bytes)
+                    .map(Some)
+                    .map_err(|error| Error::Corrupt {
+                        reason: format!("column {column} of {:?}: {error}", self.sql),
+                    })
+            }
+            other => Err(self.unexpected(column, other)),
+        }
+    }
+
+    fn opt_blob(&self, column: usize) -> Result<Option<&[u8]>, Error> {
+        match self.get(column)? {
+            ValueRef::Null => Ok(None),
+            ValueRef::Blob(bytes) => Ok(Some(bytes)),
+            other => Err(self.unexpected(column, other)),
+        }
+    }
+
+    fn opt_hundredths(&self, column: usize) -> Result<Option<i128>, Error> {
+        match self.get(column)? {
+            ValueRef::Null => Ok(None),
+            ValueRef::Integer(value) => Ok(Some(i128::from(value))),
+            other => {
+                let digits = other.as_str().ok().and_then(|text| text.parse().ok());
+                digits
+                    .map(Some)
+                    .ok_or_else(|| self.unexpected(column, other))
+            }
+        }
+    }
+}

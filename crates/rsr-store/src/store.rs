@@ -1,0 +1,159 @@
+//! A database, open.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use rsr_base::SharedClock;
+
+use crate::error::Error;
+use crate::pool::{Pool, PoolUse};
+use crate::snapshot::Snapshot;
+use crate::sql::sqlite::Sqlite;
+use crate::sql::{Begin, Engine, Role};
+use crate::tx::Tx;
+
+/// Where the database is and how many may use it at once.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct StoreOptions {
+    /// `sqlite://FILE`.
+    pub url: String,
+    /// Most snapshots open at once.
+    pub readers_max: usize,
+    /// How long a snapshot, or a write, waits for its turn before [`Error::Busy`], and how long a lock of another
+    /// process is waited for before [`Error::Locked`].
+    pub wait: Duration,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            url: "sqlite://rsr.db".to_owned(),
+            readers_max: 8,
+            wait: Duration::from_secs(5),
+        }
+    }
+}
+
+/// A database, open: the door to [`Snapshot`]s and write transactions.
+///
+/// Clones share the connections. The database closes when the last clone, snapshot and transaction is gone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    engine: Sqlite,
+    readers: Arc<Pool>,
+    writer: Arc<Pool>,
+    clock: SharedClock,
+}
+
+impl Store {
+    /// Opens the database, makes it if there is none, and brings its schema up to date.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Address`] for an address that is none, [`Error::CannotOpen`], [`Error::Foreign`], [`Error::Corrupt`],
+    /// [`Error::NewerSchema`], [`Error::Locked`] where another process holds it all the time waited.
+    pub fn open(options: &StoreOptions, clock: SharedClock) -> Result<Self, Error> {
+        let engine = Sqlite::new(sqlite_path(&options.url)?, options.wait);
+        engine.migrate(wall_ms(&clock))?;
+        let shared: Arc<dyn Engine> = Arc::new(engine.clone());
+        let readers = Pool::new(
+            Arc::clone(&shared),
+            Role::Reader,
+            options.readers_max,
+            options.wait,
+        );
+        let writer = Pool::new(shared, Role::Writer, 1, options.wait);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                engine,
+                readers,
+                writer,
+                clock,
+            }),
+        })
+    }
+
+    /// The data as it is at this moment, for as long as the snapshot lives.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] where as many snapshots as allowed are open all the time waited.
+    pub fn snapshot(&self) -> Result<Snapshot, Error> {
+        let db = self.inner.readers.take()?;
+        db.begin(Begin::Read)?;
+        Ok(Snapshot::new(db))
+    }
+
+    /// Begins a write transaction: one at a time, for the whole database.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] where another one was open all the time waited, [`Error::Locked`] where another process wrote.
+    pub fn begin(&self) -> Result<Tx, Error> {
+        let db = self.inner.writer.take()?;
+        db.begin(Begin::Write)?;
+        Ok(Tx::new(db, wall_ms(&self.inner.clock)))
+    }
+
+    /// Runs `work` in one write transaction, which is kept where it answers `Ok` and undone where it does not.
+    ///
+    /// # Errors
+    ///
+    /// What `work` answers, and as [`Store::begin`] and [`Tx::commit`].
+    pub fn write<T, E: From<Error>>(
+        &self,
+        work: impl FnOnce(&mut Tx) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut tx = self.begin()?;
+        let done = work(&mut tx)?;
+        tx.commit()?;
+        Ok(done)
+    }
+
+    /// Connections that snapshots use.
+    #[must_use]
+    pub fn readers(&self) -> PoolUse {
+        self.inner.readers.usage()
+    }
+
+    /// The connection that writes.
+    #[must_use]
+    pub fn writer(&self) -> PoolUse {
+        self.inner.writer.usage()
+    }
+
+    /// The file the database lies in.
+    #[must_use]
+    pub fn path(&self) -> &std::path::Path {
+        self.inner.engine.path()
+    }
+}
+
+fn wall_ms(clock: &SharedClock) -> i64 {
+    let since = clock.wall().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The file of a `sqlite://FILE` address.
+fn sqlite_path(url: &str) -> Result<PathBuf, Error> {
+    match url.strip_prefix("sqlite://") {
+        Some(path) if !path.is_empty() && path != ":memory:" => Ok(PathBuf::from(path)),
+        _ => Err(Error::Address {
+            url: without_password(url),
+        }),
+    }
+}
+
+fn without_password(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
+        _ => url.to_owned(),
+    }
+}

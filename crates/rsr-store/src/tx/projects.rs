@@ -1,0 +1,199 @@
+//! Projects: made, changed, moved, deleted.
+
+use rsr_base::ProjectId;
+use uuid::Uuid;
+
+use super::Tx;
+use crate::error::{Conflict, Error};
+use crate::rows::{NewProject, ProjectEdit};
+use crate::sql::params;
+use crate::tree::positions;
+
+impl Tx {
+    /// Stores a project, as the newest child of its parent.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] where the parent is not stored, [`Conflict::Taken`] where another project has the identifier.
+    pub fn create_project(&mut self, new: &NewProject) -> Result<ProjectId, Error> {
+        if let Some(parent) = new.parent {
+            self.require_project(parent)?;
+        }
+        let identifier = new.iati_identifier.as_deref();
+        if let Some(value) = identifier
+            && self.project_by_identifier(value)?.is_some()
+        {
+            return Err(Conflict::Taken {
+                what: "iati_identifier",
+                value: value.to_owned(),
+            }
+            .into());
+        }
+        let uuid = new.uuid.unwrap_or_else(Uuid::new_v4);
+        let id = self.db().number(
+            "INSERT INTO projects (uuid, parent_id, iati_identifier, title, subtitle, is_published, is_public,
+                 is_program, use_project_roles, organisation_id, default_currency, created_ms, changed_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12) RETURNING id",
+            params![
+                &uuid.as_bytes()[..],
+                new.parent,
+                identifier,
+                &new.title,
+                &new.subtitle,
+                new.is_published,
+                !new.is_private,
+                new.is_program,
+                new.use_project_roles,
+                new.organisation,
+                &new.default_currency,
+                self.now_ms,
+            ],
+        )?;
+        let id = ProjectId(id);
+        positions::insert(self.db(), id, new.parent)?;
+        Ok(id)
+    }
+
+    /// Changes the columns that `edit` names.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub fn edit_project(&mut self, id: ProjectId, edit: &ProjectEdit) -> Result<(), Error> {
+        let changed = self.db().execute(
+            "UPDATE projects SET title = coalesce(?2, title), subtitle = coalesce(?3, subtitle),
+                 is_published = coalesce(?4, is_published), is_public = coalesce(?5, is_public),
+                 is_program = coalesce(?6, is_program), use_project_roles = coalesce(?7, use_project_roles),
+                 aggregate_to_parent = coalesce(?8, aggregate_to_parent),
+                 aggregate_children = coalesce(?9, aggregate_children),
+                 organisation_id = coalesce(?10, organisation_id), changed_ms = ?11
+             WHERE id = ?1",
+            params![
+                id,
+                edit.title.as_deref(),
+                edit.subtitle.as_deref(),
+                edit.is_published,
+                edit.is_public,
+                edit.is_program,
+                edit.use_project_roles,
+                edit.aggregate_to_parent,
+                edit.aggregate_children,
+                edit.organisation,
+                self.now_ms,
+            ],
+        )?;
+        if changed == 0 {
+            return Err(Error::not_found("project", id));
+        }
+        Ok(())
+    }
+
+    /// Puts a project, with everything below it, under another parent, or makes it a root.
+    ///
+    /// Where the project has results inherited from its present parent, only `force` moves it, which cuts these links.
+    /// Removing a parent where there is none is no error and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for the project or the parent; [`Conflict::SameNode`], [`Conflict::SameParent`],
+    /// [`Conflict::WouldBreakTree`], [`Conflict::InheritedResults`].
+    pub fn move_project(
+        &mut self,
+        id: ProjectId,
+        parent: Option<ProjectId>,
+        force: bool,
+    ) -> Result<(), Error> {
+        let present = self.project(id)?.parent;
+        if let Some(parent) = parent {
+            self.require_project(parent)?;
+            if parent == id {
+                return Err(Conflict::SameNode(id.0).into());
+            }
+            if present == Some(parent) {
+                return Err(Conflict::SameParent {
+                    project: id.0,
+                    parent: parent.0,
+                }
+                .into());
+            }
+            if self.is_above(id, parent)? {
+                return Err(Conflict::WouldBreakTree {
+                    project: id.0,
+                    parent: parent.0,
+                }
+                .into());
+            }
+        } else if present.is_none() {
+            return Ok(());
+        }
+        let inherited = self.db().number(
+            "SELECT count(*) FROM results WHERE project_id = ?1 AND parent_result_id IS NOT NULL",
+            params![id],
+        )?;
+        if inherited > 0 {
+            if !force {
+                return Err(Conflict::InheritedResults(id.0).into());
+            }
+            self.cut_inheritance(id)?;
+        }
+        self.db().execute(
+            "UPDATE projects SET parent_id = ?2, changed_ms = ?3 WHERE id = ?1",
+            params![id, parent, self.now_ms],
+        )?;
+        positions::relocate(self.db(), id, present, parent)
+    }
+
+    /// Deletes a project with everything below it. Answers how many projects went.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub fn delete_project(&mut self, id: ProjectId) -> Result<usize, Error> {
+        let present = self.project(id)?.parent;
+        positions::detach(self.db(), id, present)?;
+        self.db().execute(
+            "WITH RECURSIVE branch(id) AS (
+                 SELECT ?1 UNION SELECT p.id FROM branch JOIN projects p ON p.parent_id = branch.id)
+             DELETE FROM projects WHERE id IN (SELECT id FROM branch)",
+            params![id],
+        )
+    }
+
+    /// Fails where the project is not stored.
+    pub(crate) fn require_project(&self, id: ProjectId) -> Result<(), Error> {
+        match self
+            .db()
+            .number("SELECT 1 FROM projects WHERE id = ?1", params![id])?
+        {
+            0 => Err(Error::not_found("project", id)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether `id` is `below` or lies above it, by the parent links.
+    fn is_above(&self, id: ProjectId, below: ProjectId) -> Result<bool, Error> {
+        let found = self.db().number(
+            "WITH RECURSIVE above(id) AS (
+                 SELECT ?2 UNION SELECT p.parent_id FROM above JOIN projects p ON p.id = above.id
+                 WHERE p.parent_id IS NOT NULL)
+             SELECT count(*) FROM above WHERE id = ?1",
+            params![id, below],
+        )?;
+        Ok(found > 0)
+    }
+
+    /// Makes inherited results, indicators, periods and dimensions the project's own.
+    fn cut_inheritance(&self, id: ProjectId) -> Result<(), Error> {
+        for sql in [
+            "UPDATE results SET parent_result_id = NULL WHERE project_id = ?1",
+            "UPDATE indicators SET parent_indicator_id = NULL WHERE project_id = ?1",
+            "UPDATE periods SET parent_period_id = NULL WHERE project_id = ?1",
+            "UPDATE dimension_values SET parent_value_id = NULL
+             WHERE name_id IN (SELECT id FROM dimension_names WHERE project_id = ?1)",
+            "UPDATE dimension_names SET parent_name_id = NULL WHERE project_id = ?1",
+        ] {
+            self.db().execute(sql, params![id])?;
+        }
+        Ok(())
+    }
+}
