@@ -1,2 +1,5 @@
 //! Streaming reading, writing and validating of IATI XML in constant memory.
 #![forbid(unsafe_code)]
+#![warn(clippy::indexing_slicing)]
+
+pub mod xml;

@@ -1,0 +1,325 @@
+//! Bytes in, text out: gzip, byte-order marks, encodings, forbidden characters.
+
+use std::fmt;
+use std::io::{self, Chain, Cursor, Read};
+
+use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use flate2::read::MultiGzDecoder;
+use memchr::memmem;
+
+use super::error::NoticeKind;
+use super::text::{Found, is_forbidden, note};
+
+/// How many bytes are asked for at once.
+pub(super) const CHUNK: usize = 64 * 1024;
+
+/// How much of the start is looked at to find the encoding.
+const SNIFF: usize = 1024;
+
+type Prefixed<R> = Chain<Cursor<Vec<u8>>, R>;
+
+enum Stream<R> {
+    Fresh(Option<R>),
+    Plain(Prefixed<R>),
+    Gzip(Box<MultiGzDecoder<Prefixed<R>>>),
+}
+
+/// A source of text, in pieces of about 64 KiB.
+pub(super) struct Input<R> {
+    stream: Stream<R>,
+    decoder: Option<Decoder>,
+    encoding: &'static Encoding,
+    /// Bytes read and not yet turned into text: `raw[..held]`.
+    raw: Vec<u8>,
+    held: usize,
+    started: bool,
+    /// `raw` holds bytes that were read ahead and not looked at.
+    primed: bool,
+    ended: bool,
+    bom_bytes: u64,
+}
+
+impl<R> fmt::Debug for Input<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Input")
+            .field("encoding", &self.encoding.name())
+            .field("gzip", &matches!(self.stream, Stream::Gzip(_)))
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R: Read> Input<R> {
+    pub(super) fn new(read: R) -> Self {
+        Self::with(Stream::Fresh(Some(read)))
+    }
+
+    /// An input that has nothing more to give; its text is in the window already.
+    pub(super) fn exhausted() -> Self {
+        Self {
+            ended: true,
+            started: true,
+            ..Self::with(Stream::Fresh(None))
+        }
+    }
+
+    fn with(stream: Stream<R>) -> Self {
+        Self {
+            stream,
+            decoder: None,
+            encoding: UTF_8,
+            raw: Vec::new(),
+            held: 0,
+            started: false,
+            primed: false,
+            ended: false,
+            bom_bytes: 0,
+        }
+    }
+
+    /// The encoding the bytes are read in, after the first fill.
+    pub(super) fn encoding(&self) -> &'static str {
+        self.encoding.name()
+    }
+
+    /// Bytes of the byte-order mark that was taken off (UTF-8 only).
+    pub(super) fn bom_bytes(&self) -> u64 {
+        self.bom_bytes
+    }
+
+    /// Appends the next piece of text to `window`. `false`: there is nothing more.
+    pub(super) fn fill(&mut self, window: &mut String, found: &mut Vec<Found>) -> io::Result<bool> {
+        if self.ended {
+            return Ok(false);
+        }
+        if !self.started {
+            self.start(window.len(), found)?;
+        }
+        let before = window.len();
+        while window.len() == before && !self.ended {
+            // The first piece was read to find the encoding.
+            if !std::mem::take(&mut self.primed) {
+                self.ended = self.read_more()? == 0;
+            }
+            self.decode(window, found);
+        }
+        clean(window, before, found);
+        Ok(window.len() > before)
+    }
+
+    /// Reads until the buffer is full or the stream ends, so that pieces are large however small the reads are.
+    fn read_more(&mut self) -> io::Result<usize> {
+        if self.raw.len() < CHUNK {
+            self.raw.resize(CHUNK, 0);
+        }
+        let from = self.held;
+        while let Some(free) = self
+            .raw
+            .get_mut(self.held..)
+            .filter(|free| !free.is_empty())
+        {
+            let n = match &mut self.stream {
+                Stream::Fresh(None) => 0,
+                Stream::Fresh(Some(read)) => read_once(read, free)?,
+                Stream::Plain(read) => read_once(read, free)?,
+                Stream::Gzip(read) => read_once(read, free)?,
+            };
+            self.held += n;
+            // A reader that gives less than asked for may be a pipe: pass on what is here.
+            if n == 0 || self.held - from >= CHUNK / 2 {
+                break;
+            }
+        }
+        Ok(self.held - from)
+    }
+
+    /// Looks at the first bytes: gzip or not, which encoding, which mark.
+    fn start(&mut self, at: usize, found: &mut Vec<Found>) -> io::Result<()> {
+        self.started = true;
+        let Stream::Fresh(fresh) = &mut self.stream else {
+            return Ok(());
+        };
+        let Some(mut read) = fresh.take() else {
+            return Ok(());
+        };
+        let head = read_head(&mut read, 2)?;
+        let zipped = head == [0x1f, 0x8b];
+        let chained = Cursor::new(head).chain(read);
+        self.stream = if zipped {
+            Stream::Gzip(Box::new(MultiGzDecoder::new(chained)))
+        } else {
+            Stream::Plain(chained)
+        };
+        self.primed = self.read_more()? > 0;
+        let head = self.raw.get(..self.held.min(SNIFF)).unwrap_or_default();
+        let (encoding, mark) = match head {
+            [0xef, 0xbb, 0xbf, ..] => (UTF_8, 3),
+            [0xff, 0xfe, ..] => (UTF_16LE, 2),
+            [0xfe, 0xff, ..] => (UTF_16BE, 2),
+            [b'<', 0, _, 0, ..] => (UTF_16LE, 0),
+            [0, b'<', 0, _, ..] => (UTF_16BE, 0),
+            _ => {
+                let label = declared_encoding(head);
+                match label.map(|label| (label, Encoding::for_label(label))) {
+                    // Readable as ASCII so far, so it cannot be UTF-16 whatever it says.
+                    Some((_, Some(encoding))) if encoding == UTF_16LE || encoding == UTF_16BE => {
+                        (UTF_8, 0)
+                    }
+                    Some((_, Some(encoding))) => (encoding, 0),
+                    Some((label, None)) => {
+                        let label = String::from_utf8_lossy(label).into_owned();
+                        found.push((NoticeKind::UnknownEncoding(label), at));
+                        (UTF_8, 0)
+                    }
+                    None => (UTF_8, 0),
+                }
+            }
+        };
+        self.encoding = encoding;
+        if encoding == UTF_8 {
+            self.bom_bytes = mark as u64;
+        } else {
+            self.decoder = Some(encoding.new_decoder_without_bom_handling());
+        }
+        self.raw.copy_within(mark..self.held, 0);
+        self.held -= mark;
+        Ok(())
+    }
+
+    fn decode(&mut self, window: &mut String, found: &mut Vec<Found>) {
+        match &mut self.decoder {
+            None => {
+                let used = decode_utf8(
+                    self.raw.get(..self.held).unwrap_or_default(),
+                    self.ended,
+                    window,
+                    found,
+                );
+                self.raw.copy_within(used..self.held, 0);
+                self.held -= used;
+            }
+            Some(decoder) => {
+                let name = self.encoding.name();
+                let mut bytes = self.raw.get(..self.held).unwrap_or_default();
+                loop {
+                    window.reserve(
+                        decoder
+                            .max_utf8_buffer_length(bytes.len())
+                            .unwrap_or(CHUNK)
+                            .max(16),
+                    );
+                    let before = window.len();
+                    let (result, used, replaced) =
+                        decoder.decode_to_string(bytes, window, self.ended);
+                    if replaced {
+                        let at = window
+                            .get(before..)
+                            .and_then(|new| new.find('\u{fffd}'))
+                            .unwrap_or(0);
+                        found.push((NoticeKind::WrongEncoding(name), before + at));
+                    }
+                    bytes = bytes.get(used..).unwrap_or_default();
+                    if result == CoderResult::InputEmpty {
+                        break;
+                    }
+                }
+                self.held = 0;
+            }
+        }
+    }
+}
+
+fn read_once<R: Read>(read: &mut R, into: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match read.read(into) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
+fn read_head<R: Read>(read: &mut R, n: usize) -> io::Result<Vec<u8>> {
+    let mut head = vec![0; n];
+    let mut held = 0;
+    while let Some(free) = head.get_mut(held..).filter(|free| !free.is_empty()) {
+        match read_once(read, free)? {
+            0 => break,
+            n => held += n,
+        }
+    }
+    head.truncate(held);
+    Ok(head)
+}
+
+/// Appends what is valid UTF-8, U+FFFD for what is not; gives back how many bytes are done with. The start of a
+/// character whose rest has not come yet is left for the next call.
+fn decode_utf8(mut bytes: &[u8], last: bool, window: &mut String, found: &mut Vec<Found>) -> usize {
+    let all = bytes.len();
+    loop {
+        let error = match std::str::from_utf8(bytes) {
+            Ok(text) => {
+                window.push_str(text);
+                return all;
+            }
+            Err(error) => error,
+        };
+        let (good, rest) = bytes
+            .split_at_checked(error.valid_up_to())
+            .unwrap_or((bytes, &[]));
+        window.push_str(std::str::from_utf8(good).unwrap_or_default());
+        let skip = match error.error_len() {
+            Some(n) => n,
+            None if last => rest.len(),
+            None => return all - rest.len(),
+        };
+        note(found, NoticeKind::WrongEncoding("UTF-8"), window.len());
+        window.push('\u{fffd}');
+        bytes = rest.get(skip..).unwrap_or_default();
+    }
+}
+
+/// Replaces the characters that XML forbids in the new part of the window.
+fn clean(window: &mut String, from: usize, found: &mut Vec<Found>) {
+    let new = window.as_bytes().get(from..).unwrap_or_default();
+    let control = new.iter().fold(false, |any, &b| {
+        any | (b < 0x20 && b != b'\t' && b != b'\n' && b != b'\r')
+    });
+    if !control
+        && memmem::find(new, b"\xef\xbf\xbe").is_none()
+        && memmem::find(new, b"\xef\xbf\xbf").is_none()
+    {
+        return;
+    }
+    let new = window.split_off(from);
+    for c in new.chars() {
+        if is_forbidden(c) {
+            note(
+                found,
+                NoticeKind::ForbiddenCharacter(u32::from(c)),
+                window.len(),
+            );
+            window.push('\u{fffd}');
+        } else {
+            window.push(c);
+        }
+    }
+}
+
+/// The encoding that the XML declaration names, where one can be read as ASCII.
+fn declared_encoding(head: &[u8]) -> Option<&[u8]> {
+    let head = head.trim_ascii_start();
+    let declaration = head.strip_prefix(b"<?xml")?;
+    let end = memmem::find(declaration, b"?>")?;
+    let declaration = declaration.get(..end)?;
+    let at = memmem::find(declaration, b"encoding")? + b"encoding".len();
+    let rest = declaration
+        .get(at..)?
+        .trim_ascii_start()
+        .strip_prefix(b"=")?
+        .trim_ascii_start();
+    let (quote, rest) = rest
+        .split_first()
+        .filter(|(quote, _)| matches!(quote, b'"' | b'\''))?;
+    let end = memchr::memchr(*quote, rest)?;
+    rest.get(..end)
+}

@@ -1,0 +1,326 @@
+//! One start tag, cut into names and values without copying.
+
+use memchr::memchr;
+
+use super::error::{ErrorKind, Malformed};
+use super::reader::Limits;
+use super::text::{self, Where};
+
+/// A piece of the window.
+pub(super) type Span = (usize, usize);
+
+/// Where the value of an attribute is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Value {
+    /// As it is written.
+    Window(Span),
+    /// With its references resolved, in [`Tag::values`].
+    Resolved(Span),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RawAttribute {
+    pub(super) name: Span,
+    /// First byte of the local name.
+    pub(super) local: usize,
+    pub(super) value: Value,
+    pub(super) namespace: u32,
+    pub(super) is_declaration: bool,
+}
+
+/// The start tag at hand. Its memory is used again for the next one.
+#[derive(Debug, Default)]
+pub(super) struct Tag {
+    pub(super) name: Span,
+    pub(super) local: usize,
+    pub(super) attributes: Vec<RawAttribute>,
+    pub(super) values: String,
+    pub(super) self_closing: bool,
+    pub(super) has_prefixes: bool,
+}
+
+pub(super) enum Scan {
+    /// The index after the closing bracket.
+    Complete(usize),
+    /// The tag goes on past the window.
+    NeedMore,
+}
+
+pub(super) type ScanError = (ErrorKind, usize);
+
+pub(super) fn syntax(what: &'static str) -> ErrorKind {
+    ErrorKind::Malformed(Malformed::Syntax(what))
+}
+
+fn is_space(b: u8) -> bool {
+    matches!(b, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// Bytes that may stand in a name; what lies outside ASCII is looked at by character afterwards.
+fn is_name_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':') || b >= 0x80
+}
+
+fn is_name_start_char(c: char) -> bool {
+    matches!(c,
+        ':' | '_' | 'A'..='Z' | 'a'..='z'
+        | '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{2ff}' | '\u{370}'..='\u{37d}'
+        | '\u{37f}'..='\u{1fff}' | '\u{200c}'..='\u{200d}' | '\u{2070}'..='\u{218f}' | '\u{2c00}'..='\u{2fef}'
+        | '\u{3001}'..='\u{d7ff}' | '\u{f900}'..='\u{fdcf}' | '\u{fdf0}'..='\u{fffd}' | '\u{10000}'..='\u{effff}')
+}
+
+fn is_name_char(c: char) -> bool {
+    is_name_start_char(c)
+        || matches!(c, '-' | '.' | '0'..='9' | '\u{b7}' | '\u{300}'..='\u{36f}' | '\u{203f}'..='\u{2040}')
+}
+
+/// Whether `name` is a Name of XML 1.0, fifth edition.
+pub(crate) fn is_name(name: &str) -> bool {
+    let mut chars = name.chars();
+    chars.next().is_some_and(is_name_start_char) && chars.all(is_name_char)
+}
+
+/// Finds the end of the name that begins at `from`, and where its local part begins.
+pub(super) fn scan_name(
+    window: &str,
+    from: usize,
+    limits: &Limits,
+) -> Result<Option<(usize, usize)>, ScanError> {
+    let bytes = window.as_bytes().get(from..).unwrap_or_default();
+    let mut local = 0;
+    let mut foreign = false;
+    let mut colons = 0;
+    let Some(len) = bytes.iter().enumerate().position(|(i, &b)| {
+        if b == b':' {
+            colons += 1;
+            local = i + 1;
+        }
+        foreign |= b >= 0x80;
+        !is_name_byte(b)
+    }) else {
+        return if bytes.len() > limits.name_bytes {
+            Err(too_long(limits, from))
+        } else {
+            Ok(None)
+        };
+    };
+    if len > limits.name_bytes {
+        return Err(too_long(limits, from));
+    }
+    let first = bytes.first().copied().unwrap_or(b'>');
+    if len == 0 || first.is_ascii_digit() || matches!(first, b'-' | b'.') {
+        return Err((syntax("a name is expected here"), from));
+    }
+    if colons > 1 || colons == 1 && (local == 1 || local == len) {
+        return Err((
+            syntax("a name holds one colon at most, with something on both sides"),
+            from,
+        ));
+    }
+    if foreign && !window.get(from..from + len).is_some_and(is_name) {
+        return Err((
+            syntax("a name holds a character that names may not hold"),
+            from,
+        ));
+    }
+    Ok(Some((from + len, from + local)))
+}
+
+fn too_long(limits: &Limits, at: usize) -> ScanError {
+    (
+        ErrorKind::Limit {
+            what: "the length of a name in bytes",
+            limit: limits.name_bytes,
+        },
+        at,
+    )
+}
+
+/// Takes the start tag apart that begins at `at` with a `<`.
+pub(super) fn scan(
+    window: &str,
+    at: usize,
+    tag: &mut Tag,
+    limits: &Limits,
+    notices: &mut Vec<text::Found>,
+) -> Result<Scan, ScanError> {
+    let bytes = window.as_bytes();
+    tag.attributes.clear();
+    tag.values.clear();
+    tag.self_closing = false;
+    let Some((mut i, local)) = scan_name(window, at + 1, limits)? else {
+        return Ok(Scan::NeedMore);
+    };
+    tag.name = (at + 1, i);
+    tag.local = local;
+    tag.has_prefixes = local > at + 1;
+    loop {
+        let space = bytes
+            .get(i..)
+            .unwrap_or_default()
+            .iter()
+            .take_while(|&&b| is_space(b))
+            .count();
+        i += space;
+        match bytes.get(i) {
+            None => return Ok(Scan::NeedMore),
+            Some(b'>') => {
+                check_duplicates(window, tag)?;
+                return Ok(Scan::Complete(i + 1));
+            }
+            Some(b'/') => match bytes.get(i + 1) {
+                None => return Ok(Scan::NeedMore),
+                Some(b'>') => {
+                    tag.self_closing = true;
+                    check_duplicates(window, tag)?;
+                    return Ok(Scan::Complete(i + 2));
+                }
+                Some(_) => return Err((syntax("a slash in a tag stands only before its end"), i)),
+            },
+            Some(_) if space == 0 => {
+                return Err((syntax("white space is expected before an attribute"), i));
+            }
+            Some(_) => {}
+        }
+        if tag.attributes.len() == limits.attributes {
+            return Err((
+                ErrorKind::Limit {
+                    what: "the number of attributes of one element",
+                    limit: limits.attributes,
+                },
+                i,
+            ));
+        }
+        match scan_attribute(window, i, tag, limits, notices)? {
+            Some(end) => i = end,
+            None => return Ok(Scan::NeedMore),
+        }
+    }
+}
+
+fn scan_attribute(
+    window: &str,
+    from: usize,
+    tag: &mut Tag,
+    limits: &Limits,
+    notices: &mut Vec<text::Found>,
+) -> Result<Option<usize>, ScanError> {
+    let bytes = window.as_bytes();
+    let Some((name_end, local)) = scan_name(window, from, limits)? else {
+        return Ok(None);
+    };
+    let mut i = name_end;
+    let skip_space = |i: usize| {
+        i + bytes
+            .get(i..)
+            .unwrap_or_default()
+            .iter()
+            .take_while(|&&b| is_space(b))
+            .count()
+    };
+    if bytes.get(i) != Some(&b'=') {
+        i = skip_space(i);
+        match bytes.get(i) {
+            None => return Ok(None),
+            Some(b'=') => {}
+            Some(_) => return Err((syntax("an attribute has no value"), from)),
+        }
+    }
+    i = skip_space(i + 1);
+    let quote = match bytes.get(i) {
+        None => return Ok(None),
+        Some(&quote @ (b'"' | b'\'')) => quote,
+        Some(_) => return Err((syntax("an attribute value stands between quotes"), i)),
+    };
+    let value_from = i + 1;
+    let rest = bytes.get(value_from..).unwrap_or_default();
+    let Some(len) = memchr(quote, rest) else {
+        if rest.len() > limits.field_bytes {
+            return Err((too_large(limits), from));
+        }
+        return Ok(None);
+    };
+    if len > limits.field_bytes {
+        return Err((too_large(limits), from));
+    }
+    let raw = rest.get(..len).unwrap_or_default();
+    let value_to = value_from + len;
+    let flags = raw.iter().fold(0, |flags, &b| {
+        flags
+            | u8::from(b == b'<')
+            | (u8::from(b == b'&') << 1)
+            | (u8::from(matches!(b, b'\t' | b'\n' | b'\r')) << 1)
+    });
+    if flags & 1 != 0 {
+        return Err((syntax("a < in an attribute value"), value_from));
+    }
+    let value = if flags == 0 {
+        Value::Window((value_from, value_to))
+    } else {
+        let before = tag.values.len();
+        text::resolve(
+            window,
+            (value_from, value_to),
+            Where::Attribute,
+            &mut tag.values,
+            notices,
+        )?;
+        Value::Resolved((before, tag.values.len()))
+    };
+    let has_prefix = local > from;
+    let is_declaration = if has_prefix {
+        tag.has_prefixes = true;
+        window.get(from..local) == Some("xmlns:")
+    } else {
+        window.get(from..name_end) == Some("xmlns")
+    };
+    tag.has_prefixes |= is_declaration;
+    tag.attributes.push(RawAttribute {
+        name: (from, name_end),
+        local,
+        value,
+        namespace: 0,
+        is_declaration,
+    });
+    Ok(Some(value_to + 1))
+}
+
+fn too_large(limits: &Limits) -> ErrorKind {
+    ErrorKind::Limit {
+        what: "the size of an attribute in bytes",
+        limit: limits.field_bytes,
+    }
+}
+
+fn check_duplicates(window: &str, tag: &Tag) -> Result<(), ScanError> {
+    let name = |attribute: &RawAttribute| {
+        window
+            .get(attribute.name.0..attribute.name.1)
+            .unwrap_or_default()
+    };
+    let duplicate = |attribute: &RawAttribute| {
+        let kind = ErrorKind::Malformed(Malformed::DuplicateAttribute(name(attribute).to_owned()));
+        Err((kind, attribute.name.0))
+    };
+    if tag.attributes.len() <= 12 {
+        for (i, one) in tag.attributes.iter().enumerate().skip(1) {
+            let len = one.name.1 - one.name.0;
+            for other in tag.attributes.iter().take(i) {
+                if other.name.1 - other.name.0 == len && name(one) == name(other) {
+                    return duplicate(one);
+                }
+            }
+        }
+        return Ok(());
+    }
+    let mut sorted: Vec<&RawAttribute> = tag.attributes.iter().collect();
+    sorted.sort_by_key(|attribute| name(attribute));
+    for pair in sorted.windows(2) {
+        if let [one, other] = pair
+            && name(one) == name(other)
+        {
+            return duplicate(other);
+        }
+    }
+    Ok(())
+}

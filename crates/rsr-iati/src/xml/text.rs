@@ -1,0 +1,150 @@
+//! Character references and line ends.
+
+use memchr::{memchr, memchr2, memchr3};
+
+use super::error::NoticeKind;
+use super::tag::{ScanError, Span, is_name, syntax};
+
+/// A notice and where its cause stands in the window.
+pub(super) type Found = (NoticeKind, usize);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Where {
+    /// Between tags: line ends become line feeds.
+    Text,
+    /// In a CDATA section: likewise, and references stay as they are.
+    CData,
+    /// In an attribute: white space becomes spaces.
+    Attribute,
+}
+
+/// Whether text between tags says exactly what is written.
+pub(super) fn is_plain(raw: &[u8]) -> bool {
+    memchr3(b'&', b'\r', b']', raw).is_none()
+}
+
+/// Appends what the text in `span` means to `out`.
+pub(super) fn resolve(
+    window: &str,
+    span: Span,
+    place: Where,
+    out: &mut String,
+    found: &mut Vec<Found>,
+) -> Result<(), ScanError> {
+    let mut at = span.0;
+    let bytes = window.as_bytes().get(..span.1).unwrap_or_default();
+    let piece = |from: usize, to: usize| window.get(from..to).unwrap_or_default();
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        let next = match place {
+            Where::Text => memchr2(b'&', b'\r', rest),
+            Where::CData => memchr(b'\r', rest),
+            Where::Attribute => rest
+                .iter()
+                .position(|b| matches!(b, b'&' | b'\t' | b'\n' | b'\r')),
+        };
+        let Some(next) = next else {
+            out.push_str(piece(at, span.1));
+            break;
+        };
+        out.push_str(piece(at, at + next));
+        at += next;
+        match bytes.get(at) {
+            Some(b'&') => at = reference(window, at, span.1, out, found)?,
+            Some(b'\r') => {
+                out.push(if place == Where::Attribute { ' ' } else { '\n' });
+                at += if bytes.get(at + 1) == Some(&b'\n') {
+                    2
+                } else {
+                    1
+                };
+            }
+            _ => {
+                out.push(' ');
+                at += 1;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Resolves the reference whose `&` stands at `at`; gives the index after it.
+fn reference(
+    window: &str,
+    at: usize,
+    end: usize,
+    out: &mut String,
+    found: &mut Vec<Found>,
+) -> Result<usize, ScanError> {
+    const BARE: &str = "a bare &; write &amp;";
+    let rest = window.get(at + 1..end).unwrap_or_default();
+    let len = memchr(b';', rest.as_bytes()).ok_or((syntax(BARE), at))?;
+    let name = rest.get(..len).unwrap_or_default();
+    match name {
+        "amp" => out.push('&'),
+        "lt" => out.push('<'),
+        "gt" => out.push('>'),
+        "quot" => out.push('"'),
+        "apos" => out.push('\''),
+        _ => match name.strip_prefix('#') {
+            Some(number) => {
+                let code = match number.strip_prefix('x') {
+                    Some(hex) => parse_code(hex, 16),
+                    None => parse_code(number, 10),
+                };
+                let code =
+                    code.ok_or((syntax("a character reference that is not a number"), at))?;
+                match char::from_u32(code).filter(|&c| !is_forbidden(c)) {
+                    Some(c) => out.push(c),
+                    None => {
+                        note(found, NoticeKind::ForbiddenCharacter(code), at);
+                        out.push('\u{fffd}');
+                    }
+                }
+            }
+            None if is_name(name) => {
+                note(found, NoticeKind::UndefinedEntity(name.to_owned()), at);
+                out.push_str(window.get(at..at + len + 2).unwrap_or_default());
+            }
+            None => return Err((syntax(BARE), at)),
+        },
+    }
+    Ok(at + len + 2)
+}
+
+/// The number, or the largest one where it does not fit: both ends are no character.
+fn parse_code(digits: &str, radix: u32) -> Option<u32> {
+    if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
+        return None;
+    }
+    Some(u32::from_str_radix(digits, radix).unwrap_or(u32::MAX))
+}
+
+/// Keeps one notice a kind and piece of text: hostile input must not fill memory with complaints.
+pub(super) fn note(found: &mut Vec<Found>, kind: NoticeKind, at: usize) {
+    if found.len() < 64 && !found.iter().any(|(known, _)| *known == kind) {
+        found.push((kind, at));
+    }
+}
+
+/// Whether XML 1.0 forbids the character.
+pub(crate) fn is_forbidden(c: char) -> bool {
+    matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// How much of an unfinished piece of text may be given away: nothing that could be the start of a reference, of a line
+/// end of two characters or of `]]>`.
+pub(super) fn safe_cut(text: &[u8], longest_reference: usize) -> usize {
+    let mut end = text.len();
+    if let Some(at) = memchr::memrchr(b'&', text)
+        && text.len() - at <= longest_reference
+        && memchr(b';', text.get(at..).unwrap_or_default()).is_none()
+    {
+        end = at;
+    }
+    for _ in 0..2 {
+        if matches!(text.get(..end), Some([.., b']' | b'\r'])) {
+            end -= 1;
+        }
+    }
+    end
+}
