@@ -1,2 +1,33 @@
-//! The HTTP service of rsr.
+//! The HTTP service of rsr: the API, the admin socket, metrics, the dashboard, and the wiring of all crates below.
+//!
+//! ```text
+//!                    ┌ request id, trace ┬ memory, metrics ┬ bounds, access, time ┬ handler
+//!  TCP listener ─────┤                   │                 │                      │   │ short work ──▶ few threads
+//!  admin socket ─────┘                   │                 │                      │   │ stream ─────▶ few threads ══▶ body
+//!                                        ▼                 ▼                      ▼   ▼
+//!                              problem JSON, headers     503 before memory       store: one snapshot a request
+//! ```
+//!
+//! In goes a [`Setup`]; [`serve`] runs until it is told to stop. Between the store's blocking threads and a reader
+//! there are never more than a few buffers, so a slow reader slows its own query and nothing else.
 #![forbid(unsafe_code)]
+
+mod access;
+mod admin;
+mod app;
+mod bounds;
+mod bridge;
+pub mod client;
+mod drain;
+mod gate;
+mod openapi;
+mod params;
+mod problem;
+mod routes;
+mod serve;
+mod server;
+mod trace;
+
+pub use admin::SocketError;
+pub use bounds::Bounds;
+pub use serve::{Addresses, ServeError, Setup, serve};

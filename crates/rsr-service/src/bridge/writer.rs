@@ -1,0 +1,202 @@
+//! The blocking end of a stream: an [`io::Write`] whose bytes arrive in a response body.
+
+use std::io::{self, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http_body::Frame;
+use rsr_base::ByteSize;
+use tokio::sync::mpsc;
+
+use crate::drain::{Drain, Phase};
+
+/// A body that ended before its end: its work failed, panicked or gave up after the head was sent.
+///
+/// The server answers it by breaking the connection, so that no reader takes a part for the whole.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the stream was cut before its end")]
+pub(crate) struct StreamCut;
+
+/// What goes from the thread to the body. A channel that closes without `End` is a cut.
+#[derive(Debug)]
+pub(super) enum Message {
+    Bytes(Bytes),
+    End,
+}
+
+/// How the bytes are coded on their way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    Identity,
+    Gzip,
+}
+
+/// Gathers bytes and hands them on a buffer at a time; waits while the reader is slow, fails once it is gone.
+///
+/// Nothing is sent before the buffer is full or [`Write::flush`] is called. What is left is sent by
+/// [`BodyWriter::finish`] alone: a writer dropped before that leaves the body cut, never silently shortened.
+#[derive(Debug)]
+pub(crate) struct BodyWriter {
+    coder: Coder,
+    drain: Drain,
+}
+
+#[derive(Debug)]
+enum Coder {
+    Identity(Buffers),
+    Gzip(Box<GzEncoder<Buffers>>),
+}
+
+#[derive(Debug)]
+struct Buffers {
+    buffer: Vec<u8>,
+    limit: usize,
+    sender: mpsc::Sender<Message>,
+    n_sent: u64,
+}
+
+impl BodyWriter {
+    pub(super) fn new(sender: mpsc::Sender<Message>, limit: ByteSize, drain: Drain) -> Self {
+        Self {
+            coder: Coder::Identity(Buffers {
+                buffer: Vec::new(),
+                limit: limit.as_usize().max(1),
+                sender,
+                n_sent: 0,
+            }),
+            drain,
+        }
+    }
+
+    /// Codes everything from here on.
+    pub(crate) fn encoded(self, encoding: Encoding) -> Self {
+        let coder = match (self.coder, encoding) {
+            (Coder::Identity(buffers), Encoding::Gzip) => {
+                Coder::Gzip(Box::new(GzEncoder::new(buffers, Compression::fast())))
+            }
+            (coder, _) => coder,
+        };
+        Self { coder, ..self }
+    }
+
+    /// Whether the service's grace time is over, so that a stream which can be resumed should say how and end.
+    pub(crate) fn must_end(&self) -> bool {
+        self.drain.phase() == Phase::Cutting
+    }
+
+    /// Bytes handed on so far, as coded.
+    pub(crate) fn n_sent(&self) -> u64 {
+        match &self.coder {
+            Coder::Identity(buffers) => buffers.n_sent,
+            Coder::Gzip(coder) => coder.get_ref().n_sent,
+        }
+    }
+
+    /// Sends what is left and ends the body well.
+    pub(crate) fn finish(self) -> io::Result<()> {
+        match self.coder {
+            Coder::Identity(buffers) => buffers.end(),
+            Coder::Gzip(coder) => coder.finish()?.end(),
+        }
+    }
+}
+
+impl Write for BodyWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.coder {
+            Coder::Identity(buffers) => buffers.write(bytes),
+            Coder::Gzip(coder) => coder.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.coder {
+            Coder::Identity(buffers) => buffers.flush(),
+            Coder::Gzip(coder) => coder.flush(),
+        }
+    }
+}
+
+impl Write for Buffers {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.buffer.len() >= self.limit {
+            self.flush()?;
+        }
+        let taken = bytes.len().min(self.limit - self.buffer.len());
+        let (now, _later) = bytes.split_at(taken);
+        self.buffer.extend_from_slice(now);
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let bytes = Bytes::from(std::mem::take(&mut self.buffer));
+        self.n_sent += bytes.len() as u64;
+        self.send(Message::Bytes(bytes))
+    }
+}
+
+impl Buffers {
+    fn end(mut self) -> io::Result<()> {
+        self.flush()?;
+        self.send(Message::End)
+    }
+
+    fn send(&self, message: Message) -> io::Result<()> {
+        self.sender
+            .blocking_send(message)
+            .map_err(|_gone| io::Error::new(io::ErrorKind::BrokenPipe, "the reader hung up"))
+    }
+}
+
+/// The async end of a stream.
+#[derive(Debug)]
+pub(super) struct ChannelBody {
+    buffers: mpsc::Receiver<Message>,
+    has_ended: bool,
+}
+
+impl ChannelBody {
+    pub(super) fn new(buffers: mpsc::Receiver<Message>) -> Self {
+        Self {
+            buffers,
+            has_ended: false,
+        }
+    }
+}
+
+impl http_body::Body for ChannelBody {
+    type Data = Bytes;
+    type Error = StreamCut;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StreamCut>>> {
+        if self.has_ended {
+            return Poll::Ready(None);
+        }
+        self.buffers
+            .poll_recv(context)
+            .map(|message| match message {
+                Some(Message::Bytes(bytes)) => Some(Ok(Frame::data(bytes))),
+                Some(Message::End) => {
+                    self.has_ended = true;
+                    None
+                }
+                None => {
+                    self.has_ended = true;
+                    Some(Err(StreamCut))
+                }
+            })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.has_ended
+    }
+}

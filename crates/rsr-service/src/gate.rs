@@ -1,0 +1,108 @@
+//! The guard in front of each route: bounds first, then who asks, then the handler, which may fail, hang or panic.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use http::{Method, Uri};
+use http_body_util::Limited;
+
+use crate::access::Credentials;
+use crate::app::App;
+use crate::problem::{Kind, Problem};
+use crate::routes::table::{Operation, Weight};
+use crate::server::Peer;
+
+/// What a guard knows of its route.
+#[derive(Clone, Debug)]
+pub(crate) struct Guard {
+    app: App,
+    operation: Arc<Operation>,
+}
+
+impl Guard {
+    pub(crate) fn new(app: App, operation: Operation) -> Self {
+        Self {
+            app,
+            operation: Arc::new(operation),
+        }
+    }
+}
+
+/// Lets a request through to its handler, or answers in its place.
+pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    match pass(&guard, request, next).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn pass(guard: &Guard, mut request: Request, next: Next) -> Result<Response, Problem> {
+    let Guard { app, operation } = guard;
+    let _place = if operation.weight == Weight::Light {
+        None
+    } else {
+        let place = Arc::clone(&app.in_flight).try_acquire_owned();
+        Some(place.map_err(|_all_taken| {
+            Problem::busy("too many requests are under way", app.bounds.retry_after)
+        })?)
+    };
+    let caller = Credentials {
+        headers: request.headers(),
+        uri: request.uri(),
+        peer: request.extensions().get::<Peer>().copied(),
+        is_loopback: app.listen.ip().is_loopback(),
+        token: app.token.as_ref(),
+    }
+    .caller(operation.access)?;
+    request.extensions_mut().insert(caller);
+    let body_max = app.bounds.body_max.as_usize();
+    let request = request.map(|body| axum::body::Body::new(Limited::new(body, body_max)));
+
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
+    match tokio::time::timeout(app.bounds.request_timeout, answer).await {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(panic)) => Err(Problem::internal(panic_text(&*panic))),
+        Err(_elapsed) => Err(Problem::new(
+            Kind::Timeout,
+            format!(
+                "no answer within {} s",
+                app.bounds.request_timeout.as_secs()
+            ),
+        )
+        .after(app.bounds.retry_after)),
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned());
+    format!(
+        "a handler panicked: {}",
+        text.as_deref().unwrap_or("without a text")
+    )
+}
+
+/// The answer where no route has this path.
+pub(crate) async fn no_such_route(uri: Uri) -> Problem {
+    Problem::new(
+        Kind::NotFound,
+        format!(
+            "there is no {}; /api/openapi.json lists what there is",
+            uri.path()
+        ),
+    )
+}
+
+/// The answer where a route has this path, but not this method.
+pub(crate) async fn no_such_method(method: Method, uri: Uri) -> Problem {
+    Problem::new(
+        Kind::MethodNotAllowed,
+        format!("{method} is not possible on {}", uri.path()),
+    )
+}

@@ -1,0 +1,127 @@
+//! OpenAPI 3.1, written from the table of routes.
+
+#[cfg(test)]
+mod tests;
+
+use serde_json::{Map, Value, json};
+
+use crate::problem::Kind;
+use crate::routes::table::{Access, Field, FieldKind, Operation, Weight};
+
+/// Describes these operations.
+pub(crate) fn describe<'a>(operations: impl Iterator<Item = &'a Operation>) -> Value {
+    let mut paths = Map::new();
+    for operation in operations {
+        let item = paths.entry(operation.path).or_insert_with(|| json!({}));
+        item[operation.method.to_ascii_lowercase()] = describe_one(operation);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "rsr",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Projects, their hierarchy, their results and IATI 2.03. Errors are RFC 9457 problem JSON with the request's id.",
+        },
+        "paths": paths,
+        "components": {
+            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
+            "schemas": { "Problem": problem_schema() },
+            "responses": { "Problem": {
+                "description": "A problem, by its type",
+                "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
+            } },
+        },
+    })
+}
+
+fn describe_one(operation: &Operation) -> Value {
+    let path_names = operation
+        .path
+        .split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let mut parameters: Vec<Value> = path_names
+        .map(|name| {
+            json!({ "name": name, "in": "path", "required": true, "schema": { "type": "integer", "format": "int64" } })
+        })
+        .collect();
+    parameters.extend(operation.query.iter().map(|field| {
+        json!({
+            "name": field.name,
+            "in": "query",
+            "required": field.is_required,
+            "description": field.about,
+            "schema": schema(field.kind),
+        })
+    }));
+    let mut description = json!({
+        "operationId": operation.id,
+        "summary": operation.about,
+        "parameters": parameters,
+        "responses": {
+            operation.status.to_string(): { "description": operation.about, "content": { operation.media: {} } },
+            "default": { "$ref": "#/components/responses/Problem" },
+        },
+    });
+    if operation.weight == Weight::Heavy {
+        description["responses"]["503"] = json!({ "$ref": "#/components/responses/Problem" });
+    }
+    if !operation.body.is_empty() {
+        description["requestBody"] = json!({
+            "required": true,
+            "content": { "application/json": { "schema": object(operation.body) } },
+        });
+    }
+    description["security"] = match operation.access {
+        Access::Read => json!([{}, { "token": [] }]),
+        Access::Write | Access::Admin => json!([{ "token": [] }]),
+    };
+    description
+}
+
+fn object(fields: &[Field]) -> Value {
+    let properties: Map<String, Value> = fields
+        .iter()
+        .map(|field| {
+            let mut property = schema(field.kind);
+            property["description"] = json!(field.about);
+            (field.name.to_owned(), property)
+        })
+        .collect();
+    let required: Vec<&str> = fields
+        .iter()
+        .filter(|field| field.is_required)
+        .map(|field| field.name)
+        .collect();
+    json!({ "type": "object", "additionalProperties": false, "properties": properties, "required": required })
+}
+
+fn schema(kind: FieldKind) -> Value {
+    match kind {
+        FieldKind::Text => json!({ "type": "string" }),
+        FieldKind::Integer => json!({ "type": "integer", "format": "int64" }),
+        FieldKind::Decimal => json!({ "type": ["string", "number", "null"] }),
+        FieldKind::Flag => json!({ "type": "boolean" }),
+        FieldKind::Date => json!({ "type": "string", "format": "date" }),
+        FieldKind::List => json!({ "type": "array", "items": { "type": "object" } }),
+        FieldKind::Object => json!({ "type": "object" }),
+    }
+}
+
+fn problem_schema() -> Value {
+    let types: Vec<String> = Kind::ALL
+        .iter()
+        .map(|kind| format!("urn:rsr:problem:{}", kind.slug()))
+        .collect();
+    json!({
+        "type": "object",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {
+            "type": { "type": "string", "enum": types },
+            "title": { "type": "string" },
+            "status": { "type": "integer" },
+            "detail": { "type": "string" },
+            "field": { "type": "string", "description": "The parameter or field that is not accepted" },
+            "request_id": { "type": "string" },
+        },
+    })
+}

@@ -1,0 +1,35 @@
+//! What the service answers: a table of routes, a module per subject.
+
+mod description;
+mod health;
+pub(crate) mod table;
+
+use axum::Router;
+use axum::middleware::from_fn;
+
+use crate::app::App;
+use crate::trace;
+use table::Route;
+
+/// Every public route.
+pub(crate) fn public_routes() -> Vec<Route> {
+    [health::routes(), description::routes()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Every route of the admin socket: those of the public side, and the administration.
+pub(crate) fn admin_routes() -> Vec<Route> {
+    public_routes()
+}
+
+/// The service as the public listener shows it.
+pub(crate) fn public(app: &App) -> Router {
+    table::router(public_routes(), app).layer(from_fn(trace::identify))
+}
+
+/// The service as the admin socket and the admin listener show it.
+pub(crate) fn admin(app: &App) -> Router {
+    table::router(admin_routes(), app).layer(from_fn(trace::identify))
+}
