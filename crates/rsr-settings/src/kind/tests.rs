@@ -1,0 +1,1 @@
+//! Every kind reads what it writes, and refuses what it should.
