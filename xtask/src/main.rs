@@ -38,6 +38,11 @@ enum Command {
         #[arg(long)]
         fast: bool,
     },
+    /// Generates the schema tables of rsr-iati from a folder with the IATI schemas
+    IatiTables {
+        /// The folder with one folder a version
+        schemas: std::path::PathBuf,
+    },
     /// Holds the layer table against the real dependencies
     LintLayers,
     /// House rules that no compiler checks
@@ -60,9 +65,18 @@ fn dispatch(command: Command) -> Result<bool> {
     match command {
         Command::Test { filter } => test::run(filter.as_deref()),
         Command::Ci { fast } => ci::run(fast),
+        Command::IatiTables { schemas } => iati_tables(&schemas),
         Command::LintLayers => lint_layers(),
         Command::Tidy => tidy(),
     }
+}
+
+fn iati_tables(schemas: &std::path::Path) -> Result<bool> {
+    let text = xtask::iati_tables::generate(&xtask::iati_tables::read_folder(schemas)?)?;
+    let target = workspace::root().join("crates/rsr-iati/src/schema/generated.rs");
+    std::fs::write(&target, &text)?;
+    println!("iati-tables: {} bytes into {}", text.len(), target.display());
+    Ok(true)
 }
 
 fn lint_layers() -> Result<bool> {

@@ -1,6 +1,6 @@
 //! Writes the tables as Rust.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::schema::{Content, Particle, Schema, TypePool};
@@ -10,12 +10,15 @@ const ANY: usize = 0xFFFF;
 
 pub(super) fn file(schemas: &[Schema], pool: &TypePool) -> String {
     let names = Names::of(schemas, pool);
-    let mut out = String::from(
+    let mut out = format!(
         "// Generated from the IATI schemas by `cargo xtask iati-tables FOLDER`; change nothing here by hand.\n\
-         //! The facts of the schemas 1.01 to 2.03: order and number of elements, attributes, types.\n\n\
-         use super::tables::{\n    Attribute as A, ComplexType as T, Content::{Choice, Empty, Sequence, Text as Simple}, Particle as P, Schema,\n    \
-         SimpleType::{Boolean, Date, DateTime, Decimal, Int, Integer, Lang, Language, NameToken, NonNegative, Positive, Text, Uri},\n};\n\
-         use super::FileKind::{Activities, Organisations};\n\n",
+         //! The facts of the schemas: order and number of elements, attributes, types.\n\n\
+         use super::FileKind::{{Activities, Organisations}};\n\
+         use super::tables::{{Attribute as A, ComplexType as T, Particle as P, Schema}};\n\
+         use super::tables::Content::{{{}}};\n\
+         use super::tables::SimpleType::{{{}}};\n\n",
+        contents(pool),
+        simple_types(schemas, pool),
     );
     // Writing to a `String` cannot fail; the results are dropped on purpose.
     let list = names.sorted.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>();
@@ -60,9 +63,36 @@ pub(super) fn file(schemas: &[Schema], pool: &TypePool) -> String {
     out
 }
 
+/// The kinds of content that occur, as they are imported.
+fn contents(pool: &TypePool) -> String {
+    let used = pool.types.iter().map(|it| match it.content {
+        Content::Empty => "Sequence",
+        Content::Anything => "Anything",
+        Content::Text(_) => "Text as Simple",
+        Content::Sequence { .. } => "Sequence",
+        Content::Choice { .. } => "Choice",
+    });
+    used.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(", ")
+}
+
+/// The simple types that occur, as they are imported.
+fn simple_types(schemas: &[Schema], pool: &TypePool) -> String {
+    let mut used = BTreeSet::new();
+    for it in &pool.types {
+        used.extend(it.attributes.iter().map(|a| a.simple));
+        if let Content::Text(simple) = it.content {
+            used.insert(simple);
+        }
+    }
+    used.extend(schemas.iter().flat_map(|schema| &schema.attributes).map(|(_, simple)| *simple));
+    used.into_iter().collect::<Vec<_>>().join(", ")
+}
+
 fn content(content: &Content, names: &Names<'_>) -> String {
     match content {
-        Content::Empty => "Empty".to_owned(),
+        // Nothing is a sequence of nothing.
+        Content::Empty => "Sequence { mixed: false, particles: &[], need: 0 }".to_owned(),
+        Content::Anything => "Anything".to_owned(),
         Content::Text(simple) => format!("Simple({simple})"),
         Content::Sequence { mixed, particles } => {
             format!("Sequence {{ mixed: {mixed}, particles: &[{}], need: {} }}", list(particles, names), needed(particles))

@@ -41,6 +41,8 @@ pub(super) struct Particle {
 pub(super) enum Content {
     /// Neither elements nor text.
     Empty,
+    /// Anything, checked where it is known.
+    Anything,
     /// Text of one simple type, no elements.
     Text(&'static str),
     /// Elements in this order.
@@ -164,8 +166,11 @@ impl<'a, 'i> Reader<'_, 'a, 'i> {
                 None => self.complex(self.global("complexType", name)?),
             };
         }
-        let own = children(node).next().context("an element without a type")?;
-        self.complex(own)
+        match children(node).next() {
+            Some(own) => self.complex(own),
+            // XML Schema's default for an element without a type: anything at all.
+            None => Ok(self.pool.number(ComplexType { content: Content::Anything, attributes: Vec::new(), open: true })),
+        }
     }
 
     fn named_type(&mut self, name: &str) -> Result<usize> {

@@ -1,0 +1,92 @@
+//! Checking against the IATI schemas while reading, in constant memory.
+//!
+//! The facts of the schemas 1.01 to 2.03 are compiled in as tables (`generated.rs`, refreshed by
+//! `cargo xtask iati-tables FOLDER`); [`Checker`] walks them with the tags of a file. The verdict, and the line of the
+//! first finding, are those of `xmllint --schema`.
+//!
+//! ```
+//! use rsr_iati::schema;
+//!
+//! assert!(schema::check_fragment("activity-status", r#"<activity-status code="2"/>"#).is_empty());
+//!
+//! let findings = schema::check_fragment("activity-date", r#"<activity-date type="1" iso-date="2024-02-30"/>"#);
+//! assert_eq!(findings[0].code, "schema-bad-value");
+//! ```
+
+mod attributes;
+mod checker;
+mod code;
+mod fragment;
+#[rustfmt::skip]
+mod generated;
+mod simple;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod uri;
+
+use std::fmt;
+
+pub use checker::Checker;
+pub use code::Code;
+pub use fragment::{FragmentChecker, check_children, check_fragment};
+
+/// The two kinds of IATI file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FileKind {
+    /// The root is `iati-activities`.
+    Activities,
+    /// The root is `iati-organisations`.
+    Organisations,
+}
+
+/// A version of the standard that there is a schema for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the names are the versions")]
+pub enum Version {
+    V101,
+    V102,
+    V103,
+    V104,
+    V105,
+    V201,
+    V202,
+    V203,
+}
+
+impl Version {
+    /// All of them, oldest first.
+    pub const ALL: [Self; 8] =
+        [Self::V101, Self::V102, Self::V103, Self::V104, Self::V105, Self::V201, Self::V202, Self::V203];
+
+    /// As it is written in `@version`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V101 => "1.01",
+            Self::V102 => "1.02",
+            Self::V103 => "1.03",
+            Self::V104 => "1.04",
+            Self::V105 => "1.05",
+            Self::V201 => "2.01",
+            Self::V202 => "2.02",
+            Self::V203 => "2.03",
+        }
+    }
+
+    /// The version that an `@version` means. Files older than the attribute, and those that say 1.0, are read as 1.01.
+    /// `None` for anything else that no schema is known for.
+    #[must_use]
+    pub fn of_attribute(text: Option<&str>) -> Option<Self> {
+        match text.map_or("", simple::trim) {
+            "" | "1" | "1.0" | "1.00" => Some(Self::V101),
+            text => Self::ALL.into_iter().find(|version| version.as_str() == text),
+        }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

@@ -1,0 +1,153 @@
+//! The form of the generated tables, and how names are looked up in them.
+
+use super::FileKind;
+use super::generated::{NAMES, SCHEMAS, TYPES};
+
+/// The place of a name in [`NAMES`]. [`NO_NAME`]: a name that no schema knows, or the wildcard of a particle.
+pub(super) type NameId = u16;
+/// The place of a type in [`TYPES`].
+pub(super) type TypeId = u16;
+
+pub(super) const NO_NAME: NameId = 0xFFFF;
+
+/// An element that a type may contain.
+///
+/// The name ([`NO_NAME`]: any element of another namespace, checked laxly), its type, whether it may be repeated, and
+/// the place (from one) of the last particle before it that must not be missing.
+///
+/// Every name stands once in a sequence, so the place of the particle that matched last is all the state there is.
+#[derive(Debug)]
+pub(super) struct Particle(pub(super) NameId, pub(super) TypeId, pub(super) bool, pub(super) u8);
+
+/// An attribute: name, type, whether it is required.
+#[derive(Debug)]
+pub(super) struct Attribute(pub(super) NameId, pub(super) SimpleType, pub(super) bool);
+
+#[derive(Debug)]
+pub(super) enum Content {
+    /// Anything, checked where it is known: an element that the schema gives no type.
+    Anything,
+    /// Text of a simple type.
+    Text(SimpleType),
+    /// Elements in this order; `need` is the place (from one) of the last that must not be missing.
+    Sequence { mixed: bool, particles: &'static [Particle], need: u8 },
+    /// Elements in any order and number; `required` asks for at least one.
+    Choice { mixed: bool, particles: &'static [Particle], required: bool },
+}
+
+#[derive(Debug)]
+pub(super) struct ComplexType {
+    pub(super) content: Content,
+    pub(super) attributes: &'static [Attribute],
+    /// Attributes of other namespaces are welcome, and checked where they are known.
+    pub(super) open: bool,
+}
+
+/// The simple types that the schemas use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SimpleType {
+    Text,
+    Uri,
+    Boolean,
+    Date,
+    DateTime,
+    Decimal,
+    Int,
+    Integer,
+    NonNegative,
+    Positive,
+    NameToken,
+    Language,
+    /// `xml:lang`: a language or nothing.
+    Lang,
+    /// `xml:space`.
+    Space,
+    /// `xml:id`.
+    Name,
+}
+
+/// The top of one schema.
+#[derive(Debug)]
+pub(super) struct Schema {
+    pub(super) version: &'static str,
+    pub(super) kind: FileKind,
+    pub(super) elements: &'static [(NameId, TypeId)],
+    pub(super) attributes: &'static [(NameId, SimpleType)],
+    /// Named types with the type they extend, for `xsi:type`.
+    pub(super) types: &'static [(&'static str, TypeId, Option<TypeId>)],
+}
+
+impl Schema {
+    /// The schema of a version and kind.
+    pub(super) fn find(version: &str, kind: FileKind) -> Option<&'static Self> {
+        SCHEMAS.iter().find(|schema| schema.version == version && schema.kind == kind)
+    }
+
+    pub(super) fn element(&self, name: NameId) -> Option<TypeId> {
+        let place = self.elements.binary_search_by_key(&name, |(name, _)| *name).ok()?;
+        self.elements.get(place).map(|(_, it)| *it)
+    }
+
+    pub(super) fn attribute(&self, name: NameId) -> Option<SimpleType> {
+        self.attributes.iter().find(|(known, _)| *known == name).map(|(_, simple)| *simple)
+    }
+}
+
+/// The type with this number. Numbers come from the tables alone, so there always is one.
+pub(super) fn type_of(id: TypeId) -> &'static ComplexType {
+    static NOTHING: ComplexType = ComplexType { content: Content::Anything, attributes: &[], open: true };
+    TYPES.get(usize::from(id)).unwrap_or(&NOTHING)
+}
+
+pub(super) fn name_of(id: NameId) -> &'static str {
+    NAMES.get(usize::from(id)).copied().unwrap_or("*")
+}
+
+const SLOTS: usize = 1024;
+
+/// Open addressing, filled when the crate is compiled.
+static INDEX: [NameId; SLOTS] = index();
+
+const fn index() -> [NameId; SLOTS] {
+    let mut slots = [NO_NAME; SLOTS];
+    let mut id = 0;
+    while id < NAMES.len() {
+        let mut slot = slot_of(NAMES[id].as_bytes());
+        while slots[slot] != NO_NAME {
+            slot = (slot + 1) % SLOTS;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "the names are some hundred")]
+        let short = id as NameId;
+        slots[slot] = short;
+        id += 1;
+    }
+    slots
+}
+
+/// Mixes length, start and end of a name; the names are short and differ there.
+#[expect(clippy::indexing_slicing, reason = "each index is below the length that was just looked at")]
+const fn slot_of(name: &[u8]) -> usize {
+    let n = name.len();
+    let mut mixed = n as u64;
+    let mut place = 0;
+    while place < n && place < 24 {
+        mixed = (mixed ^ name[place] as u64).wrapping_mul(0x0100_0000_01b3);
+        place += 1;
+    }
+    ((mixed ^ (mixed >> 23)) as usize) % SLOTS
+}
+
+/// The number of a name, [`NO_NAME`] where no schema knows it.
+pub(super) fn lookup(name: &[u8]) -> NameId {
+    let mut slot = slot_of(name);
+    loop {
+        let id = INDEX.get(slot).copied().unwrap_or(NO_NAME);
+        if id == NO_NAME {
+            return NO_NAME;
+        }
+        if NAMES.get(usize::from(id)).is_some_and(|known| known.as_bytes() == name) {
+            return id;
+        }
+        slot = (slot + 1) % SLOTS;
+    }
+}
