@@ -2,4 +2,6 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
+pub mod report;
+pub mod schema;
 pub mod xml;
