@@ -75,7 +75,11 @@ fn iati_tables(schemas: &std::path::Path) -> Result<bool> {
     let text = xtask::iati_tables::generate(&xtask::iati_tables::read_folder(schemas)?)?;
     let target = workspace::root().join("crates/rsr-iati/src/schema/generated.rs");
     std::fs::write(&target, &text)?;
-    println!("iati-tables: {} bytes into {}", text.len(), target.display());
+    println!(
+        "iati-tables: {} bytes into {}",
+        text.len(),
+        target.display()
+    );
     Ok(true)
 }
 

@@ -4,4 +4,5 @@
 
 pub mod report;
 pub mod schema;
+pub mod validate;
 pub mod xml;

@@ -21,13 +21,24 @@ pub(super) fn file(schemas: &[Schema], pool: &TypePool) -> String {
         simple_types(schemas, pool),
     );
     // Writing to a `String` cannot fail; the results are dropped on purpose.
-    let list = names.sorted.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>();
-    let _ = writeln!(out, "/// Names of elements and attributes; the tables below know them by their place here.");
+    let list = names
+        .sorted
+        .iter()
+        .map(|name| format!("{name:?}"))
+        .collect::<Vec<_>>();
+    let _ = writeln!(
+        out,
+        "/// Names of elements and attributes; the tables below know them by their place here."
+    );
     let _ = writeln!(out, "pub(super) static NAMES: [&str; {}] = [", list.len());
     for line in list.chunks(8) {
         let _ = writeln!(out, "    {},", line.join(", "));
     }
-    let _ = writeln!(out, "];\n\n/// Types, those of all versions together.\npub(super) static TYPES: [T; {}] = [", pool.types.len());
+    let _ = writeln!(
+        out,
+        "];\n\n/// Types, those of all versions together.\npub(super) static TYPES: [T; {}] = [",
+        pool.types.len()
+    );
     for (number, it) in pool.types.iter().enumerate() {
         let attributes = it
             .attributes
@@ -42,12 +53,25 @@ pub(super) fn file(schemas: &[Schema], pool: &TypePool) -> String {
             it.open
         );
     }
-    let _ = writeln!(out, "];\n\n/// What each schema declares at its top.\npub(super) static SCHEMAS: [Schema; {}] = [", schemas.len());
+    let _ = writeln!(
+        out,
+        "];\n\n/// What each schema declares at its top.\npub(super) static SCHEMAS: [Schema; {}] = [",
+        schemas.len()
+    );
     for schema in schemas {
-        let elements = schema.elements.iter().map(|(name, it)| format!("({}, {it})", names.number(name)));
-        let attributes = schema.attributes.iter().map(|(name, simple)| format!("({}, {simple})", names.number(name)));
+        let elements = schema
+            .elements
+            .iter()
+            .map(|(name, it)| format!("({}, {it})", names.number(name)));
+        let attributes = schema
+            .attributes
+            .iter()
+            .map(|(name, simple)| format!("({}, {simple})", names.number(name)));
         let types = schema.types.iter().map(|(name, it, base)| {
-            format!("({name:?}, {it}, {})", base.map_or_else(|| "None".to_owned(), |base| format!("Some({base})")))
+            format!(
+                "({name:?}, {it}, {})",
+                base.map_or_else(|| "None".to_owned(), |base| format!("Some({base})"))
+            )
         });
         let _ = writeln!(
             out,
@@ -72,7 +96,10 @@ fn contents(pool: &TypePool) -> String {
         Content::Sequence { .. } => "Sequence",
         Content::Choice { .. } => "Choice",
     });
-    used.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(", ")
+    used.collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// The simple types that occur, as they are imported.
@@ -84,7 +111,12 @@ fn simple_types(schemas: &[Schema], pool: &TypePool) -> String {
             used.insert(simple);
         }
     }
-    used.extend(schemas.iter().flat_map(|schema| &schema.attributes).map(|(_, simple)| *simple));
+    used.extend(
+        schemas
+            .iter()
+            .flat_map(|schema| &schema.attributes)
+            .map(|(_, simple)| *simple),
+    );
     used.into_iter().collect::<Vec<_>>().join(", ")
 }
 
@@ -95,26 +127,48 @@ fn content(content: &Content, names: &Names<'_>) -> String {
         Content::Anything => "Anything".to_owned(),
         Content::Text(simple) => format!("Simple({simple})"),
         Content::Sequence { mixed, particles } => {
-            format!("Sequence {{ mixed: {mixed}, particles: &[{}], need: {} }}", list(particles, names), needed(particles))
+            format!(
+                "Sequence {{ mixed: {mixed}, particles: &[{}], need: {} }}",
+                list(particles, names),
+                needed(particles)
+            )
         }
-        Content::Choice { mixed, required, particles } => {
-            format!("Choice {{ mixed: {mixed}, particles: &[{}], required: {required} }}", list(particles, names))
+        Content::Choice {
+            mixed,
+            required,
+            particles,
+        } => {
+            format!(
+                "Choice {{ mixed: {mixed}, particles: &[{}], required: {required} }}",
+                list(particles, names)
+            )
         }
     }
 }
 
 /// The place, counted from one, of the last particle that must not be missing; 0 where none is.
 fn needed(particles: &[Particle]) -> usize {
-    particles.iter().rposition(|p| p.required).map_or(0, |place| place + 1)
+    particles
+        .iter()
+        .rposition(|p| p.required)
+        .map_or(0, |place| place + 1)
 }
 
 fn list(particles: &[Particle], names: &Names<'_>) -> String {
     let one = |(place, p): (usize, &Particle)| {
-        let (name, it) = p.element.as_ref().map_or((ANY, 0), |(name, it)| (names.number(name), *it));
+        let (name, it) = p
+            .element
+            .as_ref()
+            .map_or((ANY, 0), |(name, it)| (names.number(name), *it));
         let before = needed(particles.get(..place).unwrap_or_default());
         format!("P({name}, {it}, {}, {before})", p.many)
     };
-    particles.iter().enumerate().map(one).collect::<Vec<_>>().join(", ")
+    particles
+        .iter()
+        .enumerate()
+        .map(one)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 struct Names<'a> {
@@ -127,8 +181,15 @@ impl<'a> Names<'a> {
         let mut sorted = Vec::new();
         for it in &pool.types {
             sorted.extend(it.attributes.iter().map(|a| a.name.as_str()));
-            if let Content::Sequence { particles, .. } | Content::Choice { particles, .. } = &it.content {
-                sorted.extend(particles.iter().filter_map(|p| p.element.as_ref()).map(|(name, _)| name.as_str()));
+            if let Content::Sequence { particles, .. } | Content::Choice { particles, .. } =
+                &it.content
+            {
+                sorted.extend(
+                    particles
+                        .iter()
+                        .filter_map(|p| p.element.as_ref())
+                        .map(|(name, _)| name.as_str()),
+                );
             }
         }
         for schema in schemas {
@@ -137,7 +198,11 @@ impl<'a> Names<'a> {
         }
         sorted.sort_unstable();
         sorted.dedup();
-        let numbers = sorted.iter().enumerate().map(|(number, name)| (*name, number)).collect();
+        let numbers = sorted
+            .iter()
+            .enumerate()
+            .map(|(number, name)| (*name, number))
+            .collect();
         Self { sorted, numbers }
     }
 

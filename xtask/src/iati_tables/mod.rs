@@ -61,19 +61,30 @@ pub fn read_folder(folder: &Path) -> Result<Vec<SchemaTexts>> {
             versions.insert(name, entry.path());
         }
     }
-    ensure!(!versions.is_empty(), "{} holds no version folder", folder.display());
+    ensure!(
+        !versions.is_empty(),
+        "{} holds no version folder",
+        folder.display()
+    );
     let mut schemas = Vec::new();
     for (version, path) in versions {
         let common = read(&path.join("iati-common.xsd"))?;
         for kind in [FileKind::Activities, FileKind::Organisations] {
             let own = read(&path.join(format!("iati-{}-schema.xsd", kind.name())))?;
-            schemas.push(SchemaTexts { version: version.clone(), kind, texts: vec![own, common.clone()] });
+            schemas.push(SchemaTexts {
+                version: version.clone(),
+                kind,
+                texts: vec![own, common.clone()],
+            });
         }
     }
     Ok(schemas)
 }
 
-#[expect(clippy::disallowed_methods, reason = "schema files of the standard, by hand, in a maintenance command")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "schema files of the standard, by hand, in a maintenance command"
+)]
 fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("file {}", path.display()))
 }

@@ -46,9 +46,16 @@ pub(super) enum Content {
     /// Text of one simple type, no elements.
     Text(&'static str),
     /// Elements in this order.
-    Sequence { mixed: bool, particles: Vec<Particle> },
+    Sequence {
+        mixed: bool,
+        particles: Vec<Particle>,
+    },
     /// Elements in any order and number.
-    Choice { mixed: bool, required: bool, particles: Vec<Particle> },
+    Choice {
+        mixed: bool,
+        required: bool,
+        particles: Vec<Particle>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,7 +104,11 @@ pub(super) struct Schema {
 type Globals<'a, 'i> = BTreeMap<(&'a str, &'a str), Node<'a, 'i>>;
 
 pub(super) fn compile(texts: &SchemaTexts, pool: &mut TypePool) -> Result<Schema> {
-    let documents = texts.texts.iter().map(|text| Document::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    let documents = texts
+        .texts
+        .iter()
+        .map(|text| Document::parse(text))
+        .collect::<Result<Vec<_>, _>>()?;
     let mut globals = Globals::new();
     for document in &documents {
         for node in children(document.root_element()) {
@@ -107,7 +118,11 @@ pub(super) fn compile(texts: &SchemaTexts, pool: &mut TypePool) -> Result<Schema
             }
         }
     }
-    let mut reader = Reader { globals: &globals, pool, depth: 0 };
+    let mut reader = Reader {
+        globals: &globals,
+        pool,
+        depth: 0,
+    };
     let mut schema = Schema {
         version: texts.version.clone(),
         kind: texts.kind,
@@ -153,8 +168,19 @@ impl<'a, 'i> Reader<'_, 'a, 'i> {
         if let Some(target) = node.attribute("ref") {
             return self.element(self.global("element", target)?);
         }
-        for unknown in ["nillable", "substitutionGroup", "abstract", "default", "fixed", "block", "form"] {
-            ensure!(!node.has_attribute(unknown), "@{unknown} of an element has no form in the tables");
+        for unknown in [
+            "nillable",
+            "substitutionGroup",
+            "abstract",
+            "default",
+            "fixed",
+            "block",
+            "form",
+        ] {
+            ensure!(
+                !node.has_attribute(unknown),
+                "@{unknown} of an element has no form in the tables"
+            );
         }
         if let Some(name) = node.attribute("type") {
             return match builtin(node, name)? {
@@ -169,7 +195,11 @@ impl<'a, 'i> Reader<'_, 'a, 'i> {
         match children(node).next() {
             Some(own) => self.complex(own),
             // XML Schema's default for an element without a type: anything at all.
-            None => Ok(self.pool.number(ComplexType { content: Content::Anything, attributes: Vec::new(), open: true })),
+            None => Ok(self.pool.number(ComplexType {
+                content: Content::Anything,
+                attributes: Vec::new(),
+                open: true,
+            })),
         }
     }
 
@@ -183,14 +213,21 @@ impl<'a, 'i> Reader<'_, 'a, 'i> {
     }
 
     fn complex_parts(&mut self, node: Node<'a, 'i>) -> Result<ComplexType> {
-        ensure!(node.tag_name().name() == "complexType", "{} where a complex type belongs", node.tag_name().name());
+        ensure!(
+            node.tag_name().name() == "complexType",
+            "{} where a complex type belongs",
+            node.tag_name().name()
+        );
         // The standard's types do not contain themselves; a number for an unfinished type would be needed if they did.
         ensure!(self.depth < 64, "a type contains itself");
         self.depth += 1;
         let mixed = node.attribute("mixed") == Some("true");
         let mut it = ComplexType {
             content: if mixed {
-                Content::Sequence { mixed, particles: Vec::new() }
+                Content::Sequence {
+                    mixed,
+                    particles: Vec::new(),
+                }
             } else {
                 Content::Empty
             },
@@ -201,8 +238,13 @@ impl<'a, 'i> Reader<'_, 'a, 'i> {
             match part.tag_name().name() {
                 "simpleContent" | "complexContent" => {
                     let extension = children(part).next().context("no extension")?;
-                    ensure!(extension.tag_name().name() == "extension", "only extensions have a form in the tables");
-                    let base = extension.attribute("base").context("an extension without a base")?;
+                    ensure!(
+                        extension.tag_name().name() == "extension",
+                        "only extensions have a form in the tables"
+                    );
+                    let base = extension
+                        .attribute("base")
+                        .context("an extension without a base")?;
                     match builtin(extension, base)? {
                         Some(simple) => it.content = Content::Text(simple),
                         None => it = self.complex_parts(self.global("complexType", base)?)?,
@@ -225,7 +267,9 @@ impl<'a, 'i> Reader<'_, 'a, 'i> {
                 it.attributes.push(attribute);
             }
             "attributeGroup" => {
-                let name = node.attribute("ref").context("an attribute group without a name")?;
+                let name = node
+                    .attribute("ref")
+                    .context("an attribute group without a name")?;
                 for more in children(self.global("attributeGroup", name)?) {
                     self.part(more, mixed, it)?;
                 }
@@ -235,12 +279,21 @@ impl<'a, 'i> Reader<'_, 'a, 'i> {
                 it.open = true;
             }
             "sequence" => {
-                ensure!(occurs(node)? == (true, false), "a repeated sequence has no form in the tables");
+                ensure!(
+                    occurs(node)? == (true, false),
+                    "a repeated sequence has no form in the tables"
+                );
                 let more = self.particles(node)?;
                 it.content = match std::mem::replace(&mut it.content, Content::Empty) {
-                    Content::Empty => Content::Sequence { mixed, particles: more },
+                    Content::Empty => Content::Sequence {
+                        mixed,
+                        particles: more,
+                    },
                     // An extension: its particles follow those of its base.
-                    Content::Sequence { mixed, mut particles } => {
+                    Content::Sequence {
+                        mixed,
+                        mut particles,
+                    } => {
                         particles.extend(more);
                         Content::Sequence { mixed, particles }
                     }
@@ -249,11 +302,21 @@ impl<'a, 'i> Reader<'_, 'a, 'i> {
             }
             "choice" => {
                 let (required, many) = occurs(node)?;
-                ensure!(many, "a choice that is not repeated has no form in the tables");
+                ensure!(
+                    many,
+                    "a choice that is not repeated has no form in the tables"
+                );
                 let particles = self.particles(node)?;
                 // Nothing may be optional in a required choice, or it could be passed by with nothing at all.
-                ensure!(!required || particles.iter().all(|p| p.required), "an optional part of a required choice");
-                it.content = Content::Choice { mixed, required, particles };
+                ensure!(
+                    !required || particles.iter().all(|p| p.required),
+                    "an optional part of a required choice"
+                );
+                it.content = Content::Choice {
+                    mixed,
+                    required,
+                    particles,
+                };
             }
             other => bail!("{other} has no form in the tables"),
         }
@@ -270,14 +333,25 @@ impl<'a, 'i> Reader<'_, 'a, 'i> {
                     None
                 }
                 "element" => {
-                    let name = node.attribute("name").or(node.attribute("ref")).context("an element without a name")?;
+                    let name = node
+                        .attribute("name")
+                        .or(node.attribute("ref"))
+                        .context("an element without a name")?;
                     Some((name.to_owned(), self.element(node)?))
                 }
                 other => bail!("{other} inside a group has no form in the tables"),
             };
             let named = |p: &Particle| p.element.as_ref().map(|(name, _)| name.clone());
-            let it = Particle { element, required, many };
-            ensure!(particles.iter().all(|p| named(p) != named(&it)), "{:?} stands twice in a group", named(&it));
+            let it = Particle {
+                element,
+                required,
+                many,
+            };
+            ensure!(
+                particles.iter().all(|p| named(p) != named(&it)),
+                "{:?} stands twice in a group",
+                named(&it)
+            );
             particles.push(it);
         }
         Ok(particles)
@@ -285,19 +359,33 @@ impl<'a, 'i> Reader<'_, 'a, 'i> {
 
     fn attribute(&mut self, node: Node<'a, 'i>) -> Result<Attribute> {
         for unknown in ["default", "fixed", "form"] {
-            ensure!(!node.has_attribute(unknown), "@{unknown} of an attribute has no form in the tables");
+            ensure!(
+                !node.has_attribute(unknown),
+                "@{unknown} of an attribute has no form in the tables"
+            );
         }
         let required = node.attribute("use") == Some("required");
         let (name, simple) = match node.attribute("ref") {
             Some("xml:lang") => ("xml:lang", "Lang"),
             Some(target) => (target, self.simple_of(self.global("attribute", target)?)?),
-            None => (node.attribute("name").context("an attribute without a name")?, self.simple_of(node)?),
+            None => (
+                node.attribute("name")
+                    .context("an attribute without a name")?,
+                self.simple_of(node)?,
+            ),
         };
-        Ok(Attribute { name: name.to_owned(), simple, required })
+        Ok(Attribute {
+            name: name.to_owned(),
+            simple,
+            required,
+        })
     }
 
     fn simple_of(&self, node: Node<'a, 'i>) -> Result<&'static str> {
-        ensure!(children(node).next().is_none(), "an attribute with a type of its own has no form in the tables");
+        ensure!(
+            children(node).next().is_none(),
+            "an attribute with a type of its own has no form in the tables"
+        );
         match node.attribute("type") {
             None => Ok("Text"),
             Some(name) => builtin(node, name)?.with_context(|| format!("{name} is no simple type")),
@@ -322,8 +410,14 @@ fn extension<'a>(node: Node<'a, '_>) -> Option<(&'a str, &'a str)> {
 }
 
 fn ensure_other_lax(node: Node<'_, '_>) -> Result<()> {
-    ensure!(node.attribute("namespace") == Some("##other"), "a wildcard other than ##other has no form in the tables");
-    ensure!(node.attribute("processContents") == Some("lax"), "a wildcard that is not lax has no form in the tables");
+    ensure!(
+        node.attribute("namespace") == Some("##other"),
+        "a wildcard other than ##other has no form in the tables"
+    );
+    ensure!(
+        node.attribute("processContents") == Some("lax"),
+        "a wildcard that is not lax has no form in the tables"
+    );
     Ok(())
 }
 
@@ -347,7 +441,10 @@ fn builtin(node: Node<'_, '_>, name: &str) -> Result<Option<&'static str>> {
     let Some((prefix, local)) = name.split_once(':') else {
         return Ok(None);
     };
-    ensure!(node.lookup_namespace_uri(Some(prefix)) == Some(XSD), "{name} is of a foreign namespace");
+    ensure!(
+        node.lookup_namespace_uri(Some(prefix)) == Some(XSD),
+        "{name} is of a foreign namespace"
+    );
     Ok(Some(match local {
         "string" => "Text",
         "anyURI" => "Uri",

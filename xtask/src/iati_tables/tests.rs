@@ -4,7 +4,11 @@ const HEAD: &str = r#"<xsd:schema xmlns:xsd="http://www.w3.org/2001/XMLSchema">"
 
 fn generated(body: &str) -> Result<String> {
     let text = format!("{HEAD}{body}</xsd:schema>");
-    generate(&[SchemaTexts { version: "2.03".to_owned(), kind: FileKind::Activities, texts: vec![text] }])
+    generate(&[SchemaTexts {
+        version: "2.03".to_owned(),
+        kind: FileKind::Activities,
+        texts: vec![text],
+    }])
 }
 
 #[track_caller]
@@ -15,11 +19,15 @@ fn check(body: &str, expected: &str) {
 
 #[track_caller]
 fn check_refused(body: &str, expected: &str) {
-    let error = format!("{:#}", generated(body).expect_err("it has no form in the tables"));
+    let error = format!(
+        "{:#}",
+        generated(body).expect_err("it has no form in the tables")
+    );
     assert!(error.contains(expected), "{error}");
 }
 
-const TWO: &str = r#"<xsd:element name="b" type="xsd:date"/><xsd:element name="c" type="xsd:date"/>"#;
+const TWO: &str =
+    r#"<xsd:element name="b" type="xsd:date"/><xsd:element name="c" type="xsd:date"/>"#;
 
 #[test]
 fn a_sequence_knows_what_must_come_before_each_of_its_elements() {
@@ -54,7 +62,10 @@ fn an_extension_adds_to_its_base() {
         <xsd:element name="a"><xsd:complexType><xsd:complexContent><xsd:extension base="base">
             <xsd:sequence><xsd:element name="c" type="xsd:int" minOccurs="0"/></xsd:sequence>
         </xsd:extension></xsd:complexContent></xsd:complexType></xsd:element>"#;
-    check(body, "particles: &[P(1, 0, false, 0), P(2, 0, false, 1)], need: 1 }, attributes: &[A(3, Uri, true)]");
+    check(
+        body,
+        "particles: &[P(1, 0, false, 0), P(2, 0, false, 1)], need: 1 }, attributes: &[A(3, Uri, true)]",
+    );
 }
 
 #[test]
@@ -73,12 +84,17 @@ fn what_people_wrote_for_people_stays_behind() {
 
 #[test]
 fn what_the_tables_cannot_hold_is_refused() {
-    check_refused(r#"<xsd:element name="a" nillable="true" type="xsd:date"/>"#, "nillable");
+    check_refused(
+        r#"<xsd:element name="a" nillable="true" type="xsd:date"/>"#,
+        "nillable",
+    );
     check_refused(r#"<xsd:element name="a" type="xsd:gYear"/>"#, "gYear");
     check_refused(r#"<xsd:element name="a" type="unknown"/>"#, "not declared");
     let bounded = r#"<xsd:element name="b" type="xsd:date" maxOccurs="3"/>"#;
     let inside = |body: &str| {
-        format!(r#"<xsd:element name="a"><xsd:complexType><xsd:sequence>{body}</xsd:sequence></xsd:complexType></xsd:element>"#)
+        format!(
+            r#"<xsd:element name="a"><xsd:complexType><xsd:sequence>{body}</xsd:sequence></xsd:complexType></xsd:element>"#
+        )
     };
     check_refused(&inside(bounded), "maxOccurs 3");
     check_refused(&inside("<xsd:choice/>"), "choice");

@@ -54,6 +54,10 @@ pub struct Finding {
 /// `line: level code message (path)`; whoever knows the file writes its name and a colon before it.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} {} {} ({})", self.line, self.severity, self.code, self.message, self.path)
+        write!(
+            f,
+            "{}: {} {} {} ({})",
+            self.line, self.severity, self.code, self.message, self.path
+        )
     }
 }

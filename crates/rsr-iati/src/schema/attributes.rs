@@ -32,7 +32,10 @@ pub(super) fn check<R: Read>(
         Mode::Typed(id) => tag.typed(type_of(id), sink),
         Mode::Lax => tag.lax(schema, sink),
         Mode::Simple(_) => {
-            for attribute in reader.attributes().filter(|a| a.namespace != Some(INSTANCE)) {
+            for attribute in reader
+                .attributes()
+                .filter(|a| a.namespace != Some(INSTANCE))
+            {
                 tag.unknown(&attribute, sink);
             }
         }
@@ -50,13 +53,21 @@ impl<R: Read> Tag<'_, R> {
     fn typed(&self, it: &'static ComplexType, sink: &mut Sink<'_>) {
         let mut seen = 0_u32;
         for attribute in self.reader.attributes() {
-            let key = if attribute.name.len() == attribute.local_name.len() || attribute.name == "xml:lang" {
+            let key = if attribute.name.len() == attribute.local_name.len()
+                || attribute.name == "xml:lang"
+            {
                 lookup(attribute.name.as_bytes())
             } else {
                 NO_NAME
             };
-            let place = if key == NO_NAME { None } else { it.attributes.iter().position(|known| known.0 == key) };
-            if let Some((place, known)) = place.and_then(|place| Some((place, it.attributes.get(place)?))) {
+            let place = if key == NO_NAME {
+                None
+            } else {
+                it.attributes.iter().position(|known| known.0 == key)
+            };
+            if let Some((place, known)) =
+                place.and_then(|place| Some((place, it.attributes.get(place)?)))
+            {
                 seen |= 1 << (place % 32);
                 self.value(&attribute, known.1, sink);
             } else if attribute.namespace == Some(INSTANCE) {
@@ -69,7 +80,11 @@ impl<R: Read> Tag<'_, R> {
         }
         for (place, known) in it.attributes.iter().enumerate() {
             if known.2 && seen & (1 << (place % 32)) == 0 {
-                let message = format!("{} lacks the attribute {}", self.reader.name(), name_of(known.0));
+                let message = format!(
+                    "{} lacks the attribute {}",
+                    self.reader.name(),
+                    name_of(known.0)
+                );
                 sink(Code::MissingAttribute.at(message, self.reader.path(), self.line));
             }
         }
@@ -107,35 +122,74 @@ impl<R: Read> Tag<'_, R> {
         if simple.accepts(attribute.value) {
             return;
         }
-        let message = format!("{} is {}, which is not {}", attribute.name, quote(attribute.value), simple.name());
-        sink(Code::BadValue.at(message, format!("{}/@{}", self.reader.path(), attribute.name), self.line));
+        let message = format!(
+            "{} is {}, which is not {}",
+            attribute.name,
+            quote(attribute.value),
+            simple.name()
+        );
+        sink(Code::BadValue.at(
+            message,
+            format!("{}/@{}", self.reader.path(), attribute.name),
+            self.line,
+        ));
     }
 
     fn unknown(&self, attribute: &Attribute<'_>, sink: &mut Sink<'_>) {
         let message = format!("{} has no attribute {}", self.reader.name(), attribute.name);
-        sink(Code::UnknownAttribute.at(message, format!("{}/@{}", self.reader.path(), attribute.name), self.line));
+        sink(Code::UnknownAttribute.at(
+            message,
+            format!("{}/@{}", self.reader.path(), attribute.name),
+            self.line,
+        ));
     }
 }
 
 /// `xsi:nil` and `xsi:type`; the attributes that say where schemas lie mean nothing here.
-fn instance<R: Read>(schema: &'static Schema, mode: Mode, reader: &Reader<R>, line: u64, sink: &mut Sink<'_>) -> Mode {
+fn instance<R: Read>(
+    schema: &'static Schema,
+    mode: Mode,
+    reader: &Reader<R>,
+    line: u64,
+    sink: &mut Sink<'_>,
+) -> Mode {
     let mut result = mode;
-    for attribute in reader.attributes().filter(|a| a.namespace == Some(INSTANCE)) {
+    for attribute in reader
+        .attributes()
+        .filter(|a| a.namespace == Some(INSTANCE))
+    {
         let path = || format!("{}/@{}", reader.path(), attribute.name);
         match attribute.local_name {
             "nil" if !SimpleType::Boolean.accepts(attribute.value) => {
-                let message = format!("{} is {}, which is not {}", attribute.name, quote(attribute.value), SimpleType::Boolean.name());
+                let message = format!(
+                    "{} is {}, which is not {}",
+                    attribute.name,
+                    quote(attribute.value),
+                    SimpleType::Boolean.name()
+                );
                 sink(Code::BadValue.at(message, path(), line));
             }
             // An element that no schema knows may be nil for all that is known of it.
-            "nil" if trim(attribute.value) != "false" && trim(attribute.value) != "0" && mode != Mode::Lax => {
-                sink(Code::NotNillable.at(format!("{} may not be nil", reader.name()), path(), line));
+            "nil"
+                if trim(attribute.value) != "false"
+                    && trim(attribute.value) != "0"
+                    && mode != Mode::Lax =>
+            {
+                sink(Code::NotNillable.at(
+                    format!("{} may not be nil", reader.name()),
+                    path(),
+                    line,
+                ));
                 result = Mode::Skip;
             }
             "type" => match replaced(schema, mode, reader, attribute.value) {
                 Some(new) => result = new,
                 None => {
-                    let message = format!("{} is no type that {} may have", quote(attribute.value), reader.name());
+                    let message = format!(
+                        "{} is no type that {} may have",
+                        quote(attribute.value),
+                        reader.name()
+                    );
                     sink(Code::BadType.at(message, path(), line));
                     result = Mode::Skip;
                 }
@@ -148,9 +202,17 @@ fn instance<R: Read>(schema: &'static Schema, mode: Mode, reader: &Reader<R>, li
 
 /// The mode under the type that `xsi:type` names: the element's own type, one that extends it, or any for an element
 /// that is unknown.
-fn replaced<R: Read>(schema: &'static Schema, mode: Mode, reader: &Reader<R>, name: &str) -> Option<Mode> {
+fn replaced<R: Read>(
+    schema: &'static Schema,
+    mode: Mode,
+    reader: &Reader<R>,
+    name: &str,
+) -> Option<Mode> {
     let (prefix, local) = trim(name).split_once(':').unwrap_or(("", trim(name)));
-    let namespace = reader.namespaces_in_scope().find(|(known, _)| *known == prefix).map(|(_, namespace)| namespace);
+    let namespace = reader
+        .namespaces_in_scope()
+        .find(|(known, _)| *known == prefix)
+        .map(|(_, namespace)| namespace);
     match namespace {
         Some(XSD) if local == "anyType" => (mode == Mode::Lax).then_some(Mode::Lax),
         Some(XSD) if mode == Mode::Lax => SimpleType::of_schema_name(local).map(Mode::Simple),

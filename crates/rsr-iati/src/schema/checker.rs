@@ -9,7 +9,8 @@ use super::attributes;
 use super::code::Code;
 use super::simple::trim;
 use super::tables::{
-    ComplexType, Content, NO_NAME, NameId, Particle, Schema, SimpleType, TypeId, lookup, name_of, type_of,
+    ComplexType, Content, NO_NAME, NameId, Particle, Schema, SimpleType, TypeId, lookup, name_of,
+    type_of,
 };
 use super::{FileKind, Version};
 
@@ -65,7 +66,13 @@ impl Checker {
     /// A checker for one document, by the schema of this version or of the version the document names.
     #[must_use]
     pub fn new(version: Option<Version>) -> Self {
-        Self { schema: None, forced: version, root: None, frames: Vec::with_capacity(32), value: String::new() }
+        Self {
+            schema: None,
+            forced: version,
+            root: None,
+            frames: Vec::with_capacity(32),
+            value: String::new(),
+        }
     }
 
     /// Makes it ready for a document whose root is checked this way, keeping its memory.
@@ -79,7 +86,8 @@ impl Checker {
     /// The version whose schema is used; known once the root was seen.
     #[must_use]
     pub fn version(&self) -> Option<Version> {
-        self.schema.and_then(|schema| Version::of_attribute(Some(schema.version)))
+        self.schema
+            .and_then(|schema| Version::of_attribute(Some(schema.version)))
     }
 
     /// The kind of file, once the root was seen and is an IATI one.
@@ -102,22 +110,36 @@ impl Checker {
         let line = reader.end_position().line;
         let mode = match self.frames.last_mut() {
             None => self.root(reader, line, sink),
-            Some(Frame { mode: Mode::Skip, .. }) => Mode::Skip,
-            Some(Frame { mode: Mode::Lax, .. }) => self.known_or_lax(reader),
+            Some(Frame {
+                mode: Mode::Skip, ..
+            }) => Mode::Skip,
+            Some(Frame {
+                mode: Mode::Lax, ..
+            }) => self.known_or_lax(reader),
             Some(parent) => match (parent.mode, self.schema) {
-                (Mode::Typed(id), Some(schema)) => match parent.child(type_of(id), reader, line, sink) {
-                    Some(NO_TYPE) => known_or_lax(schema, reader),
-                    Some(id) => Mode::Typed(id),
-                    None => Mode::Skip,
-                },
+                (Mode::Typed(id), Some(schema)) => {
+                    match parent.child(type_of(id), reader, line, sink) {
+                        Some(NO_TYPE) => known_or_lax(schema, reader),
+                        Some(id) => Mode::Typed(id),
+                        None => Mode::Skip,
+                    }
+                }
                 _ => parent.element_in_text(reader, sink),
             },
         };
-        let mode = self.schema.map_or(mode, |schema| attributes::check(schema, mode, reader, line, sink));
+        let mode = self.schema.map_or(mode, |schema| {
+            attributes::check(schema, mode, reader, line, sink)
+        });
         if mode.simple().is_some() {
             self.value.clear();
         }
-        self.frames.push(Frame { mode, state: 0, is_spoilt: false, has_stray_text: false, line });
+        self.frames.push(Frame {
+            mode,
+            state: 0,
+            is_spoilt: false,
+            has_stray_text: false,
+            line,
+        });
     }
 
     fn root<R: Read>(&mut self, reader: &Reader<R>, line: u64, sink: &mut Sink<'_>) -> Mode {
@@ -129,13 +151,22 @@ impl Checker {
             _ => FileKind::Activities,
         };
         let named = reader.attribute("version");
-        let version = self.forced.or_else(|| Version::of_attribute(named)).unwrap_or_else(|| {
-            let message = format!("there is no schema for version {:?}; 2.03 is used", named.unwrap_or_default());
-            sink(Code::UnknownVersion.at(message, reader.path(), line));
-            Version::V203
-        });
+        let version = self
+            .forced
+            .or_else(|| Version::of_attribute(named))
+            .unwrap_or_else(|| {
+                let message = format!(
+                    "there is no schema for version {:?}; 2.03 is used",
+                    named.unwrap_or_default()
+                );
+                sink(Code::UnknownVersion.at(message, reader.path(), line));
+                Version::V203
+            });
         self.schema = Schema::find(version.as_str(), kind);
-        let known = self.schema.filter(|_| reader.is_unqualified()).and_then(|schema| schema.element(lookup(reader.local_name().as_bytes())));
+        let known = self
+            .schema
+            .filter(|_| reader.is_unqualified())
+            .and_then(|schema| schema.element(lookup(reader.local_name().as_bytes())));
         if let Some(id) = known {
             return Mode::Typed(id);
         }
@@ -145,11 +176,14 @@ impl Checker {
     }
 
     fn known_or_lax<R: Read>(&self, reader: &Reader<R>) -> Mode {
-        self.schema.map_or(Mode::Lax, |schema| known_or_lax(schema, reader))
+        self.schema
+            .map_or(Mode::Lax, |schema| known_or_lax(schema, reader))
     }
 
     fn text<R: Read>(&mut self, reader: &Reader<R>, sink: &mut Sink<'_>) {
-        let Some(frame) = self.frames.last_mut() else { return };
+        let Some(frame) = self.frames.last_mut() else {
+            return;
+        };
         let content = match frame.mode {
             Mode::Typed(id) => &type_of(id).content,
             Mode::Simple(_) => {
@@ -165,7 +199,11 @@ impl Checker {
             Content::Sequence { .. } | Content::Choice { .. } => {
                 if !frame.has_stray_text && !reader.is_blank() {
                     frame.has_stray_text = true;
-                    let message = format!("{} holds elements alone, not text such as {}", reader.name(), quote(reader.text()));
+                    let message = format!(
+                        "{} holds elements alone, not text such as {}",
+                        reader.name(),
+                        quote(reader.text())
+                    );
                     sink(Code::TextNotAllowed.at(message, reader.path(), frame.line));
                 }
             }
@@ -173,10 +211,17 @@ impl Checker {
     }
 
     fn end<R: Read>(&mut self, reader: &Reader<R>, sink: &mut Sink<'_>) {
-        let Some(frame) = self.frames.pop() else { return };
+        let Some(frame) = self.frames.pop() else {
+            return;
+        };
         if let Some(simple) = frame.mode.simple() {
             if !simple.accepts(&self.value) {
-                let message = format!("{} holds {}, which is not {}", reader.name(), quote(&self.value), simple.name());
+                let message = format!(
+                    "{} holds {}, which is not {}",
+                    reader.name(),
+                    quote(&self.value),
+                    simple.name()
+                );
                 sink(Code::BadValue.at(message, reader.path(), frame.line));
             }
             return;
@@ -186,9 +231,22 @@ impl Checker {
             return;
         }
         let missing = match &type_of(id).content {
-            Content::Sequence { particles, need, .. } if *need > frame.state => next_required(particles, *need, frame.state),
-            Content::Choice { particles, required: true, .. } if frame.state == 0 => {
-                format!("any of {}", particles.iter().map(|p| name_of(p.0)).collect::<Vec<_>>().join(", "))
+            Content::Sequence {
+                particles, need, ..
+            } if *need > frame.state => next_required(particles, *need, frame.state),
+            Content::Choice {
+                particles,
+                required: true,
+                ..
+            } if frame.state == 0 => {
+                format!(
+                    "any of {}",
+                    particles
+                        .iter()
+                        .map(|p| name_of(p.0))
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                )
             }
             _ => return,
         };
@@ -202,7 +260,13 @@ const NO_TYPE: TypeId = TypeId::MAX;
 
 impl Frame {
     /// The type of a child that begins, [`NO_TYPE`] where it is welcome and unknown, `None` where it does not belong.
-    fn child<R: Read>(&mut self, it: &ComplexType, reader: &Reader<R>, line: u64, sink: &mut Sink<'_>) -> Option<TypeId> {
+    fn child<R: Read>(
+        &mut self,
+        it: &ComplexType,
+        reader: &Reader<R>,
+        line: u64,
+        sink: &mut Sink<'_>,
+    ) -> Option<TypeId> {
         let (particles, ordered) = match &it.content {
             Content::Anything => return Some(NO_TYPE),
             Content::Text(_) => {
@@ -212,28 +276,44 @@ impl Frame {
             Content::Sequence { particles, .. } => (*particles, true),
             Content::Choice { particles, .. } => (*particles, false),
         };
-        let name = if reader.is_unqualified() { Some(lookup(reader.local_name().as_bytes())) } else { None };
-        let Some((place, particle)) = find(particles, name, reader.namespace().is_some(), self.state) else {
+        let name = if reader.is_unqualified() {
+            Some(lookup(reader.local_name().as_bytes()))
+        } else {
+            None
+        };
+        let Some((place, particle)) =
+            find(particles, name, reader.namespace().is_some(), self.state)
+        else {
             if !self.is_spoilt {
                 self.is_spoilt = true;
                 let parent = parent_name(reader);
-                sink(Code::UnknownElement.at(format!("{parent} has no element {}", reader.name()), reader.path(), line));
+                sink(Code::UnknownElement.at(
+                    format!("{parent} has no element {}", reader.name()),
+                    reader.path(),
+                    line,
+                ));
             }
             return None;
         };
         let Particle(_, id, many, before) = *particle;
-        let fits = !ordered || (before <= self.state && (place > self.state || (place == self.state && many)));
+        let fits = !ordered
+            || (before <= self.state && (place > self.state || (place == self.state && many)));
         if fits {
             self.state = place;
         } else if !self.is_spoilt {
             self.is_spoilt = true;
             let name = reader.name();
             let message = if place > self.state {
-                format!("{name} comes too early: {} has to come first", next_required(particles, before, self.state))
+                format!(
+                    "{name} comes too early: {} has to come first",
+                    next_required(particles, before, self.state)
+                )
             } else if place == self.state {
                 format!("{name} stands more than once")
             } else {
-                let last = particles.get(usize::from(self.state) - 1).map_or("*", |p| name_of(p.0));
+                let last = particles
+                    .get(usize::from(self.state) - 1)
+                    .map_or("*", |p| name_of(p.0));
                 format!("{name} comes too late: it has to stand before {last}")
             };
             sink(Code::UnexpectedElement.at(message, reader.path(), line));
@@ -244,7 +324,11 @@ impl Frame {
     fn element_in_text<R: Read>(&mut self, reader: &Reader<R>, sink: &mut Sink<'_>) -> Mode {
         if !self.is_spoilt {
             self.is_spoilt = true;
-            let message = format!("{} holds text alone, not elements such as {}", parent_name(reader), reader.name());
+            let message = format!(
+                "{} holds text alone, not elements such as {}",
+                parent_name(reader),
+                reader.name()
+            );
             sink(Code::ElementInText.at(message, reader.path(), self.line));
         }
         Mode::Skip
@@ -299,8 +383,12 @@ fn find(
 /// The name of the first particle after `state` that must not be missing.
 pub(super) fn next_required(particles: &[Particle], need: u8, state: u8) -> String {
     let after = |place: usize| particles.get(place + 1).map_or(need, |next| next.3);
-    let first = (usize::from(state)..particles.len()).find(|place| usize::from(after(*place)) == place + 1);
-    first.and_then(|place| particles.get(place)).map_or("another element", |p| name_of(p.0)).to_owned()
+    let first =
+        (usize::from(state)..particles.len()).find(|place| usize::from(after(*place)) == place + 1);
+    first
+        .and_then(|place| particles.get(place))
+        .map_or("another element", |p| name_of(p.0))
+        .to_owned()
 }
 
 fn parent_name<R: Read>(reader: &Reader<R>) -> String {

@@ -78,7 +78,9 @@ impl Code {
     #[must_use]
     pub fn explanation(self) -> &'static str {
         match self {
-            Self::Root => "An IATI file begins with iati-activities or iati-organisations, in no namespace.",
+            Self::Root => {
+                "An IATI file begins with iati-activities or iati-organisations, in no namespace."
+            }
             Self::UnknownVersion => {
                 "The version attribute of the root names the schema that the file is read by: 1.01 to 1.05 or 2.01 to \
                  2.03. A missing one and 1.0 count as 1.01; a file with any other is checked against 2.03."
@@ -100,9 +102,13 @@ impl Code {
             Self::UnknownAttribute => {
                 "The element has no such attribute. Attributes of other namespaces are welcome on most elements."
             }
-            Self::BadValue => "The text or attribute is no value of the type that the schema gives it.",
+            Self::BadValue => {
+                "The text or attribute is no value of the type that the schema gives it."
+            }
             Self::NotNillable => "No IATI element may be declared nil with xsi:nil.",
-            Self::BadType => "xsi:type names a type that the schema does not have or that does not fit the element.",
+            Self::BadType => {
+                "xsi:type names a type that the schema does not have or that does not fit the element."
+            }
             Self::NotWellFormed => {
                 "The file is not XML from this place on, so nothing after it can be read. Every tag that is opened has to \
                  be closed, in order."

@@ -37,7 +37,9 @@ impl FragmentChecker {
     /// A checker, ready for any number of fragments.
     #[must_use]
     pub fn new() -> Self {
-        Self { checker: Checker::new(Some(Version::V203)) }
+        Self {
+            checker: Checker::new(Some(Version::V203)),
+        }
     }
 
     /// Checks one fragment, as [`check_fragment`] does, and shows `sink` what is wrong.
@@ -53,7 +55,11 @@ impl FragmentChecker {
         if let (Some(schema), Some(mode)) = (schema, mode) {
             self.checker.restart(schema, mode);
         } else {
-            return sink(Code::UnknownElement.at(format!("iati-activity has no element {name}"), name.to_owned(), 1));
+            return sink(Code::UnknownElement.at(
+                format!("iati-activity has no element {name}"),
+                name.to_owned(),
+                1,
+            ));
         }
         let mut reader = Reader::of_text(xml);
         loop {
@@ -66,7 +72,11 @@ impl FragmentChecker {
                 Ok(_) => self.checker.check(&reader, sink),
                 Err(error) => {
                     let line = error.position.line;
-                    return sink(Code::NotWellFormed.at(error.kind.to_string(), reader.path(), line));
+                    return sink(Code::NotWellFormed.at(
+                        error.kind.to_string(),
+                        reader.path(),
+                        line,
+                    ));
                 }
             }
         }
@@ -84,19 +94,39 @@ pub fn check_children<'n>(names: impl IntoIterator<Item = &'n str>) -> Vec<Findi
     let path = || "iati-activity".to_owned();
     let mut state = 0_u8;
     for name in names {
-        let id = if name.contains(':') { Some(NO_NAME) } else { Some(lookup(name.as_bytes())).filter(|id| *id != NO_NAME) };
+        let id = if name.contains(':') {
+            Some(NO_NAME)
+        } else {
+            Some(lookup(name.as_bytes())).filter(|id| *id != NO_NAME)
+        };
         let found = id.and_then(|id| particles.iter().position(|p| p.0 == id));
-        let Some((place, particle)) = found.and_then(|at| Some((u8::try_from(at + 1).ok()?, particles.get(at)?))) else {
-            return vec![Code::UnknownElement.at(format!("iati-activity has no element {name}"), path(), 0)];
+        let Some((place, particle)) =
+            found.and_then(|at| Some((u8::try_from(at + 1).ok()?, particles.get(at)?)))
+        else {
+            return vec![Code::UnknownElement.at(
+                format!("iati-activity has no element {name}"),
+                path(),
+                0,
+            )];
         };
         let Particle(_, _, many, before) = *particle;
         if before > state {
             let missing = next_required(particles, before, state);
-            return vec![Code::MissingElement.at(format!("iati-activity lacks {missing} before {name}"), path(), 0)];
+            return vec![Code::MissingElement.at(
+                format!("iati-activity lacks {missing} before {name}"),
+                path(),
+                0,
+            )];
         }
         if place < state || (place == state && !many) {
-            let last = particles.get(usize::from(state).saturating_sub(1)).map_or("*", |p| name_of(p.0));
-            let message = if place == state { format!("{name} stands more than once") } else { format!("{name} stands after {last}") };
+            let last = particles
+                .get(usize::from(state).saturating_sub(1))
+                .map_or("*", |p| name_of(p.0));
+            let message = if place == state {
+                format!("{name} stands more than once")
+            } else {
+                format!("{name} stands after {last}")
+            };
             return vec![Code::UnexpectedElement.at(message, path(), 0)];
         }
         state = place;
@@ -111,7 +141,9 @@ pub fn check_children<'n>(names: impl IntoIterator<Item = &'n str>) -> Vec<Findi
 /// The schema of activity files of version 2.03, and the children of an activity by it.
 fn activity() -> (Option<&'static Schema>, &'static [Particle]) {
     let schema = Schema::find(Version::V203.as_str(), FileKind::Activities);
-    let content = schema.and_then(|schema| schema.element(lookup(b"iati-activity"))).map(|id| &type_of(id).content);
+    let content = schema
+        .and_then(|schema| schema.element(lookup(b"iati-activity")))
+        .map(|id| &type_of(id).content);
     match content {
         Some(Content::Sequence { particles, .. }) => (schema, particles),
         _ => (schema, &[]),

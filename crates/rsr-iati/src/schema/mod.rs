@@ -56,8 +56,16 @@ pub enum Version {
 
 impl Version {
     /// All of them, oldest first.
-    pub const ALL: [Self; 8] =
-        [Self::V101, Self::V102, Self::V103, Self::V104, Self::V105, Self::V201, Self::V202, Self::V203];
+    pub const ALL: [Self; 8] = [
+        Self::V101,
+        Self::V102,
+        Self::V103,
+        Self::V104,
+        Self::V105,
+        Self::V201,
+        Self::V202,
+        Self::V203,
+    ];
 
     /// As it is written in `@version`.
     #[must_use]
@@ -80,7 +88,9 @@ impl Version {
     pub fn of_attribute(text: Option<&str>) -> Option<Self> {
         match text.map_or("", simple::trim) {
             "" | "1" | "1.0" | "1.00" => Some(Self::V101),
-            text => Self::ALL.into_iter().find(|version| version.as_str() == text),
+            text => Self::ALL
+                .into_iter()
+                .find(|version| version.as_str() == text),
         }
     }
 }

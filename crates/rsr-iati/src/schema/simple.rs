@@ -21,16 +21,31 @@ impl SimpleType {
             Self::Date => date(text.as_bytes()).is_some_and(zone),
             Self::DateTime => date_time(text.as_bytes()).is_some_and(zone),
             Self::Decimal => decimal(text),
-            Self::Int => integer(text).is_some_and(|(negative, digits)| at_most(digits, if negative { b"2147483648" } else { b"2147483647" })),
+            Self::Int => integer(text).is_some_and(|(negative, digits)| {
+                at_most(
+                    digits,
+                    if negative {
+                        b"2147483648"
+                    } else {
+                        b"2147483647"
+                    },
+                )
+            }),
             Self::Integer => integer(text).is_some(),
-            Self::NonNegative => integer(text).is_some_and(|(negative, digits)| !negative || digits.is_empty()),
-            Self::Positive => integer(text).is_some_and(|(negative, digits)| !negative && !digits.is_empty()),
+            Self::NonNegative => {
+                integer(text).is_some_and(|(negative, digits)| !negative || digits.is_empty())
+            }
+            Self::Positive => {
+                integer(text).is_some_and(|(negative, digits)| !negative && !digits.is_empty())
+            }
             Self::NameToken => !text.is_empty() && text.chars().all(is_name_char),
             Self::Language => language(text),
             Self::Lang => text.is_empty() || language(text),
             Self::Space => matches!(text, "default" | "preserve"),
             Self::Name => {
-                text.chars().next().is_some_and(|c| is_name_start(c) && c != ':')
+                text.chars()
+                    .next()
+                    .is_some_and(|c| is_name_start(c) && c != ':')
                     && text.chars().all(|c| is_name_char(c) && c != ':')
             }
         }
@@ -87,7 +102,10 @@ fn decimal(text: &str) -> bool {
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let all_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
     let kept = whole.trim_start_matches('0').len() + fraction.len();
-    !(whole.is_empty() && fraction.is_empty()) && all_digits(whole) && all_digits(fraction) && kept <= DIGITS_MAX
+    !(whole.is_empty() && fraction.is_empty())
+        && all_digits(whole)
+        && all_digits(fraction)
+        && kept <= DIGITS_MAX
 }
 
 /// Whether it is negative, and its digits without leading zeros.
@@ -112,7 +130,9 @@ fn two(text: &[u8]) -> Option<(u8, &[u8])> {
 }
 
 fn expect(text: &[u8], byte: u8) -> Option<&[u8]> {
-    text.split_first().filter(|(first, _)| **first == byte).map(|(_, rest)| rest)
+    text.split_first()
+        .filter(|(first, _)| **first == byte)
+        .map(|(_, rest)| rest)
 }
 
 /// Takes a date off the front.
@@ -121,7 +141,11 @@ fn date(text: &[u8]) -> Option<&[u8]> {
     let length = unsigned.iter().take_while(|b| b.is_ascii_digit()).count();
     let (year, rest) = unsigned.split_at_checked(length)?;
     // Year zero does not exist, and a year of more than four digits has no leading zero.
-    if length < 4 || (length > 4 && year.starts_with(b"0")) || year.iter().all(|b| *b == b'0') || length > 18 {
+    if length < 4
+        || (length > 4 && year.starts_with(b"0"))
+        || year.iter().all(|b| *b == b'0')
+        || length > 18
+    {
         return None;
     }
     let (month, rest) = two(expect(rest, b'-')?)?;
@@ -138,7 +162,12 @@ fn date(text: &[u8]) -> Option<&[u8]> {
 
 fn is_leap(year: &[u8]) -> bool {
     // The last four digits decide: 10,000 is a multiple of 400.
-    let last = year.iter().rev().take(4).rev().fold(0_u32, |sum, digit| sum * 10 + u32::from(digit - b'0'));
+    let last = year
+        .iter()
+        .rev()
+        .take(4)
+        .rev()
+        .fold(0_u32, |sum, digit| sum * 10 + u32::from(digit - b'0'));
     last.is_multiple_of(4) && !last.is_multiple_of(100) || last.is_multiple_of(400)
 }
 
@@ -150,7 +179,9 @@ fn date_time(text: &[u8]) -> Option<&[u8]> {
     let mut is_whole = true;
     if let Some(fraction) = expect(rest, b'.') {
         let length = fraction.iter().take_while(|b| b.is_ascii_digit()).count();
-        let (digits, after) = fraction.split_at_checked(length).filter(|(digits, _)| !digits.is_empty())?;
+        let (digits, after) = fraction
+            .split_at_checked(length)
+            .filter(|(digits, _)| !digits.is_empty())?;
         is_whole = digits.iter().all(|b| *b == b'0');
         rest = after;
     }
@@ -170,14 +201,21 @@ fn zone(text: &[u8]) -> bool {
         let (minutes, rest) = two(expect(rest, b':')?)?;
         rest.is_empty().then_some((hours, minutes))
     };
-    parts().is_some_and(|(hours, minutes)| (hours < 14 && minutes < 60) || (hours == 14 && minutes == 0))
+    parts().is_some_and(|(hours, minutes)| {
+        (hours < 14 && minutes < 60) || (hours == 14 && minutes == 0)
+    })
 }
 
 /// One to eight letters, then parts of one to eight letters or digits.
 fn language(text: &str) -> bool {
     let mut parts = text.split('-');
-    let good = |part: &str, allowed: fn(&u8) -> bool| (1..=8).contains(&part.len()) && part.as_bytes().iter().all(allowed);
-    parts.next().is_some_and(|first| good(first, u8::is_ascii_alphabetic)) && parts.all(|part| good(part, u8::is_ascii_alphanumeric))
+    let good = |part: &str, allowed: fn(&u8) -> bool| {
+        (1..=8).contains(&part.len()) && part.as_bytes().iter().all(allowed)
+    };
+    parts
+        .next()
+        .is_some_and(|first| good(first, u8::is_ascii_alphabetic))
+        && parts.all(|part| good(part, u8::is_ascii_alphanumeric))
 }
 
 /// **Source:** XML 1.0, fifth edition, `[4]`.
@@ -190,5 +228,6 @@ fn is_name_start(c: char) -> bool {
 
 /// **Source:** XML 1.0, fifth edition, `[4a]`.
 fn is_name_char(c: char) -> bool {
-    is_name_start(c) || matches!(c, '-' | '.' | '0'..='9' | '\u{b7}' | '\u{300}'..='\u{36f}' | '\u{203f}'..='\u{2040}')
+    is_name_start(c)
+        || matches!(c, '-' | '.' | '0'..='9' | '\u{b7}' | '\u{300}'..='\u{36f}' | '\u{203f}'..='\u{2040}')
 }

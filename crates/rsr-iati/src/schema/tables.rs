@@ -17,7 +17,12 @@ pub(super) const NO_NAME: NameId = 0xFFFF;
 ///
 /// Every name stands once in a sequence, so the place of the particle that matched last is all the state there is.
 #[derive(Debug)]
-pub(super) struct Particle(pub(super) NameId, pub(super) TypeId, pub(super) bool, pub(super) u8);
+pub(super) struct Particle(
+    pub(super) NameId,
+    pub(super) TypeId,
+    pub(super) bool,
+    pub(super) u8,
+);
 
 /// An attribute: name, type, whether it is required.
 #[derive(Debug)]
@@ -30,9 +35,17 @@ pub(super) enum Content {
     /// Text of a simple type.
     Text(SimpleType),
     /// Elements in this order; `need` is the place (from one) of the last that must not be missing.
-    Sequence { mixed: bool, particles: &'static [Particle], need: u8 },
+    Sequence {
+        mixed: bool,
+        particles: &'static [Particle],
+        need: u8,
+    },
     /// Elements in any order and number; `required` asks for at least one.
-    Choice { mixed: bool, particles: &'static [Particle], required: bool },
+    Choice {
+        mixed: bool,
+        particles: &'static [Particle],
+        required: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -80,22 +93,34 @@ pub(super) struct Schema {
 impl Schema {
     /// The schema of a version and kind.
     pub(super) fn find(version: &str, kind: FileKind) -> Option<&'static Self> {
-        SCHEMAS.iter().find(|schema| schema.version == version && schema.kind == kind)
+        SCHEMAS
+            .iter()
+            .find(|schema| schema.version == version && schema.kind == kind)
     }
 
     pub(super) fn element(&self, name: NameId) -> Option<TypeId> {
-        let place = self.elements.binary_search_by_key(&name, |(name, _)| *name).ok()?;
+        let place = self
+            .elements
+            .binary_search_by_key(&name, |(name, _)| *name)
+            .ok()?;
         self.elements.get(place).map(|(_, it)| *it)
     }
 
     pub(super) fn attribute(&self, name: NameId) -> Option<SimpleType> {
-        self.attributes.iter().find(|(known, _)| *known == name).map(|(_, simple)| *simple)
+        self.attributes
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, simple)| *simple)
     }
 }
 
 /// The type with this number. Numbers come from the tables alone, so there always is one.
 pub(super) fn type_of(id: TypeId) -> &'static ComplexType {
-    static NOTHING: ComplexType = ComplexType { content: Content::Anything, attributes: &[], open: true };
+    static NOTHING: ComplexType = ComplexType {
+        content: Content::Anything,
+        attributes: &[],
+        open: true,
+    };
     TYPES.get(usize::from(id)).unwrap_or(&NOTHING)
 }
 
@@ -116,7 +141,10 @@ const fn index() -> [NameId; SLOTS] {
         while slots[slot] != NO_NAME {
             slot = (slot + 1) % SLOTS;
         }
-        #[expect(clippy::cast_possible_truncation, reason = "the names are some hundred")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the names are some hundred"
+        )]
         let short = id as NameId;
         slots[slot] = short;
         id += 1;
@@ -125,7 +153,10 @@ const fn index() -> [NameId; SLOTS] {
 }
 
 /// Mixes length, start and end of a name; the names are short and differ there.
-#[expect(clippy::indexing_slicing, reason = "each index is below the length that was just looked at")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "each index is below the length that was just looked at"
+)]
 const fn slot_of(name: &[u8]) -> usize {
     let n = name.len();
     let mut mixed = n as u64;
@@ -145,7 +176,10 @@ pub(super) fn lookup(name: &[u8]) -> NameId {
         if id == NO_NAME {
             return NO_NAME;
         }
-        if NAMES.get(usize::from(id)).is_some_and(|known| known.as_bytes() == name) {
+        if NAMES
+            .get(usize::from(id))
+            .is_some_and(|known| known.as_bytes() == name)
+        {
             return id;
         }
         slot = (slot + 1) % SLOTS;

@@ -12,9 +12,15 @@ pub(super) fn is_reference(text: &str) -> bool {
 }
 
 fn absolute(text: &[u8]) -> bool {
-    let length = text.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')).count();
+    let length = text
+        .iter()
+        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+        .count();
     text.first().is_some_and(u8::is_ascii_alphabetic)
-        && text.split_at_checked(length).and_then(|(_, rest)| rest.strip_prefix(b":")).is_some_and(after_scheme)
+        && text
+            .split_at_checked(length)
+            .and_then(|(_, rest)| rest.strip_prefix(b":"))
+            .is_some_and(after_scheme)
 }
 
 fn after_scheme(text: &[u8]) -> bool {
@@ -30,22 +36,37 @@ fn relative(text: &[u8]) -> bool {
     tail && match path.strip_prefix(b"//") {
         Some(rest) => authority_and_path(rest),
         // A colon in the first part would make it a scheme.
-        None => segments(path) && !path.split(|b| *b == b'/').next().unwrap_or_default().contains(&b':'),
+        None => {
+            segments(path)
+                && !path
+                    .split(|b| *b == b'/')
+                    .next()
+                    .unwrap_or_default()
+                    .contains(&b':')
+        }
     }
 }
 
 /// The part before `?` and `#`, and whether the parts after are good.
 fn split(text: &[u8]) -> (&[u8], bool) {
     let (rest, fragment) = match text.iter().position(|b| *b == b'#') {
-        Some(place) => (text.get(..place).unwrap_or_default(), text.get(place + 1..).unwrap_or_default()),
+        Some(place) => (
+            text.get(..place).unwrap_or_default(),
+            text.get(place + 1..).unwrap_or_default(),
+        ),
         None => (text, &[][..]),
     };
     let (path, query) = match rest.iter().position(|b| *b == b'?') {
-        Some(place) => (rest.get(..place).unwrap_or_default(), rest.get(place + 1..).unwrap_or_default()),
+        Some(place) => (
+            rest.get(..place).unwrap_or_default(),
+            rest.get(place + 1..).unwrap_or_default(),
+        ),
         None => (rest, &[][..]),
     };
     let good = escaped(query, |b| is_path(b) || matches!(b, b'/' | b'?'))
-        && escaped(fragment, |b| is_path(b) || matches!(b, b'/' | b'?' | b'[' | b']'));
+        && escaped(fragment, |b| {
+            is_path(b) || matches!(b, b'/' | b'?' | b'[' | b']')
+        });
     (path, good)
 }
 
@@ -57,7 +78,11 @@ fn authority_and_path(text: &[u8]) -> bool {
 
 fn authority(text: &[u8]) -> bool {
     let host = match text.iter().position(|b| *b == b'@') {
-        Some(place) if escaped(text.get(..place).unwrap_or_default(), |b| is_plain(b) || b == b':') => {
+        Some(place)
+            if escaped(text.get(..place).unwrap_or_default(), |b| {
+                is_plain(b) || b == b':'
+            }) =>
+        {
             text.get(place + 1..).unwrap_or_default()
         }
         _ => text,

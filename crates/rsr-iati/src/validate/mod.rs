@@ -1,0 +1,243 @@
+//! Everything that can be checked about a file, in one reading of it.
+//!
+//! [`validate`] reads a file once, in constant memory, and gives what it finds activity by activity.
+//!
+//! ```
+//! use rsr_iati::validate::{Options, validate};
+//!
+//! let file = br#"<iati-activities version="2.03"><iati-activity><iati-identifier>X-1</iati-identifier></iati-activity></iati-activities>"#;
+//! let mut lines = Vec::new();
+//! let summary = validate(&file[..], &Options::default(), &mut |group| {
+//!     lines.extend(group.findings.iter().map(|finding| format!("{}: {finding}", group.identifier)));
+//! });
+//! assert!(!summary.is_valid());
+//! assert!(lines[0].starts_with("X-1: 1: critical schema-missing-element iati-activity lacks reporting-org"));
+//! ```
+
+mod subject;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::io::Read;
+
+use crate::report::{Finding, Severity};
+use crate::schema::{self, Checker, FileKind, Version};
+use crate::xml::{NoticeKind, Reader, Token};
+
+use subject::Watch;
+
+/// What is checked, and how much is kept.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// The version whose schema counts; `None`: the one that the file names.
+    pub version: Option<Version>,
+    /// Findings kept for one activity. More are counted, not kept. 10,000.
+    pub findings_max: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            version: None,
+            findings_max: 10_000,
+        }
+    }
+}
+
+/// The findings of one activity or organisation, or (the last group) of the file itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Group {
+    /// The activity's identifier, empty where it has none; "file" for the file itself.
+    pub identifier: String,
+    /// The activity's first title, or the organisation's first name.
+    pub title: String,
+    /// What was found, in the order it was found in: by line, save that a missing element is found at its parent's end.
+    pub findings: Vec<Finding>,
+    /// Findings that were counted and not kept.
+    pub n_left_out: u64,
+}
+
+/// The whole in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Findings of severity critical.
+    pub n_critical: u64,
+    /// Findings of severity error.
+    pub n_error: u64,
+    /// Findings of severity warning.
+    pub n_warning: u64,
+    /// Activities or organisations seen.
+    pub n_subjects: u64,
+    /// The kind of file, where the root told it.
+    pub kind: Option<FileKind>,
+    /// The version it was checked against.
+    pub version: Option<Version>,
+    /// Reading ended before the end of the file.
+    pub is_cut_short: bool,
+}
+
+impl Summary {
+    /// Whether nothing critical was found, which is what makes a file valid.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        self.n_critical == 0
+    }
+}
+
+/// Checks one file and shows `sink` the findings, group by group as activities end; groups without findings are not shown.
+///
+/// Trouble with the file itself, broken XML and unreadable input among it, is a finding too: there is always an answer.
+/// Memory: that of a [`Reader`], the findings of one activity, and what the rules gather of one activity.
+pub fn validate<R: Read>(input: R, options: &Options, sink: &mut dyn FnMut(Group)) -> Summary {
+    let mut reader = Reader::new(input);
+    let mut run = Run {
+        checker: Checker::new(options.version),
+        watch: Watch::default(),
+        findings: Gathered {
+            max: options.findings_max,
+            ..Gathered::default()
+        },
+        file_findings: Gathered {
+            max: options.findings_max,
+            ..Gathered::default()
+        },
+        summary: Summary::default(),
+    };
+    loop {
+        match reader.advance() {
+            Ok(Token::Done) => break,
+            Ok(token) => run.token(token, &mut reader, sink),
+            Err(error) => {
+                run.summary.is_cut_short = true;
+                let finding = schema::Code::NotWellFormed.at(
+                    error.kind.to_string(),
+                    reader.path(),
+                    error.position.line,
+                );
+                run.file_findings.add(finding, &mut run.summary);
+                break;
+            }
+        }
+    }
+    run.finish(sink)
+}
+
+struct Run {
+    checker: Checker,
+    watch: Watch,
+    findings: Gathered,
+    file_findings: Gathered,
+    summary: Summary,
+}
+
+impl Run {
+    fn token<R: Read>(
+        &mut self,
+        token: Token,
+        reader: &mut Reader<R>,
+        sink: &mut dyn FnMut(Group),
+    ) {
+        if reader.has_notices() {
+            self.notices(reader);
+        }
+        self.watch.look(token, reader);
+        let gathered = if self.watch.is_inside() {
+            &mut self.findings
+        } else {
+            &mut self.file_findings
+        };
+        let summary = &mut self.summary;
+        self.checker
+            .check(reader, &mut |finding| gathered.add(finding, summary));
+        if let Some(subject) = self.watch.take_ended(token, reader) {
+            self.summary.n_subjects += 1;
+            if let Some(group) = self.findings.take(subject.identifier, subject.title) {
+                sink(group);
+            }
+        }
+    }
+
+    fn notices<R: Read>(&mut self, reader: &mut Reader<R>) {
+        let path = reader.path();
+        for notice in reader.take_notices() {
+            let finding = Finding {
+                code: Cow::Borrowed(notice.kind.code()),
+                severity: severity_of(&notice.kind),
+                category: Cow::Borrowed("iati"),
+                message: notice.kind.to_string(),
+                path: path.clone(),
+                line: notice.position.line,
+                codelist: None,
+            };
+            let gathered = if self.watch.is_inside() {
+                &mut self.findings
+            } else {
+                &mut self.file_findings
+            };
+            gathered.add(finding, &mut self.summary);
+        }
+    }
+
+    fn finish(mut self, sink: &mut dyn FnMut(Group)) -> Summary {
+        self.summary.kind = self.checker.kind();
+        self.summary.version = self.checker.version();
+        // An activity that the end of the input cut off.
+        let subject = self.watch.take_open();
+        if let Some(group) = self.findings.take(subject.identifier, subject.title) {
+            sink(group);
+        }
+        if let Some(group) = self
+            .file_findings
+            .take("file".to_owned(), "File level errors".to_owned())
+        {
+            sink(group);
+        }
+        self.summary
+    }
+}
+
+/// A plain XML reader stops at most of what our reader survives, so a file with it is not valid.
+fn severity_of(kind: &NoticeKind) -> Severity {
+    match kind {
+        NoticeKind::Doctype => Severity::Warning,
+        NoticeKind::UndeclaredPrefix(_) => Severity::Error,
+        _ => Severity::Critical,
+    }
+}
+
+#[derive(Debug, Default)]
+struct Gathered {
+    findings: Vec<Finding>,
+    n_left_out: u64,
+    max: usize,
+}
+
+impl Gathered {
+    fn add(&mut self, finding: Finding, summary: &mut Summary) {
+        match finding.severity {
+            Severity::Critical => summary.n_critical += 1,
+            Severity::Error => summary.n_error += 1,
+            Severity::Warning => summary.n_warning += 1,
+        }
+        if self.findings.len() < self.max {
+            self.findings.push(finding);
+        } else {
+            self.n_left_out += 1;
+        }
+    }
+
+    fn take(&mut self, identifier: String, title: String) -> Option<Group> {
+        let findings = std::mem::take(&mut self.findings);
+        let n_left_out = std::mem::take(&mut self.n_left_out);
+        (!findings.is_empty() || n_left_out > 0).then_some(Group {
+            identifier,
+            title,
+            findings,
+            n_left_out,
+        })
+    }
+}
