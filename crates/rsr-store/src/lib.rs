@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod numbers;
 mod pool;
+mod read;
 mod rows;
 mod snapshot;
 mod sql;
@@ -12,6 +14,7 @@ mod tx;
 
 pub use error::{Conflict, Error};
 pub use pool::PoolUse;
+pub use read::Place;
 pub use rows::{
     Disaggregation, NewIndicator, NewPeriod, NewProject, NewResult, NewUpdate, Project,
     ProjectEdit, Triple, UpdateEdit, UpdateStatus,

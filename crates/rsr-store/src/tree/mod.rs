@@ -1,5 +1,6 @@
 //! The tree of projects: positions derived from the parent links.
 
+pub(crate) mod check;
 pub(crate) mod positions;
 pub(crate) mod rebuild;
 

@@ -5,9 +5,14 @@ use std::ops::Deref;
 use crate::error::Error;
 use crate::pool::Pooled;
 use crate::snapshot::Snapshot;
-use crate::sql::Session;
+use crate::sql::{Session, params};
 
+mod dimensions;
+mod people;
 mod projects;
+mod queue;
+mod results;
+mod updates;
 
 /// A write transaction. It reads like a [`Snapshot`] that sees its own changes; dropped without
 /// [`Tx::commit`], it has changed nothing.
@@ -36,6 +41,14 @@ impl Tx {
         self.now_ms
     }
 
+    /// Fails where a statement that looks for an id finds nothing.
+    fn require(&self, kind: &'static str, sql: &str, id: i64) -> Result<(), Error> {
+        match self.db().number(sql, params![id])? {
+            0 => Err(Error::not_found(kind, id)),
+            _ => Ok(()),
+        }
+    }
+
     /// Keeps what was written.
     ///
     /// # Errors
@@ -51,5 +64,30 @@ impl Deref for Tx {
 
     fn deref(&self) -> &Snapshot {
         &self.snapshot
+    }
+}
+
+/// A date as it is stored: `YYYY-MM-DD`.
+fn date<'a>(field: &'static str, text: Option<&'a str>) -> Result<Option<&'a str>, Error> {
+    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let digits = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_digit);
+    match text.as_bytes() {
+        [year @ .., b'-', m1, m2, b'-', d1, d2]
+            if year.len() == 4
+                && digits(year)
+                && matches!((m1, m2), (b'0', b'1'..=b'9') | (b'1', b'0'..=b'2'))
+                && matches!(
+                    (d1, d2),
+                    (b'0', b'1'..=b'9') | (b'1' | b'2', b'0'..=b'9') | (b'3', b'0' | b'1')
+                ) =>
+        {
+            Ok(Some(text))
+        }
+        _ => Err(Error::Invalid {
+            field,
+            reason: format!("{text:?} is no date: write YYYY-MM-DD"),
+        }),
     }
 }

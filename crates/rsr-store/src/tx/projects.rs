@@ -7,7 +7,7 @@ use super::Tx;
 use crate::error::{Conflict, Error};
 use crate::rows::{NewProject, ProjectEdit};
 use crate::sql::params;
-use crate::tree::positions;
+use crate::tree::{positions, rebuild};
 
 impl Tx {
     /// Stores a project, as the newest child of its parent.
@@ -85,6 +85,12 @@ impl Tx {
         if changed == 0 {
             return Err(Error::not_found("project", id));
         }
+        if edit.aggregate_to_parent.is_some() {
+            self.queue_periods_above(id.0)?;
+        }
+        if edit.aggregate_children.is_some() {
+            self.queue_periods_with_children(id.0)?;
+        }
         Ok(())
     }
 
@@ -134,6 +140,7 @@ impl Tx {
             if !force {
                 return Err(Conflict::InheritedResults(id.0).into());
             }
+            self.queue_periods_above(id.0)?;
             self.cut_inheritance(id)?;
         }
         self.db().execute(
@@ -150,6 +157,7 @@ impl Tx {
     /// [`Error::NotFound`].
     pub fn delete_project(&mut self, id: ProjectId) -> Result<usize, Error> {
         let present = self.project(id)?.parent;
+        self.queue_periods_above(id.0)?;
         positions::detach(self.db(), id, present)?;
         self.db().execute(
             "WITH RECURSIVE branch(id) AS (
@@ -157,6 +165,15 @@ impl Tx {
              DELETE FROM projects WHERE id IN (SELECT id FROM branch)",
             params![id],
         )
+    }
+
+    /// Numbers all positions anew from the parent links; only what differs is written.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database alone.
+    pub fn rebuild_positions(&mut self) -> Result<(), Error> {
+        rebuild::all(self.db())
     }
 
     /// Fails where the project is not stored.

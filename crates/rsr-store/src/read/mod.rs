@@ -1,0 +1,5 @@
+//! What a snapshot answers, a module per topic.
+
+mod tree;
+
+pub use tree::Place;

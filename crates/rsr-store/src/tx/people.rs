@@ -1,0 +1,102 @@
+//! Users, their roles, and organisations.
+
+use rsr_base::{OrganisationId, ProjectId, UserId};
+
+use super::Tx;
+use crate::error::{Conflict, Error};
+use crate::sql::params;
+
+impl Tx {
+    /// Stores a user.
+    ///
+    /// # Errors
+    ///
+    /// [`Conflict::Taken`] where another user has the address.
+    pub fn create_user(
+        &mut self,
+        name: &str,
+        email: Option<&str>,
+        is_admin: bool,
+    ) -> Result<UserId, Error> {
+        let id = self.db().row(
+            "INSERT INTO users (name, email, is_admin, created_ms) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (email) DO NOTHING RETURNING id",
+            params![name, email, is_admin, self.now_ms],
+            |row| row.int(0),
+        )?;
+        id.map(UserId).ok_or_else(|| {
+            Conflict::Taken {
+                what: "email",
+                value: email.unwrap_or_default().to_owned(),
+            }
+            .into()
+        })
+    }
+
+    /// Lets a user see, and by the role's name more, of one project.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for the user or the project.
+    pub fn grant_project_role(
+        &mut self,
+        user: UserId,
+        project: ProjectId,
+        role: &str,
+    ) -> Result<(), Error> {
+        self.require("user", "SELECT 1 FROM users WHERE id = ?1", user.0)?;
+        self.require_project(project)?;
+        self.db().execute(
+            "INSERT INTO roles (user_id, project_id, role) VALUES (?1, ?2, ?3)",
+            params![user, project, role],
+        )?;
+        Ok(())
+    }
+
+    /// Lets a user see, and by the role's name more, of the projects of one organisation that do not use roles of
+    /// their own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for the user or the organisation.
+    pub fn grant_organisation_role(
+        &mut self,
+        user: UserId,
+        organisation: OrganisationId,
+        role: &str,
+    ) -> Result<(), Error> {
+        self.require("user", "SELECT 1 FROM users WHERE id = ?1", user.0)?;
+        self.require(
+            "organisation",
+            "SELECT 1 FROM organisations WHERE id = ?1",
+            organisation.0,
+        )?;
+        self.db().execute(
+            "INSERT INTO roles (user_id, organisation_id, role) VALUES (?1, ?2, ?3)",
+            params![user, organisation, role],
+        )?;
+        Ok(())
+    }
+
+    /// Stores an organisation, or answers the one that has the reference; a name that was unknown is filled in.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database alone.
+    pub fn put_organisation(
+        &mut self,
+        reference: Option<&str>,
+        name: &str,
+        kind: &str,
+    ) -> Result<OrganisationId, Error> {
+        let id = self.db().number(
+            "INSERT INTO organisations (ref, name, type) VALUES (?1, ?2, ?3)
+             ON CONFLICT (ref) DO UPDATE SET
+                 name = CASE organisations.name WHEN '' THEN excluded.name ELSE organisations.name END,
+                 type = CASE organisations.type WHEN '' THEN excluded.type ELSE organisations.type END
+             RETURNING id",
+            params![reference, name, kind],
+        )?;
+        Ok(OrganisationId(id))
+    }
+}

@@ -1,0 +1,186 @@
+//! Results, indicators and periods, with the copies that the projects below hold.
+
+use rsr_base::{IndicatorId, PeriodId, ProjectId, ResultId};
+
+use super::{Tx, date};
+use crate::error::Error;
+use crate::rows::{NewIndicator, NewPeriod, NewResult};
+use crate::sql::params;
+
+/// One kind of row that is copied from a project to its children.
+struct Kind {
+    /// Copies the rows with ids in ?1 < id ≤ ?2 one level down, but never to a place that got one since id ?3.
+    copy: &'static str,
+    last_id: &'static str,
+}
+
+const RESULTS: Kind = Kind {
+    copy: "INSERT INTO results (project_id, place, parent_result_id, type, title, description, aggregation_status)
+         SELECT c.id, (SELECT coalesce(max(x.place), 0) + 1 FROM results x WHERE x.project_id = c.id),
+             r.id, r.type, r.title, r.description, r.aggregation_status
+         FROM results r JOIN projects c ON c.parent_id = r.project_id
+         WHERE r.id > ?1 AND r.id <= ?2
+         AND NOT EXISTS (SELECT 1 FROM results x WHERE x.project_id = c.id AND x.id >= ?3)",
+    last_id: "SELECT max(id) FROM results",
+};
+
+const INDICATORS: Kind = Kind {
+    copy: "INSERT INTO indicators (result_id, project_id, place, parent_indicator_id, kind, measure, is_cumulative,
+             is_ascending, aggregation_status, has_scores, reference, title, description)
+         SELECT r.id, r.project_id, i.place, i.id, i.kind, i.measure, i.is_cumulative, i.is_ascending,
+             i.aggregation_status, i.has_scores, i.reference, i.title, i.description
+         FROM indicators i JOIN results r ON r.parent_result_id = i.result_id
+         WHERE i.id > ?1 AND i.id <= ?2
+         AND NOT EXISTS (SELECT 1 FROM indicators x WHERE x.result_id = r.id AND x.id >= ?3)",
+    last_id: "SELECT max(id) FROM indicators",
+};
+
+const PERIODS: Kind = Kind {
+    copy: "INSERT INTO periods (indicator_id, project_id, place, parent_period_id, start_date, end_date, target_value)
+         SELECT i.id, i.project_id, p.place, p.id, p.start_date, p.end_date, p.target_value
+         FROM periods p JOIN indicators i ON i.parent_indicator_id = p.indicator_id
+         WHERE p.id > ?1 AND p.id <= ?2
+         AND NOT EXISTS (SELECT 1 FROM periods x WHERE x.indicator_id = i.id AND x.id >= ?3)",
+    last_id: "SELECT max(id) FROM periods",
+};
+
+impl Tx {
+    /// Stores a result, and a copy that points at it in each project below.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] where the project is not stored.
+    pub fn create_result(&mut self, new: &NewResult) -> Result<ResultId, Error> {
+        self.require_project(new.project)?;
+        let id = self.db().number(
+            "INSERT INTO results (project_id, place, type, title, description, aggregation_status)
+             VALUES (?1, (SELECT coalesce(max(x.place), 0) + 1 FROM results x WHERE x.project_id = ?1),
+                 ?2, ?3, ?4, ?5) RETURNING id",
+            params![
+                new.project,
+                &new.kind,
+                &new.title,
+                &new.description,
+                new.aggregation_status
+            ],
+        )?;
+        self.copy_down(&RESULTS, id - 1)?;
+        Ok(ResultId(id))
+    }
+
+    /// Stores an indicator, and a copy that points at it under each copy of its result.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] where the result is not stored.
+    pub fn create_indicator(&mut self, new: &NewIndicator) -> Result<IndicatorId, Error> {
+        let id = self.db().row(
+            "INSERT INTO indicators (result_id, project_id, place, kind, measure, is_cumulative, is_ascending,
+                 has_scores, title, description)
+             SELECT r.id, r.project_id, (SELECT coalesce(max(x.place), 0) + 1 FROM indicators x WHERE x.result_id = r.id),
+                 ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM results r WHERE r.id = ?1 RETURNING id",
+            params![
+                new.result,
+                if new.is_qualitative { 2_i64 } else { 1_i64 },
+                &new.measure,
+                new.is_cumulative,
+                new.is_ascending,
+                new.has_scores,
+                &new.title,
+                &new.description,
+            ],
+            |row| row.int(0),
+        )?;
+        let id = id.ok_or_else(|| Error::not_found("result", new.result))?;
+        self.copy_down(&INDICATORS, id - 1)?;
+        Ok(IndicatorId(id))
+    }
+
+    /// Stores a period, and a copy that points at it under each copy of its indicator.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] where the indicator is not stored, [`Error::Invalid`] for a date that is none.
+    pub fn create_period(&mut self, new: &NewPeriod) -> Result<PeriodId, Error> {
+        let start = date("period_start", new.start.as_deref())?;
+        let end = date("period_end", new.end.as_deref())?;
+        let id = self.db().row(
+            "INSERT INTO periods (indicator_id, project_id, place, start_date, end_date, target_value)
+             SELECT i.id, i.project_id, (SELECT coalesce(max(x.place), 0) + 1 FROM periods x WHERE x.indicator_id = i.id),
+                 ?2, ?3, ?4 FROM indicators i WHERE i.id = ?1 RETURNING id",
+            params![new.indicator, start, end, &new.target_value],
+            |row| row.int(0),
+        )?;
+        let id = id.ok_or_else(|| Error::not_found("indicator", new.indicator))?;
+        self.copy_down(&PERIODS, id - 1)?;
+        Ok(PeriodId(id))
+    }
+
+    /// Gives a project copies of its parent's results, indicators and periods that it has none of yet, and the same to
+    /// all below it. Answers how many results were copied to the project itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub fn inherit_results(&mut self, project: ProjectId) -> Result<usize, Error> {
+        self.require_project(project)?;
+        let db = self.db();
+        let results_before = db.number(RESULTS.last_id, params![])?;
+        let n = db.execute(
+            "INSERT INTO results (project_id, place, parent_result_id, type, title, description, aggregation_status)
+             SELECT c.id, r.place, r.id, r.type, r.title, r.description, r.aggregation_status
+             FROM projects c JOIN results r ON r.project_id = c.parent_id
+             WHERE c.id = ?1
+             AND NOT EXISTS (SELECT 1 FROM results x WHERE x.project_id = ?1 AND x.parent_result_id = r.id)
+             ORDER BY r.place, r.id",
+            params![project],
+        )?;
+        self.copy_each_down(results_before)?;
+        let indicators_before = db.number(INDICATORS.last_id, params![])?;
+        db.execute(
+            "INSERT INTO indicators (result_id, project_id, place, parent_indicator_id, kind, measure, is_cumulative,
+                 is_ascending, aggregation_status, has_scores, reference, title, description)
+             SELECT r.id, r.project_id, i.place, i.id, i.kind, i.measure, i.is_cumulative, i.is_ascending,
+                 i.aggregation_status, i.has_scores, i.reference, i.title, i.description
+             FROM results r JOIN indicators i ON i.result_id = r.parent_result_id
+             WHERE r.id > ?1 ORDER BY r.id, i.place, i.id",
+            params![results_before],
+        )?;
+        db.execute(
+            "INSERT INTO periods (indicator_id, project_id, place, parent_period_id, start_date, end_date, target_value)
+             SELECT i.id, i.project_id, p.place, p.id, p.start_date, p.end_date, p.target_value
+             FROM indicators i JOIN periods p ON p.indicator_id = i.parent_indicator_id
+             WHERE i.id > ?1 ORDER BY i.id, p.place, p.id",
+            params![indicators_before],
+        )?;
+        Ok(n)
+    }
+
+    /// Copies the results with ids above `before` to the projects below, one at a time, so that a project gets each.
+    fn copy_each_down(&self, before: i64) -> Result<(), Error> {
+        let new = self.db().rows(
+            "SELECT id FROM results WHERE id > ?1 ORDER BY id",
+            params![before],
+            |row| row.int(0),
+        )?;
+        for id in new {
+            let first = self.db().number(RESULTS.last_id, params![])? + 1;
+            self.copy_levels(&RESULTS, id - 1, id, first)?;
+        }
+        Ok(())
+    }
+
+    /// Copies what was stored since `before` down level by level, until nobody below is left.
+    fn copy_down(&self, kind: &Kind, before: i64) -> Result<(), Error> {
+        self.copy_levels(kind, before, before + 1, before + 1)
+    }
+
+    fn copy_levels(&self, kind: &Kind, low: i64, high: i64, first: i64) -> Result<(), Error> {
+        let (mut low, mut high) = (low, high);
+        while self.db().execute(kind.copy, params![low, high, first])? > 0 {
+            low = high.max(first - 1);
+            high = self.db().number(kind.last_id, params![])?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,287 @@
+//! Updates, their approval, and manual values.
+
+use rsr_base::{PeriodId, UpdateId};
+
+use super::Tx;
+use crate::error::{Conflict, Error};
+use crate::numbers;
+use crate::rows::{Disaggregation, NewUpdate, Triple, UpdateEdit, UpdateStatus};
+use crate::sql::{Value, params};
+
+/// What decides how a period takes numbers.
+struct PeriodKind {
+    is_percentage: bool,
+    is_qualitative: bool,
+}
+
+impl Tx {
+    /// Stores an update; an approved one queues the periods whose sums it changes.
+    ///
+    /// A percentage update with a pair gets the pair's percentage as its value.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for the period, user or a dimension value; [`Conflict::OneUpdatePerPeriod`],
+    /// [`Conflict::ValueFromChildren`].
+    pub fn create_update(&mut self, new: &NewUpdate) -> Result<UpdateId, Error> {
+        let kind = self.period_kind(new.period)?;
+        self.require("user", "SELECT 1 FROM users WHERE id = ?1", new.user.0)?;
+        if kind.is_percentage {
+            self.require_room_for_percentage(new.period)?;
+        }
+        let numbers = settle(&kind, new.numbers);
+        let id = self.db().number(
+            "INSERT INTO updates (period_id, user_id, status, value, numerator, denominator, text, narrative, score,
+                 created_ms, changed_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10) RETURNING id",
+            params![
+                new.period,
+                new.user,
+                new.status.code(),
+                numbers.value,
+                numbers.numerator,
+                numbers.denominator,
+                &new.text,
+                &new.narrative,
+                new.score,
+                self.now_ms,
+            ],
+        )?;
+        let id = UpdateId(id);
+        self.put_disaggregations(id, &kind, &new.disaggregations)?;
+        if new.status == UpdateStatus::Approved {
+            self.queue_changed_period(new.period)?;
+        }
+        Ok(id)
+    }
+
+    /// Changes an update: its numbers, its parts, or how far it is. Queues what an approved one, before or after,
+    /// changes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for the update or a dimension value.
+    pub fn edit_update(&mut self, id: UpdateId, edit: &UpdateEdit) -> Result<(), Error> {
+        let (period, before) = self.update_period(id)?;
+        let kind = self.period_kind(period)?;
+        let status = edit.status.unwrap_or(before);
+        self.db().execute(
+            "UPDATE updates SET status = ?2, text = coalesce(?3, text), narrative = coalesce(?4, narrative),
+                 changed_ms = ?5 WHERE id = ?1",
+            params![
+                id,
+                status.code(),
+                edit.text.as_deref(),
+                edit.narrative.as_deref(),
+                self.now_ms
+            ],
+        )?;
+        if let Some(numbers) = edit.numbers {
+            let numbers = settle(&kind, numbers);
+            self.db().execute(
+                "UPDATE updates SET value = ?2, numerator = ?3, denominator = ?4 WHERE id = ?1",
+                params![id, numbers.value, numbers.numerator, numbers.denominator],
+            )?;
+        }
+        match &edit.disaggregations {
+            Some(parts) => self.put_disaggregations(id, &kind, parts)?,
+            None => self.mark_incomplete(id, &kind)?,
+        }
+        if before == UpdateStatus::Approved || status == UpdateStatus::Approved {
+            self.queue_changed_period(period)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes an update; one that was approved queues what it changes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub fn delete_update(&mut self, id: UpdateId) -> Result<(), Error> {
+        let (period, before) = self.update_period(id)?;
+        self.db()
+            .execute("DELETE FROM updates WHERE id = ?1", params![id])?;
+        if before == UpdateStatus::Approved {
+            self.queue_changed_period(period)?;
+        }
+        Ok(())
+    }
+
+    /// Sets or takes away the manual value of a period: a text, for a percentage a pair. It stands while nothing else
+    /// does, so the period is queued.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Conflict::HasUpdates`].
+    pub fn set_manual_value(
+        &mut self,
+        period: PeriodId,
+        text: Option<&str>,
+        pair: Option<(i128, i128)>,
+    ) -> Result<(), Error> {
+        let kind = self.period_kind(period)?;
+        let updates = self.db().number(
+            "SELECT count(*) FROM updates WHERE period_id = ?1",
+            params![period],
+        )?;
+        if updates > 0 {
+            return Err(Conflict::HasUpdates(period.0).into());
+        }
+        let (numerator, denominator) = pair.unzip();
+        let of_pair = pair
+            .filter(|_pair| kind.is_percentage)
+            .and_then(|(numerator, denominator)| numbers::percentage(numerator, denominator))
+            .map(numbers::format);
+        let text = of_pair.as_deref().or(text.map(str::trim));
+        self.db().execute(
+            "UPDATE periods SET manual_value = ?2, manual_numerator = ?3, manual_denominator = ?4 WHERE id = ?1",
+            params![period, text, numerator, denominator],
+        )?;
+        self.queue_changed_period(period)
+    }
+
+    fn update_period(&self, id: UpdateId) -> Result<(PeriodId, UpdateStatus), Error> {
+        let found = self.db().row(
+            "SELECT period_id, status FROM updates WHERE id = ?1",
+            params![id],
+            |row| {
+                let code = row.text(1)?;
+                let status = UpdateStatus::from_code(code).ok_or_else(|| Error::BadRow {
+                    what: "updates.status",
+                    id: id.0,
+                    found: code.to_owned(),
+                })?;
+                Ok((PeriodId(row.int(0)?), status))
+            },
+        )?;
+        found.ok_or_else(|| Error::not_found("update", id))
+    }
+
+    fn period_kind(&self, period: PeriodId) -> Result<PeriodKind, Error> {
+        let found = self.db().row(
+            "SELECT i.kind, i.measure FROM periods p JOIN indicators i ON i.id = p.indicator_id WHERE p.id = ?1",
+            params![period],
+            |row| {
+                let is_qualitative = row.int(0)? == 2;
+                Ok(PeriodKind {
+                    is_qualitative,
+                    is_percentage: !is_qualitative && row.text(1)? == "2",
+                })
+            },
+        )?;
+        found.ok_or_else(|| Error::not_found("period", period))
+    }
+
+    fn require_room_for_percentage(&self, period: PeriodId) -> Result<(), Error> {
+        let updates = self.db().number(
+            "SELECT count(*) FROM updates WHERE period_id = ?1",
+            params![period],
+        )?;
+        if updates > 0 {
+            return Err(Conflict::OneUpdatePerPeriod(period.0).into());
+        }
+        let contributing = self.db().number(
+            "SELECT count(*) FROM periods c JOIN projects cp ON cp.id = c.project_id
+             JOIN periods p ON p.id = c.parent_period_id JOIN projects pp ON pp.id = p.project_id
+             WHERE c.parent_period_id = ?1 AND cp.aggregate_to_parent = 1 AND pp.aggregate_children = 1
+             AND (c.numerator IS NOT NULL OR c.denominator IS NOT NULL)",
+            params![period],
+        )?;
+        if contributing > 0 {
+            return Err(Conflict::ValueFromChildren(period.0).into());
+        }
+        Ok(())
+    }
+
+    /// Replaces the parts of an update, and marks those that do not add up.
+    fn put_disaggregations(
+        &self,
+        id: UpdateId,
+        kind: &PeriodKind,
+        parts: &[Disaggregation],
+    ) -> Result<(), Error> {
+        let db = self.db();
+        db.execute(
+            "DELETE FROM disaggregations WHERE update_id = ?1",
+            params![id],
+        )?;
+        for part in parts {
+            self.require(
+                "dimension value",
+                "SELECT 1 FROM dimension_values WHERE id = ?1",
+                part.dimension_value.0,
+            )?;
+            db.execute(
+                "INSERT INTO disaggregations (update_id, dimension_value_id, value, numerator, denominator)
+                 VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (update_id, dimension_value_id) DO UPDATE SET value = excluded.value,
+                     numerator = excluded.numerator, denominator = excluded.denominator",
+                params![
+                    id,
+                    part.dimension_value,
+                    part.numbers.value,
+                    part.numbers.numerator,
+                    part.numbers.denominator
+                ],
+            )?;
+        }
+        self.mark_incomplete(id, kind)
+    }
+
+    /// Marks, for each dimension name of an update, whether its parts add up to the update (aggregation rule 29).
+    fn mark_incomplete(&self, id: UpdateId, kind: &PeriodKind) -> Result<(), Error> {
+        let db = self.db();
+        let total = db
+            .row(
+                "SELECT value, numerator, denominator FROM updates WHERE id = ?1",
+                params![id],
+                numbers::triple,
+            )?
+            .unwrap_or_default();
+        let parts = db.rows(
+            "SELECT d.value, d.numerator, d.denominator, v.name_id FROM disaggregations d
+             JOIN dimension_values v ON v.id = d.dimension_value_id WHERE d.update_id = ?1 ORDER BY v.name_id",
+            params![id],
+            |row| Ok((row.int(3)?, numbers::triple(row)?)),
+        )?;
+        for group in parts.chunk_by(|a, b| a.0 == b.0) {
+            let Some((name, _)) = group.first() else {
+                continue;
+            };
+            let adds_up = |total: Option<i128>, part: fn(&Triple) -> Option<i128>| {
+                let sum = group.iter().try_fold(0_i128, |sum, (_, numbers)| {
+                    sum.checked_add(part(numbers).unwrap_or(0))
+                });
+                total.is_some() && total == sum
+            };
+            let complete = if kind.is_percentage {
+                adds_up(total.numerator, |numbers| numbers.numerator)
+                    && adds_up(total.denominator, |numbers| numbers.denominator)
+            } else {
+                adds_up(total.value, |numbers| numbers.value)
+            };
+            let mark = match kind.is_qualitative {
+                true => Value::Null,
+                false => Value::from(!complete),
+            };
+            db.execute(
+                "UPDATE disaggregations SET is_incomplete = ?3 WHERE update_id = ?1 AND dimension_value_id IN (
+                     SELECT id FROM dimension_values WHERE name_id = ?2)",
+                &[Value::from(id), Value::from(*name), mark],
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Gives a percentage the value of its pair, where it has one (aggregation rule 6).
+fn settle(kind: &PeriodKind, mut given: Triple) -> Triple {
+    if kind.is_percentage
+        && let (Some(numerator), Some(denominator)) = (given.numerator, given.denominator)
+        && let Some(value) = numbers::percentage(numerator, denominator)
+    {
+        given.value = Some(value);
+    }
+    given
+}

@@ -1,0 +1,5 @@
+//! What the store promises to its callers, the same for every database engine.
+
+mod positions;
+mod results;
+mod support;

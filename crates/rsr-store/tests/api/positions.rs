@@ -1,0 +1,171 @@
+//! Positions always say what the parent links say.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use rsr_base::ProjectId;
+use rsr_store::{Conflict, Error, NewProject, Store};
+
+use crate::support::TestStore;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Create(usize),
+    Move(usize, usize),
+    Delete(usize),
+    Rebuild,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        8 => (0..30_usize).prop_map(Step::Create),
+        5 => (0..30_usize, 0..30_usize).prop_map(|(a, b)| Step::Move(a, b)),
+        1 => (0..30_usize).prop_map(Step::Delete),
+        1 => Just(Step::Rebuild),
+    ];
+    proptest::collection::vec(step, 1..40)
+}
+
+/// The tree as a map from child to parent.
+#[derive(Default)]
+struct Model(BTreeMap<i64, Option<i64>>);
+
+impl Model {
+    fn nth(&self, n: usize) -> Option<i64> {
+        self.0.keys().nth(n % (self.0.len() + 1)).copied()
+    }
+
+    fn is_above(&self, id: i64, below: i64) -> bool {
+        std::iter::successors(Some(below), |at| self.0.get(at).copied().flatten())
+            .any(|at| at == id)
+    }
+
+    /// Depth first, newest first.
+    fn branch(&self, id: i64, depth: u64, found: &mut Vec<(ProjectId, u64)>) {
+        let children = self
+            .0
+            .iter()
+            .rev()
+            .filter(|(_, parent)| **parent == Some(id));
+        for (child, _) in children {
+            found.push((ProjectId(*child), depth));
+            self.branch(*child, depth + 1, found);
+        }
+    }
+}
+
+fn apply(store: &Store, model: &mut Model, step: &Step) {
+    match step {
+        Step::Create(parent) => {
+            let parent = model.nth(*parent);
+            let new = NewProject {
+                parent: parent.map(ProjectId),
+                ..NewProject::default()
+            };
+            let id = store.write(|tx| tx.create_project(&new)).unwrap();
+            model.0.insert(id.0, parent);
+        }
+        Step::Move(project, parent) => {
+            let Some(project) = model.nth(*project) else {
+                return;
+            };
+            let parent = model.nth(*parent);
+            let moved =
+                store.write(|tx| tx.move_project(ProjectId(project), parent.map(ProjectId), false));
+            let expected = match parent {
+                None => Ok(()),
+                Some(parent) if parent == project => Err(Conflict::SameNode(project)),
+                Some(parent) if model.0[&project] == Some(parent) => {
+                    Err(Conflict::SameParent { project, parent })
+                }
+                Some(parent) if model.is_above(project, parent) => {
+                    Err(Conflict::WouldBreakTree { project, parent })
+                }
+                Some(_) => Ok(()),
+            };
+            match (moved, expected) {
+                (Ok(()), Ok(())) => {
+                    model.0.insert(project, parent);
+                }
+                (Err(Error::Conflict(found)), Err(expected)) => assert_eq!(found, expected),
+                (found, expected) => panic!("found {found:?}, expected {expected:?}"),
+            }
+        }
+        Step::Delete(project) => {
+            let Some(project) = model.nth(*project) else {
+                return;
+            };
+            let mut gone = vec![(ProjectId(project), 0)];
+            model.branch(project, 1, &mut gone);
+            let n = store
+                .write(|tx| tx.delete_project(ProjectId(project)))
+                .unwrap();
+            assert_eq!(n, gone.len());
+            for (id, _) in gone {
+                model.0.remove(&id.0);
+            }
+        }
+        Step::Rebuild => store.write(|tx| tx.rebuild_positions()).unwrap(),
+    }
+}
+
+fn check(store: &Store, model: &Model) {
+    let snapshot = store.snapshot().unwrap();
+    assert_eq!(snapshot.position_disagreements(None, 10).unwrap(), []);
+    for id in model.0.keys() {
+        let mut expected = Vec::new();
+        model.branch(*id, 1, &mut expected);
+        assert_eq!(
+            snapshot.branch(ProjectId(*id), None, 100).unwrap(),
+            expected,
+            "below {id}"
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    #[test]
+    fn positions_follow_the_parent_links(steps in steps()) {
+        let test = TestStore::new();
+        let mut model = Model::default();
+        for step in &steps {
+            apply(&test.store, &mut model, step);
+        }
+        check(&test.store, &model);
+    }
+}
+
+#[test]
+fn a_used_up_gap_is_numbered_anew() {
+    let test = TestStore::new();
+    let top = test.project("top", None);
+    let child = test.project("child", Some(top));
+    // Each goes between the top and the one before, and something below each of them.
+    for _ in 0..40 {
+        let next = test.project("next", Some(top));
+        test.project("below", Some(next));
+        test.project("below", Some(child));
+    }
+    let snapshot = test.store.snapshot().unwrap();
+    assert_eq!(snapshot.position_disagreements(None, 10).unwrap(), []);
+    assert_eq!(snapshot.branch(top, None, 1_000).unwrap().len(), 121);
+}
+
+#[test]
+fn a_deep_chain_moves_in_one_piece() {
+    let test = TestStore::new();
+    let top = test.project("top", None);
+    let mut at = top;
+    for _ in 0..200 {
+        at = test.project("level", Some(at));
+    }
+    let other = test.project("other", None);
+    test.store
+        .write(|tx| tx.move_project(top, Some(other), false))
+        .unwrap();
+    let snapshot = test.store.snapshot().unwrap();
+    assert_eq!(snapshot.place(at).unwrap().unwrap().depth, 201);
+    assert_eq!(snapshot.place(at).unwrap().unwrap().root, other);
+    assert_eq!(snapshot.position_disagreements(None, 10).unwrap(), []);
+}
