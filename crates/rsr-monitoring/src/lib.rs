@@ -1,1 +1,37 @@
-//! Memory readings, pressure, leak detection, heap profiles and metrics.
+//! Memory figures of a long-running service that are true, and what follows from them.
+//!
+//! ```text
+//!  /proc, cgroups, jemalloc ──► Readings ──► Vitals ──► headers of each answer
+//!                                  │
+//!  a request ──► MeasureLayer ──► Scope ──► Observe (bytes, peak, duration of each request)
+//!                                  │
+//!  figures of the program ──► Registry ──► Prometheus text, OpenMetrics
+//! ```
+
+mod allocator;
+#[cfg(feature = "layer")]
+mod layer;
+#[cfg(feature = "metrics")]
+mod metrics;
+mod readings;
+mod scope;
+mod vitals;
+
+#[cfg(feature = "counting-allocator")]
+pub use allocator::CountingAllocator;
+pub use allocator::counts_threads;
+#[cfg(feature = "jemalloc")]
+pub use allocator::purge;
+#[cfg(feature = "layer")]
+pub use layer::{
+    InScope, InvalidHeaderPrefix, MeasureLayer, Measured, MeasuredBody, MeasuredFuture,
+    Measurement, Observe, Switches,
+};
+#[cfg(feature = "metrics")]
+pub use metrics::{Counter, Family, Format, Gauge, Histogram, MetricError, Registry, Series};
+pub use readings::{
+    GroupReading, HeapReading, Limit, LimitSource, ProcessReading, Reading, Readings, StallReading,
+    SystemReading,
+};
+pub use scope::{Scope, ScopeUsage};
+pub use vitals::Vitals;

@@ -1,0 +1,93 @@
+//! One request that is being measured.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, StatusCode};
+use rsr_base::ByteSize;
+
+use super::{Measurement, Observe, Shared};
+use crate::Scope;
+use crate::scope::Entered;
+
+/// From the call of the service to the end of the body; its end is told when it is dropped.
+pub(crate) struct Job<O: Observe> {
+    shared: Arc<Shared<O>>,
+    /// Empty only while the work runs.
+    scope: Option<Scope>,
+    subject: Option<O::Subject>,
+    started: Duration,
+    heap_before: Option<ByteSize>,
+    status: Option<StatusCode>,
+    is_complete: bool,
+    /// What the shared figure of the heap has been told so far.
+    told: i64,
+}
+
+impl<O: Observe> Job<O> {
+    pub(super) fn start<B>(shared: &Arc<Shared<O>>, request: &Request<B>) -> Self {
+        Self {
+            subject: Some(shared.observer.started(request)),
+            scope: Some(Scope::new()),
+            started: shared.clock.elapsed(),
+            heap_before: shared.vitals.heap(),
+            status: None,
+            is_complete: false,
+            told: 0,
+            shared: Arc::clone(shared),
+        }
+    }
+
+    pub(super) fn enter(&mut self) -> Entered<'_> {
+        Entered::new(&mut self.scope)
+    }
+
+    /// The head of the answer is there: states in it what was measured so far.
+    pub(super) fn head(&mut self, status: StatusCode, headers: &mut http::HeaderMap) {
+        self.status = Some(status);
+        self.tell();
+        let shared = &*self.shared;
+        if let (Some(names), Some(scope)) = (&shared.headers, &self.scope) {
+            names.set(
+                headers,
+                &super::headers::Figures {
+                    duration: shared.clock.elapsed().saturating_sub(self.started),
+                    usage: scope.usage(),
+                    heap_before: self.heap_before,
+                    heap_after: shared.vitals.heap(),
+                    system_used_percent: shared.vitals.system_used_percent(),
+                    is_detailed: shared.switches.is_detailed(),
+                },
+            );
+        }
+    }
+
+    pub(super) fn complete(&mut self) {
+        self.is_complete = true;
+    }
+
+    fn tell(&mut self) {
+        let retained = self
+            .scope
+            .as_ref()
+            .and_then(|scope| scope.usage().retained());
+        let retained = retained.unwrap_or(0);
+        self.shared.vitals.drift(retained - self.told);
+        self.told = retained;
+    }
+}
+
+impl<O: Observe> Drop for Job<O> {
+    fn drop(&mut self) {
+        self.tell();
+        if let (Some(subject), Some(scope)) = (self.subject.take(), &self.scope) {
+            let measurement = Measurement {
+                duration: self.shared.clock.elapsed().saturating_sub(self.started),
+                usage: scope.usage(),
+                status: self.status,
+                is_complete: self.is_complete,
+            };
+            self.shared.observer.finished(subject, &measurement);
+        }
+    }
+}
