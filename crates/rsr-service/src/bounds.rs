@@ -32,6 +32,8 @@ pub struct Bounds {
     pub waiting_max: usize,
     /// Streams under way, each with a thread and a connection to the database.
     pub streams_max: usize,
+    /// Bytes up to which an answer is sent in one piece, with its length and an `ETag`.
+    pub whole_max: ByteSize,
     /// Bytes gathered before a stream hands them on.
     pub stream_buffer: ByteSize,
     /// Time for requests under way when the service stops.
@@ -55,6 +57,7 @@ impl Default for Bounds {
             readers_max: 8,
             waiting_max: 256,
             streams_max: 8,
+            whole_max: ByteSize::from_kib(256),
             stream_buffer: ByteSize::from_kib(32),
             grace: Duration::from_secs(20),
             retry_after: Duration::from_secs(2),

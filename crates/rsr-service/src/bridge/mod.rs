@@ -1,10 +1,12 @@
 //! From async to blocking and back: the store's work runs on threads, and both their number and what waits is bounded.
 //!
 //! ```text
-//!  handler ──run──────▶ thread ──▶ one answer
+//!  handler ──run──────▶ thread ──▶ one value
+//!  handler ──answer───▶ thread ──▶ head and bytes in one piece; once they are many, a stream
 //!  handler ──stream───▶ thread ──▶ head, then bytes ══(two buffers at most)══▶ body ──▶ reader
 //! ```
 //!
+//! Most answers are small: they leave their thread at once, however slow their reader is, and take no stream's place.
 //! A stream's thread waits while its reader is slow, so a slow reader slows the reading of rows and nothing else. A
 //! reader that hangs up drops the body: the thread's next write fails, and with it the query ends.
 
@@ -13,16 +15,19 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Body;
+use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::bounds::Bounds;
 use crate::drain::Drain;
 use crate::problem::{Kind, Problem};
 pub(crate) use writer::{BodyWriter, Encoding};
+use writer::Undecided;
 
 /// Buffers on their way between a stream's thread and its reader.
 const BUFFERS_IN_FLIGHT: usize = 1;
@@ -44,19 +49,75 @@ struct Pool {
     waiting_max: usize,
 }
 
-/// A stream before its first byte: the moment to count, to check and to refuse.
+/// A body before its first byte: the moment to count, to check and to refuse.
 #[derive(Debug)]
 pub(crate) struct Opening<H> {
-    head: oneshot::Sender<H>,
+    head: oneshot::Sender<(H, Decided)>,
     writer: BodyWriter,
+    spill: Option<Spill>,
 }
 
-impl<H> Opening<H> {
-    /// Sends the head, after which only bytes can follow. The writer fails if nobody waits for them any more.
+/// The bytes behind a head.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// All of them.
+    Whole(Bytes),
+    /// More than are gathered in one piece.
+    Stream(Body),
+}
+
+#[derive(Debug)]
+enum Decided {
+    Whole(Bytes),
+    Stream,
+}
+
+/// What a small answer needs to become a stream: a stream's place instead of its own.
+#[derive(Debug)]
+struct Spill {
+    streams: Arc<Semaphore>,
+    held: Held,
+    whole_max: usize,
+}
+
+/// The permit of a thread at work, which may be exchanged for another.
+type Held = Arc<Mutex<Option<OwnedSemaphorePermit>>>;
+
+impl<H: Send + 'static> Opening<H> {
+    /// Fixes the head, after which only bytes can follow. The writer fails if nobody waits for them any more.
     pub(crate) fn send(self, head: H) -> BodyWriter {
-        // A receiver that is gone shows at the first write, which is where all readers that hang up show.
-        drop(self.head.send(head));
-        self.writer
+        let announce = self.head;
+        let Some(spill) = self.spill else {
+            // A receiver that is gone shows at the first write, which is where all readers that hang up show.
+            drop(announce.send((head, Decided::Stream)));
+            return self.writer;
+        };
+        let whole_max = spill.whole_max;
+        self.writer.undecided(Undecided {
+            whole_max,
+            decide: Box::new(move |whole| {
+                let decided = match whole {
+                    Some(bytes) => Decided::Whole(bytes),
+                    None => {
+                        spill.become_a_stream()?;
+                        Decided::Stream
+                    }
+                };
+                announce
+                    .send((head, decided))
+                    .map_err(|_gone| io::ErrorKind::BrokenPipe.into())
+            }),
+        })
+    }
+}
+
+impl Spill {
+    fn become_a_stream(&self) -> io::Result<()> {
+        let place = Arc::clone(&self.streams)
+            .try_acquire_owned()
+            .map_err(|_none| io::Error::from(io::ErrorKind::ResourceBusy))?;
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
+        Ok(())
     }
 }
 
@@ -84,28 +145,62 @@ impl Bridge {
             .and_then(|answer| answer)
     }
 
+    /// Runs an answer on a thread: in one piece while it is small, as a stream once it is not.
+    ///
+    /// # Errors
+    ///
+    /// What `work` returns before the head left; busy, where the answer grows large and all streams are in use. An
+    /// error after that ends the body, so that the reader's connection breaks instead of looking complete.
+    pub(crate) async fn answer<H: Send + 'static>(
+        &self,
+        work: impl FnOnce(Opening<H>) -> Result<(), Problem> + Send + 'static,
+    ) -> Result<(H, Reply), Problem> {
+        let permit = self.short.permit(&self.bounds).await?;
+        self.open(permit, true, work).await
+    }
+
     /// Runs a stream on a thread of its own, and answers as soon as its head is known.
     ///
     /// # Errors
     ///
-    /// What `work` returns before it sent a head; an error after that ends the body, so that the reader's connection
-    /// breaks instead of looking complete.
+    /// As [`Bridge::answer`].
     pub(crate) async fn stream<H: Send + 'static>(
         &self,
         work: impl FnOnce(Opening<H>) -> Result<(), Problem> + Send + 'static,
     ) -> Result<(H, Body), Problem> {
         let permit = self.streams.permit(&self.bounds).await?;
+        let (head, reply) = self.open(permit, false, work).await?;
+        Ok((head, reply.into_body()))
+    }
+
+    async fn open<H: Send + 'static>(
+        &self,
+        permit: OwnedSemaphorePermit,
+        may_be_whole: bool,
+        work: impl FnOnce(Opening<H>) -> Result<(), Problem> + Send + 'static,
+    ) -> Result<(H, Reply), Problem> {
+        let held: Held = Arc::new(Mutex::new(Some(permit)));
         let (head, head_is_known) = oneshot::channel();
         let (sender, body) = mpsc::channel(BUFFERS_IN_FLIGHT);
         let opening = Opening {
             head,
             writer: BodyWriter::new(sender, self.bounds.stream_buffer, self.drain.clone()),
+            spill: may_be_whole.then(|| Spill {
+                streams: Arc::clone(&self.streams.permits),
+                held: Arc::clone(&held),
+                whole_max: self.bounds.whole_max.as_usize(),
+            }),
         };
-        let work = spawn(permit, move || {
-            work(opening).inspect_err(|problem| tracing::debug!(%problem, "a stream ended early"))
+        let work = spawn(held, move || {
+            work(opening)
+                .inspect_err(|problem| tracing::debug!(%problem, "an answer ended early"))
         });
         match head_is_known.await {
-            Ok(head) => Ok((head, Body::new(writer::ChannelBody::new(body)))),
+            Ok((head, Decided::Whole(bytes))) => Ok((head, Reply::Whole(bytes))),
+            Ok((head, Decided::Stream)) => {
+                let body = Body::new(writer::ChannelBody::new(body));
+                Ok((head, Reply::Stream(body)))
+            }
             Err(_no_head) => match work.await {
                 Ok(Err(problem)) => Err(problem),
                 Ok(Ok(())) => Err(Problem::internal("a stream ended without a head")),
@@ -119,6 +214,28 @@ impl Bridge {
         self.bounds
             .streams_max
             .saturating_sub(self.streams.permits.available_permits())
+    }
+}
+
+impl Reply {
+    fn into_body(self) -> Body {
+        match self {
+            Self::Whole(bytes) => Body::from(bytes),
+            Self::Stream(body) => body,
+        }
+    }
+}
+
+/// What a writer's failure means for the answer it belongs to.
+impl From<io::Error> for Problem {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ResourceBusy => {
+                Self::busy("all streams are in use", std::time::Duration::from_secs(2))
+            }
+            io::ErrorKind::BrokenPipe => Self::new(Kind::Stopping, "the reader hung up"),
+            _ => Self::internal(error),
+        }
     }
 }
 
@@ -173,7 +290,7 @@ impl Drop for Place<'_> {
 
 /// Starts work on a blocking thread; the permit is given back when the work ends, whoever still waits.
 fn spawn<T: Send + 'static>(
-    permit: OwnedSemaphorePermit,
+    permit: impl Send + 'static,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> tokio::task::JoinHandle<T> {
     let span = tracing::Span::current();

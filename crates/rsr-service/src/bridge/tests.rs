@@ -16,12 +16,9 @@ fn small(streams_max: usize) -> Bounds {
         waiting_max: 1,
         streams_max,
         stream_buffer: rsr_base::ByteSize::from_bytes(4),
+        whole_max: rsr_base::ByteSize::from_bytes(16),
         ..Bounds::default()
     }
-}
-
-fn gone(error: std::io::Error) -> Problem {
-    Problem::internal(error)
 }
 
 #[tokio::test]
@@ -30,9 +27,9 @@ async fn a_stream_arrives_whole_whatever_the_size_of_its_writes() {
     let (head, body) = bridge
         .stream(|opening| {
             let mut writer = opening.send("head");
-            writer.write_all(b"123").map_err(gone)?;
-            writer.write_all(b"456789").map_err(gone)?;
-            writer.finish().map_err(gone)
+            writer.write_all(b"123")?;
+            writer.write_all(b"456789")?;
+            Ok(writer.finish()?)
         })
         .await
         .unwrap();
@@ -49,8 +46,8 @@ async fn a_stream_can_be_coded_with_gzip() {
     let ((), body) = bridge
         .stream(|opening| {
             let mut writer = opening.send(()).encoded(Encoding::Gzip);
-            writer.write_all(&[b'a'; 5000]).map_err(gone)?;
-            writer.finish().map_err(gone)
+            writer.write_all(&[b'a'; 5000])?;
+            Ok(writer.finish()?)
         })
         .await
         .unwrap();
@@ -81,7 +78,7 @@ async fn an_error_after_the_head_breaks_the_body() {
     let ((), body) = bridge(small(1))
         .stream(|opening| {
             let mut writer = opening.send(());
-            writer.write_all(b"12345").map_err(gone)?;
+            writer.write_all(b"12345")?;
             Err(Problem::internal("the disk is on fire"))
         })
         .await
@@ -137,11 +134,11 @@ async fn a_slow_reader_holds_the_work_back() {
         .stream(move |opening| {
             let mut writer = opening.send(());
             for row in 0..100_u32 {
-                writer.write_all(b"four").map_err(gone)?;
-                writer.flush().map_err(gone)?;
+                writer.write_all(b"four")?;
+                writer.flush()?;
                 wrote.store(row + 1, Ordering::SeqCst);
             }
-            writer.finish().map_err(gone)
+            Ok(writer.finish()?)
         })
         .await
         .unwrap();
@@ -160,14 +157,14 @@ async fn more_streams_than_the_bound_are_refused_at_once() {
     let (_first, body) = bridge
         .stream(|opening| {
             let mut writer = opening.send(());
-            writer.write_all(&[0; 64]).map_err(gone)?;
-            writer.finish().map_err(gone)
+            writer.write_all(&[0; 64])?;
+            Ok(writer.finish()?)
         })
         .await
         .unwrap();
     assert_eq!(bridge.n_streams(), 1);
     let refused = bridge
-        .stream(|opening| opening.send(()).finish().map_err(gone))
+        .stream(|opening| Ok(opening.send(()).finish()?))
         .await;
     assert_eq!(refused.unwrap_err().kind(), Kind::Busy);
     drop(body);
@@ -207,4 +204,52 @@ async fn the_queue_for_threads_is_bounded() {
     release.send(()).unwrap();
     held.await.unwrap().unwrap();
     queued.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_small_answer_is_one_piece_and_takes_no_streams_place() {
+    let bridge = bridge(small(0));
+    let ((), reply) = bridge
+        .answer(|opening| {
+            let mut writer = opening.send(());
+            for row in [b"row1", b"row2", b"row3", b"row4"] {
+                writer.write_all(row)?;
+                writer.flush()?;
+            }
+            Ok(writer.finish()?)
+        })
+        .await
+        .unwrap();
+    assert!(matches!(reply, Reply::Whole(bytes) if bytes.as_ref() == b"row1row2row3row4"));
+}
+
+#[tokio::test]
+async fn a_large_answer_becomes_a_stream_and_frees_its_thread_for_others() {
+    let bridge = bridge(small(1));
+    let (_head, reply) = bridge
+        .answer(|opening| {
+            let mut writer = opening.send(());
+            writer.write_all(&[b'x'; 100])?;
+            Ok(writer.finish()?)
+        })
+        .await
+        .unwrap();
+    assert_eq!(bridge.n_streams(), 1);
+    assert_eq!(bridge.run(|| Ok(1)).await.unwrap(), 1, "the one thread is free");
+    let Reply::Stream(body) = reply else {
+        panic!("100 bytes are more than are gathered")
+    };
+    assert_eq!(body.collect().await.unwrap().to_bytes().as_ref(), [b'x'; 100]);
+}
+
+#[tokio::test]
+async fn a_large_answer_is_refused_before_its_head_where_no_stream_is_free() {
+    let refused = bridge(small(0))
+        .answer(|opening| {
+            let mut writer = opening.send(());
+            writer.write_all(&[b'x'; 100])?;
+            Ok(writer.finish()?)
+        })
+        .await;
+    assert_eq!(refused.unwrap_err().kind(), Kind::Busy);
 }

@@ -1,5 +1,6 @@
 //! The blocking end of a stream: an [`io::Write`] whose bytes arrive in a response body.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -50,12 +51,30 @@ enum Coder {
     Gzip(Box<GzEncoder<Buffers>>),
 }
 
-#[derive(Debug)]
 struct Buffers {
     buffer: Vec<u8>,
     limit: usize,
     sender: mpsc::Sender<Message>,
     n_sent: u64,
+    /// Present while it is open whether the body will be one piece or a stream.
+    undecided: Option<Undecided>,
+}
+
+/// How a body that turned out small, or large, is told to the one who waits for its head.
+pub(super) struct Undecided {
+    /// Bytes that are gathered before the body becomes a stream.
+    pub(super) whole_max: usize,
+    pub(super) decide: Box<dyn FnOnce(Option<Bytes>) -> io::Result<()> + Send>,
+}
+
+impl fmt::Debug for Buffers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Buffers")
+            .field("buffered", &self.buffer.len())
+            .field("n_sent", &self.n_sent)
+            .field("is_stream", &self.undecided.is_none())
+            .finish_non_exhaustive()
+    }
 }
 
 impl BodyWriter {
@@ -66,9 +85,18 @@ impl BodyWriter {
                 limit: limit.as_usize().max(1),
                 sender,
                 n_sent: 0,
+                undecided: None,
             }),
             drain,
         }
+    }
+
+    /// A writer whose body is one piece if it stays small.
+    pub(super) fn undecided(mut self, undecided: Undecided) -> Self {
+        if let Coder::Identity(buffers) = &mut self.coder {
+            buffers.undecided = Some(undecided);
+        }
+        self
     }
 
     /// Codes everything from here on.
@@ -122,17 +150,20 @@ impl Write for BodyWriter {
 
 impl Write for Buffers {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.buffer.len() >= self.limit {
+        if self.buffer.len() >= self.limit() {
+            if let Some(undecided) = self.undecided.take() {
+                (undecided.decide)(None)?;
+            }
             self.flush()?;
         }
-        let taken = bytes.len().min(self.limit - self.buffer.len());
+        let taken = bytes.len().min(self.limit() - self.buffer.len());
         let (now, _later) = bytes.split_at(taken);
         self.buffer.extend_from_slice(now);
         Ok(taken)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if self.buffer.is_empty() {
+        if self.buffer.is_empty() || self.undecided.is_some() {
             return Ok(());
         }
         let bytes = Bytes::from(std::mem::take(&mut self.buffer));
@@ -142,7 +173,18 @@ impl Write for Buffers {
 }
 
 impl Buffers {
+    /// Bytes that are gathered before they are handed on.
+    fn limit(&self) -> usize {
+        match &self.undecided {
+            Some(undecided) => undecided.whole_max.max(1),
+            None => self.limit,
+        }
+    }
+
     fn end(mut self) -> io::Result<()> {
+        if let Some(undecided) = self.undecided.take() {
+            return (undecided.decide)(Some(Bytes::from(std::mem::take(&mut self.buffer))));
+        }
         self.flush()?;
         self.send(Message::End)
     }
