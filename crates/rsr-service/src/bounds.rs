@@ -1,65 +1,59 @@
-//! The bounds of the service: every wait, queue and buffer ends here.
+//! The bounds of a running service: every wait, queue and buffer ends here. Taken from the settings once, at the start;
+//! what may change while it runs is read from the live settings at each use.
 
 use std::time::Duration;
 
 use rsr_base::ByteSize;
+use rsr_settings::Settings;
 
-/// What one request, one connection and all of them together may take.
+/// What one connection, one stream and all of them together may take.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Bounds {
-    /// Bytes of a request's body.
-    pub body_max: ByteSize,
+pub(crate) struct Bounds {
     /// Bytes of a request's line and headers together.
-    pub head_max: ByteSize,
+    pub(crate) head_max: ByteSize,
     /// Number of headers of a request.
-    pub headers_max: usize,
+    pub(crate) headers_max: usize,
     /// Time until a connection has sent its whole head; also how long an idle one is kept.
-    pub head_timeout: Duration,
-    /// Time until the answer's head; streams may go on after it.
-    pub request_timeout: Duration,
+    pub(crate) head_timeout: Duration,
     /// Time without one byte taken, after which a reader counts as gone.
-    pub write_stall: Duration,
+    pub(crate) write_stall: Duration,
     /// Open connections of all clients.
-    pub connections_max: usize,
-    /// Open connections of one address.
-    pub connections_per_client_max: usize,
-    /// Requests under way, health and metrics not counted.
-    pub requests_max: usize,
+    pub(crate) connections_max: usize,
+    /// Open connections of one address. A connection has one request at a time.
+    pub(crate) connections_per_client_max: usize,
+    /// Requests under way, light routes not counted.
+    pub(crate) requests_max: usize,
     /// Threads that answer short reads and writes.
-    pub readers_max: usize,
+    pub(crate) readers_max: usize,
     /// Requests that wait for one of those threads.
-    pub waiting_max: usize,
+    pub(crate) waiting_max: usize,
     /// Streams under way, each with a thread and a connection to the database.
-    pub streams_max: usize,
+    pub(crate) streams_max: usize,
     /// Bytes up to which an answer is sent in one piece, with its length and an `ETag`.
-    pub whole_max: ByteSize,
+    pub(crate) whole_max: ByteSize,
     /// Bytes gathered before a stream hands them on.
-    pub stream_buffer: ByteSize,
-    /// Time for requests under way when the service stops.
-    pub grace: Duration,
+    pub(crate) stream_buffer: ByteSize,
     /// What a refused caller is told to wait.
-    pub retry_after: Duration,
+    pub(crate) retry_after: Duration,
 }
 
-impl Default for Bounds {
-    fn default() -> Self {
+impl Bounds {
+    /// The bounds these settings ask for.
+    pub(crate) fn of(settings: &Settings) -> Self {
+        let server = &settings.server;
         Self {
-            body_max: ByteSize::from_mib(1),
-            head_max: ByteSize::from_kib(64),
+            head_max: server.max_header_bytes,
             headers_max: 100,
-            head_timeout: Duration::from_secs(10),
-            request_timeout: Duration::from_secs(30),
-            write_stall: Duration::from_secs(60),
-            connections_max: 1024,
-            connections_per_client_max: 256,
-            requests_max: 256,
-            readers_max: 8,
-            waiting_max: 256,
-            streams_max: 8,
+            head_timeout: server.header_timeout,
+            write_stall: server.stream_timeout,
+            connections_max: server.max_requests.saturating_mul(4),
+            connections_per_client_max: server.max_requests_per_client,
+            requests_max: server.max_requests,
+            readers_max: settings.database.pool_size,
+            waiting_max: server.max_requests,
+            streams_max: server.max_streams,
             whole_max: ByteSize::from_kib(256),
             stream_buffer: ByteSize::from_kib(32),
-            grace: Duration::from_secs(20),
             retry_after: Duration::from_secs(2),
         }
     }

@@ -54,24 +54,23 @@ async fn pass(guard: &Guard, mut request: Request, next: Next) -> Result<Respons
         headers: request.headers(),
         uri: request.uri(),
         peer: request.extensions().get::<Peer>().copied(),
-        is_loopback: app.listen.ip().is_loopback(),
+        is_loopback: app.is_loopback,
         token: app.token.as_ref(),
     }
     .caller(operation.access)?;
     request.extensions_mut().insert(caller);
-    let body_max = app.bounds.body_max.as_usize();
+    let settings = app.settings();
+    let body_max = settings.server.max_body_bytes.as_usize();
+    let time_max = settings.server.request_timeout;
     let request = request.map(|body| axum::body::Body::new(Limited::new(body, body_max)));
 
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
-    match tokio::time::timeout(app.bounds.request_timeout, answer).await {
+    match tokio::time::timeout(time_max, answer).await {
         Ok(Ok(response)) => Ok(response),
         Ok(Err(panic)) => Err(Problem::internal(panic_text(&*panic))),
         Err(_elapsed) => Err(Problem::new(
             Kind::Timeout,
-            format!(
-                "no answer within {} s",
-                app.bounds.request_timeout.as_secs()
-            ),
+            format!("no answer within {} s", time_max.as_secs_f32()),
         )
         .after(app.bounds.retry_after)),
     }

@@ -8,7 +8,7 @@
 //!                              problem JSON, headers     503 before memory       store: one snapshot a request
 //! ```
 //!
-//! In goes a [`Setup`]; [`serve`] runs until it is told to stop. Between the store's blocking threads and a reader
+//! In go settings and an open store; [`serve`] runs until it is told to stop. Between the store's blocking threads and a reader
 //! there are never more than a few buffers, so a slow reader slows its own query and nothing else.
 #![forbid(unsafe_code)]
 
@@ -27,7 +27,7 @@ mod routes;
 mod serve;
 mod server;
 mod trace;
+mod wire;
 
 pub use admin::SocketError;
-pub use bounds::Bounds;
-pub use serve::{Addresses, ServeError, Setup, serve};
+pub use serve::{Addresses, ServeError, Service, open_store, serve};

@@ -4,39 +4,62 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use axum::Router;
 use rsr_base::SharedClock;
+use rsr_settings::{LiveSettings, Settings};
+use rsr_store::{Store, StoreOptions};
 use tokio::net::TcpListener;
 
-use crate::access::Token;
 use crate::admin::{AdminSocket, SocketError};
 use crate::app::App;
-use crate::bounds::Bounds;
 use crate::drain::Phase;
 use crate::routes;
 use crate::server::{Listening, accept_loop};
 
-/// What a service is started with.
-#[derive(Debug)]
-pub struct Setup {
-    listen: SocketAddr,
-    admin_socket: PathBuf,
-    token: Option<String>,
-    bounds: Bounds,
-    clock: SharedClock,
+/// Opens the database these settings name, with connections for the service's readers, streams and workers.
+///
+/// # Errors
+///
+/// As [`Store::open`].
+pub fn open_store(settings: &Settings, clock: SharedClock) -> Result<Store, rsr_store::Error> {
+    let mut options = StoreOptions::default();
+    settings.database.url.expose().clone_into(&mut options.url);
+    options.readers_max = settings
+        .database
+        .pool_size
+        .saturating_add(settings.server.max_streams)
+        .saturating_add(settings.aggregation.workers);
+    options.wait = settings.database.pool_timeout;
+    Store::open(&options, clock)
 }
 
-impl Setup {
-    /// A service that listens on `listen` and has its admin socket at this path.
+/// A service that can be asked in memory, or listen.
+#[derive(Clone, Debug)]
+pub struct Service {
+    app: App,
+}
+
+impl Service {
+    /// A service over this store. Clones share it.
     #[must_use]
-    pub fn new(listen: SocketAddr, admin_socket: PathBuf, clock: SharedClock) -> Self {
+    pub fn new(settings: Arc<LiveSettings>, store: Store, clock: SharedClock) -> Self {
         Self {
-            listen,
-            admin_socket,
-            token: None,
-            bounds: Bounds::default(),
-            clock,
+            app: App::new(settings, store, clock),
         }
+    }
+
+    /// The routes of the public listener.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        routes::public(&self.app)
+    }
+
+    /// The routes of the admin socket. Over any other connection each request needs the token.
+    #[must_use]
+    pub fn admin_router(&self) -> Router {
+        routes::admin(&self.app)
     }
 }
 
@@ -48,6 +71,8 @@ pub struct Addresses {
     pub http: SocketAddr,
     /// The admin socket.
     pub admin_socket: PathBuf,
+    /// The second admin listener, where the settings name one.
+    pub admin_http: Option<SocketAddr>,
 }
 
 /// Why a service did not start.
@@ -62,8 +87,8 @@ pub enum ServeError {
         /// What the system said.
         source: io::Error,
     },
-    /// Writes would be open to the network.
-    #[error("listening on {address} needs a token: set RSR_API_TOKEN, or listen on 127.0.0.1")]
+    /// Writes, or the administration, would be open to the network.
+    #[error("listening on {address} needs a token: set RSR_API_TOKEN")]
     NeedsToken {
         /// The address from the settings.
         address: SocketAddr,
@@ -76,69 +101,76 @@ pub enum ServeError {
 /// Serves until `stop` resolves, then ends in order: not ready any more, no new connection, a grace time for requests
 /// under way, streams cut where they can be resumed.
 ///
-/// `ready` is called once, when both listeners are bound.
+/// `ready` is called once, when all listeners are bound.
 ///
 /// # Errors
 ///
 /// [`ServeError`], before anything is served. Once it serves, only `stop` ends it.
 pub async fn serve(
-    setup: Setup,
+    service: Service,
     ready: impl FnOnce(&Addresses),
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let Setup {
-        listen,
-        admin_socket,
-        token,
-        bounds,
-        clock,
-    } = setup;
-    if token.is_none() && !listen.ip().is_loopback() {
-        return Err(ServeError::NeedsToken { address: listen });
+    let app = service.app;
+    let settings = app.settings();
+    let server = &settings.server;
+    if server.api_token.is_none() {
+        let needs_token = server
+            .admin_listen
+            .or_else(|| Some(server.listen).filter(|address| !address.ip().is_loopback()));
+        if let Some(address) = needs_token {
+            return Err(ServeError::NeedsToken { address });
+        }
     }
-    let failed = |source| ServeError::Listen {
-        address: listen,
-        source,
+    let (socket, admin_listener) = AdminSocket::bind(&server.admin_socket)?;
+    let (listener, http) = listen(server.listen).await?;
+    let second = match server.admin_listen {
+        Some(address) => Some(listen(address).await?),
+        None => None,
     };
-    let (socket, admin_listener) = AdminSocket::bind(&admin_socket)?;
-    let owner_uid = socket.owner_uid().map_err(failed)?;
-    let listener = TcpListener::bind(listen).await.map_err(failed)?;
     let addresses = Addresses {
-        http: listener.local_addr().map_err(failed)?,
+        http,
         admin_socket: socket.path().to_owned(),
+        admin_http: second.as_ref().map(|(_, address)| *address),
     };
 
-    let token = token.as_deref().map(Token::new);
-    let app = App::new(bounds.clone(), listen, token, clock);
-    let public = accept_loop(
-        Listening::Tcp(listener),
-        routes::public(&app),
-        bounds.clone(),
-        app.drain.clone(),
-    );
-    let admin = accept_loop(
+    let accept =
+        |listening, router| accept_loop(listening, router, app.bounds.clone(), app.drain.clone());
+    let public = accept(Listening::Tcp(listener), routes::public(&app));
+    let admin = accept(
         Listening::Unix {
             listener: admin_listener,
-            owner_uid,
+            owner_uid: socket.owner_uid(),
         },
         routes::admin(&app),
-        bounds.clone(),
-        app.drain.clone(),
     );
-    let serving = async { tokio::join!(public, admin) };
+    let second = async {
+        if let Some((listener, _)) = second {
+            accept(Listening::Tcp(listener), routes::admin(&app)).await;
+        }
+    };
+    let serving = async { tokio::join!(public, admin, second) };
     let stopping = async {
         stop.await;
-        tracing::info!("stopping: requests under way get {:?}", bounds.grace);
+        let grace = app.settings().server.grace_time;
+        tracing::info!(?grace, "stopping: requests under way may end");
         app.drain.advance(Phase::Draining);
-        tokio::time::sleep(bounds.grace).await;
+        tokio::time::sleep(grace).await;
         app.drain.advance(Phase::Cutting);
         std::future::pending::<()>().await;
     };
     ready(&addresses);
     tokio::select! {
-        ((), ()) = serving => {}
+        ((), (), ()) = serving => {}
         () = stopping => {}
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let failed = |source| ServeError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
 }

@@ -47,6 +47,7 @@ pub enum SocketError {
 pub(crate) struct AdminSocket {
     path: PathBuf,
     inode: (u64, u64),
+    owner_uid: u32,
     _lock: File,
 }
 
@@ -73,6 +74,7 @@ impl AdminSocket {
         let socket = Self {
             path: path.to_owned(),
             inode: (metadata.dev(), metadata.ino()),
+            owner_uid: metadata.uid(),
             _lock: lock,
         };
         Ok((socket, listener))
@@ -83,8 +85,8 @@ impl AdminSocket {
     }
 
     /// The user who owns the socket's file: the one this process runs as.
-    pub(crate) fn owner_uid(&self) -> io::Result<u32> {
-        Ok(fs::symlink_metadata(&self.path)?.uid())
+    pub(crate) const fn owner_uid(&self) -> u32 {
+        self.owner_uid
     }
 }
 

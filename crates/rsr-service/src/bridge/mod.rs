@@ -16,8 +16,8 @@ mod writer;
 mod tests;
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -26,8 +26,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use crate::bounds::Bounds;
 use crate::drain::Drain;
 use crate::problem::{Kind, Problem};
-pub(crate) use writer::{BodyWriter, Encoding};
 use writer::Undecided;
+pub(crate) use writer::{BodyWriter, Encoding};
 
 /// Buffers on their way between a stream's thread and its reader.
 const BUFFERS_IN_FLIGHT: usize = 1;
@@ -192,8 +192,7 @@ impl Bridge {
             }),
         };
         let work = spawn(held, move || {
-            work(opening)
-                .inspect_err(|problem| tracing::debug!(%problem, "an answer ended early"))
+            work(opening).inspect_err(|problem| tracing::debug!(%problem, "an answer ended early"))
         });
         match head_is_known.await {
             Ok((head, Decided::Whole(bytes))) => Ok((head, Reply::Whole(bytes))),

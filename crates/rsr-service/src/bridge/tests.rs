@@ -17,7 +17,7 @@ fn small(streams_max: usize) -> Bounds {
         streams_max,
         stream_buffer: rsr_base::ByteSize::from_bytes(4),
         whole_max: rsr_base::ByteSize::from_bytes(16),
-        ..Bounds::default()
+        ..Bounds::of(&rsr_settings::Settings::default())
     }
 }
 
@@ -235,11 +235,18 @@ async fn a_large_answer_becomes_a_stream_and_frees_its_thread_for_others() {
         .await
         .unwrap();
     assert_eq!(bridge.n_streams(), 1);
-    assert_eq!(bridge.run(|| Ok(1)).await.unwrap(), 1, "the one thread is free");
+    assert_eq!(
+        bridge.run(|| Ok(1)).await.unwrap(),
+        1,
+        "the one thread is free"
+    );
     let Reply::Stream(body) = reply else {
         panic!("100 bytes are more than are gathered")
     };
-    assert_eq!(body.collect().await.unwrap().to_bytes().as_ref(), [b'x'; 100]);
+    assert_eq!(
+        body.collect().await.unwrap().to_bytes().as_ref(),
+        [b'x'; 100]
+    );
 }
 
 #[tokio::test]
