@@ -11,9 +11,6 @@ use rsr_base::ByteSize;
 use crate::choice::{DatabaseTls, LogFormat, MailTls};
 use crate::secret::{DatabaseUrl, MASK, Secret};
 
-#[cfg(test)]
-mod tests;
-
 /// A way to read and write a value. What [`Kind::show`] writes, [`Kind::parse`] reads back, secrets apart.
 pub(crate) trait Kind {
     type Value: Clone;

@@ -1,1 +1,0 @@
-//! Every kind reads what it writes, and refuses what it should.
