@@ -14,6 +14,7 @@ use crate::access::Token;
 use crate::bounds::Bounds;
 use crate::bridge::Bridge;
 use crate::drain::Drain;
+use crate::measure::Measure;
 
 /// One running service. Cloning shares it.
 #[derive(Clone, Debug)]
@@ -34,6 +35,7 @@ pub(crate) struct Parts {
     pub(crate) is_loopback: bool,
     /// One permit a request under way.
     pub(crate) in_flight: Arc<Semaphore>,
+    pub(crate) measure: Measure,
 }
 
 impl std::ops::Deref for App {
@@ -58,6 +60,7 @@ impl App {
             cursor_key: new_cursor_key(),
             token: token.map(|token| Token::new(token.expose())),
             is_loopback: settings.server.listen.ip().is_loopback(),
+            measure: Measure::new(Arc::clone(&live), &store, Arc::clone(&clock)),
             live,
             store,
             clock,

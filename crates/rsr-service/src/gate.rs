@@ -12,6 +12,7 @@ use http_body_util::Limited;
 
 use crate::access::Credentials;
 use crate::app::App;
+use crate::metrics::{RouteSeries, RouteSlot};
 use crate::problem::{Kind, Problem};
 use crate::routes::table::{Operation, Weight};
 use crate::server::Peer;
@@ -21,11 +22,14 @@ use crate::server::Peer;
 pub(crate) struct Guard {
     app: App,
     operation: Arc<Operation>,
+    series: Arc<RouteSeries>,
 }
 
 impl Guard {
     pub(crate) fn new(app: App, operation: Operation) -> Self {
+        let requests = &app.measure.metrics.requests;
         Self {
+            series: requests.route(operation.path, operation.method),
             app,
             operation: Arc::new(operation),
         }
@@ -34,14 +38,25 @@ impl Guard {
 
 /// Lets a request through to its handler, or answers in its place.
 pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    if let Some(slot) = request.extensions().get::<RouteSlot>() {
+        slot.fill(&guard.series);
+    }
     match pass(&guard, request, next).await {
         Ok(response) => response,
-        Err(problem) => problem.into_response(),
+        Err(problem) => {
+            guard
+                .app
+                .measure
+                .metrics
+                .requests
+                .count_shed(problem.kind());
+            problem.into_response()
+        }
     }
 }
 
 async fn pass(guard: &Guard, mut request: Request, next: Next) -> Result<Response, Problem> {
-    let Guard { app, operation } = guard;
+    let Guard { app, operation, .. } = guard;
     let _place = if operation.weight == Weight::Light {
         None
     } else {

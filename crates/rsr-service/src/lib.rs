@@ -20,6 +20,8 @@ mod bridge;
 pub mod client;
 mod drain;
 mod gate;
+mod measure;
+mod metrics;
 mod openapi;
 mod params;
 mod problem;

@@ -7,15 +7,12 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use tracing::Instrument;
 use uuid::Uuid;
 
+use crate::metrics::RouteSlot;
 use crate::problem::Problem;
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
-
-/// The name of a request, in its extensions.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestId(pub(crate) String);
 
 /// A caller's place in a trace that began elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +34,7 @@ pub(crate) async fn identify(mut request: Request, next: Next) -> Response {
         path = request.uri().path(),
         trace = parent.as_ref().map(|parent| parent.trace.as_str()),
     );
-    request.extensions_mut().insert(RequestId(id.clone()));
+    request.extensions_mut().insert(RouteSlot::default());
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let written = span.in_scope(|| problem.respond(Some(&id)));

@@ -2,6 +2,7 @@
 
 mod description;
 mod health;
+mod metrics;
 pub(crate) mod table;
 
 use axum::Router;
@@ -13,7 +14,7 @@ use table::Route;
 
 /// Every public route.
 pub(crate) fn public_routes() -> Vec<Route> {
-    [health::routes(), description::routes()]
+    [health::routes(), metrics::routes(), description::routes()]
         .into_iter()
         .flatten()
         .collect()
@@ -26,10 +27,17 @@ pub(crate) fn admin_routes() -> Vec<Route> {
 
 /// The service as the public listener shows it.
 pub(crate) fn public(app: &App) -> Router {
-    table::router(public_routes(), app).layer(from_fn(trace::identify))
+    outside(table::router(public_routes(), app), app)
 }
 
 /// The service as the admin socket and the admin listener show it.
 pub(crate) fn admin(app: &App) -> Router {
-    table::router(admin_routes(), app).layer(from_fn(trace::identify))
+    outside(table::router(admin_routes(), app), app)
+}
+
+/// What every answer goes through, those of no route too: its name, and its measure.
+fn outside(router: Router, app: &App) -> Router {
+    router
+        .layer(app.measure.layer())
+        .layer(from_fn(trace::identify))
 }

@@ -1,0 +1,130 @@
+//! What the service does: hierarchies, roll-ups, IATI, the database.
+
+use rsr_monitoring::{Counter, Gauge, Histogram, MetricError};
+use rsr_store::PoolUse;
+
+use super::{BYTES, Define, SECONDS, each};
+
+/// Metrics of the domain's work.
+#[derive(Debug)]
+pub(crate) struct WorkMetrics {
+    /// Standard, chunked, stream.
+    pub(crate) processed: [Counter; 3],
+    pub(crate) depth: Histogram,
+    pub(crate) truncated: Counter,
+    /// Written, unchanged, failed.
+    pub(crate) periods: [Counter; 3],
+    pub(crate) aggregation: Histogram,
+    pub(crate) cycles: Counter,
+    pub(crate) depth_limited: Counter,
+    /// Scheduled, running, finished, failed, maxxed.
+    pub(crate) jobs: [Gauge; 5],
+    /// Exported, left out.
+    pub(crate) exported: [Counter; 2],
+    pub(crate) exported_bytes: Counter,
+    /// Aggregation, deletion, export.
+    pub(crate) operation_memory: [Histogram; 3],
+    /// Used, idle, as many as there may be.
+    connections: [Gauge; 3],
+}
+
+impl WorkMetrics {
+    pub(super) fn define(define: &Define<'_>) -> Result<Self, MetricError> {
+        let processed = define.counter(
+            "rsr_hierarchy_descendants_processed_total",
+            "Descendants read for answers, by how they were read.",
+            &["mode"],
+        )?;
+        let depth = define
+            .histogram(
+                "rsr_hierarchy_depth",
+                "Deepest level reached by an answer about a hierarchy.",
+                &[],
+                &[1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0],
+            )?
+            .with(&[])?;
+        let truncated = define.one_counter(
+            "rsr_hierarchy_truncated_total",
+            "Lists of children that were cut at their limit.",
+        )?;
+        let periods = define.counter(
+            "rsr_aggregation_periods_total",
+            "Periods that were aggregated, by outcome.",
+            &["outcome"],
+        )?;
+        let aggregation = define
+            .histogram(
+                "rsr_aggregation_duration_seconds",
+                "Time one aggregation took.",
+                &[],
+                &SECONDS,
+            )?
+            .with(&[])?;
+        let cycles = define.one_counter(
+            "rsr_aggregation_cycles_total",
+            "Circular references that stopped an aggregation.",
+        )?;
+        let depth_limited = define.one_counter(
+            "rsr_aggregation_depth_limited_total",
+            "Aggregations that stopped at the limit of levels.",
+        )?;
+        let jobs = define.gauge(
+            "rsr_aggregation_jobs",
+            "Jobs in the queue, by state.",
+            &["status"],
+        )?;
+        let activities = define.counter(
+            "rsr_iati_activities_total",
+            "IATI activities, by what was done with them and how it went.",
+            &["operation", "outcome"],
+        )?;
+        let bytes = define.counter(
+            "rsr_iati_bytes_total",
+            "Bytes of IATI, by what was done with them.",
+            &["operation"],
+        )?;
+        for outcome in ["kept", "skipped"] {
+            activities.with(&["import", outcome])?;
+        }
+        bytes.with(&["import"])?;
+        let operation_memory = define.histogram(
+            "rsr_operation_memory_allocated_bytes",
+            "Bytes that work outside of requests allocated.",
+            &["operation"],
+            &BYTES,
+        )?;
+        let connections = define.gauge(
+            "rsr_database_connections",
+            "Connections to the database, by state.",
+            &["state"],
+        )?;
+        Ok(Self {
+            processed: each(&processed, ["standard", "chunked", "stream"])?,
+            depth,
+            truncated,
+            periods: each(&periods, ["written", "unchanged", "failed"])?,
+            aggregation,
+            cycles,
+            depth_limited,
+            jobs: each(
+                &jobs,
+                ["scheduled", "running", "finished", "failed", "maxxed"],
+            )?,
+            exported: [
+                activities.with(&["export", "written"])?,
+                activities.with(&["export", "left_out"])?,
+            ],
+            exported_bytes: bytes.with(&["export"])?,
+            operation_memory: each(&operation_memory, ["aggregation", "deletion", "export"])?,
+            connections: each(&connections, ["used", "idle", "max"])?,
+        })
+    }
+
+    /// Takes over how the database's readers are used.
+    pub(crate) fn follow_connections(&self, readers: &PoolUse) {
+        let [used, idle, max] = &self.connections;
+        used.set_count(readers.n_used as u64);
+        idle.set_count(readers.n_idle as u64);
+        max.set_count(readers.connections_max as u64);
+    }
+}
