@@ -62,8 +62,8 @@ pub enum Error {
         /// The newest this program knows.
         known: i64,
     },
-    /// The address names no database this program can use.
-    #[error("{url:?} is no database address: write sqlite://FILE")]
+    /// The address names no database this build can use.
+    #[error("{url} cannot be used by this build: write sqlite://FILE")]
     Address {
         /// As it was given, without a password.
         url: String,
@@ -118,13 +118,8 @@ pub enum Conflict {
     #[error("same node: project {0} cannot be its own parent")]
     SameNode(i64),
     /// The project has this parent already.
-    #[error("same parent: project {project} is a child of {parent} already")]
-    SameParent {
-        /// The project to move.
-        project: i64,
-        /// The parent asked for.
-        parent: i64,
-    },
+    #[error("same parent: project {0} has this parent already")]
+    SameParent(i64),
     /// The new parent lies below the project.
     #[error("would break the tree: project {parent} lies below {project}")]
     WouldBreakTree {
@@ -133,6 +128,9 @@ pub enum Conflict {
         /// The parent asked for.
         parent: i64,
     },
+    /// The links above the new parent lead round in a circle.
+    #[error("project {0} is its own ancestor: mend that first")]
+    Broken(i64),
     /// The project has results inherited from its present parent; a forced move cuts these links.
     #[error(
         "project {0} has results inherited from its parent: move it with force to cut the links"

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod hierarchy;
 mod numbers;
 mod pool;
 mod read;
@@ -13,12 +14,13 @@ mod tree;
 mod tx;
 
 pub use error::{Conflict, Error};
+pub use hierarchy::{ChildRow, NamedOrganisation, ParentRow, Resume, RoleRow, SectorRow};
 pub use pool::PoolUse;
 pub use read::Place;
 pub use rows::{
     Disaggregation, NewIndicator, NewPeriod, NewProject, NewResult, NewUpdate, Project,
-    ProjectEdit, Triple, UpdateEdit, UpdateStatus,
+    ProjectEdit, Role, UpdateEdit, UpdateStatus,
 };
 pub use snapshot::Snapshot;
-pub use store::{Store, StoreOptions};
+pub use store::Store;
 pub use tx::Tx;

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use rsr_base::SharedClock;
+use rsr_settings::{DatabaseSettings, DatabaseUrl};
 
 use crate::error::Error;
 use crate::pool::{Pool, PoolUse};
@@ -12,29 +13,6 @@ use crate::snapshot::Snapshot;
 use crate::sql::sqlite::Sqlite;
 use crate::sql::{Begin, Engine, Role};
 use crate::tx::Tx;
-
-/// Where the database is and how many may use it at once.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct StoreOptions {
-    /// `sqlite://FILE`.
-    pub url: String,
-    /// Most snapshots open at once.
-    pub readers_max: usize,
-    /// How long a snapshot, or a write, waits for its turn before [`Error::Busy`], and how long a lock of another
-    /// process is waited for before [`Error::Locked`].
-    pub wait: Duration,
-}
-
-impl Default for StoreOptions {
-    fn default() -> Self {
-        Self {
-            url: "sqlite://rsr.db".to_owned(),
-            readers_max: 8,
-            wait: Duration::from_secs(5),
-        }
-    }
-}
 
 /// A database, open: the door to [`Snapshot`]s and write transactions.
 ///
@@ -59,17 +37,17 @@ impl Store {
     ///
     /// [`Error::Address`] for an address that is none, [`Error::CannotOpen`], [`Error::Foreign`], [`Error::Corrupt`],
     /// [`Error::NewerSchema`], [`Error::Locked`] where another process holds it all the time waited.
-    pub fn open(options: &StoreOptions, clock: SharedClock) -> Result<Self, Error> {
-        let engine = Sqlite::new(sqlite_path(&options.url)?, options.wait);
+    pub fn open(settings: &DatabaseSettings, clock: SharedClock) -> Result<Self, Error> {
+        let engine = Sqlite::new(sqlite_path(&settings.url)?, settings.lock_timeout);
         engine.migrate(wall_ms(&clock))?;
         let shared: Arc<dyn Engine> = Arc::new(engine.clone());
         let readers = Pool::new(
             Arc::clone(&shared),
             Role::Reader,
-            options.readers_max,
-            options.wait,
+            settings.pool_size,
+            settings.pool_timeout,
         );
-        let writer = Pool::new(shared, Role::Writer, 1, options.wait);
+        let writer = Pool::new(shared, Role::Writer, 1, settings.pool_timeout);
         Ok(Self {
             inner: Arc::new(Inner {
                 engine,
@@ -142,18 +120,11 @@ fn wall_ms(clock: &SharedClock) -> i64 {
 }
 
 /// The file of a `sqlite://FILE` address.
-fn sqlite_path(url: &str) -> Result<PathBuf, Error> {
-    match url.strip_prefix("sqlite://") {
-        Some(path) if !path.is_empty() && path != ":memory:" => Ok(PathBuf::from(path)),
+fn sqlite_path(url: &DatabaseUrl) -> Result<PathBuf, Error> {
+    match url.sqlite_path() {
+        Some(path) if path != ":memory:" => Ok(PathBuf::from(path)),
         _ => Err(Error::Address {
-            url: without_password(url),
+            url: url.to_string(),
         }),
-    }
-}
-
-fn without_password(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
-        _ => url.to_owned(),
     }
 }

@@ -1,10 +1,12 @@
 //! Rows as this crate takes and gives them. Money and measures are hundredths, times are milliseconds since 1970 UTC,
 //! dates are ISO texts (`2024-12-31`).
 
+mod people;
 mod project;
 mod results;
 
+pub use people::Role;
 pub use project::{NewProject, Project, ProjectEdit};
 pub use results::{
-    Disaggregation, NewIndicator, NewPeriod, NewResult, NewUpdate, Triple, UpdateEdit, UpdateStatus,
+    Disaggregation, NewIndicator, NewPeriod, NewResult, NewUpdate, UpdateEdit, UpdateStatus,
 };

@@ -1,17 +1,7 @@
 //! Results, indicators, periods, updates and their parts.
 
+use rsr_aggregation::Numbers;
 use rsr_base::{DimensionValueId, IndicatorId, PeriodId, ProjectId, ResultId, UserId};
-
-/// A value with the pair it may come from, in hundredths; each may be "no value", which is not zero.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Triple {
-    /// The value.
-    pub value: Option<i128>,
-    /// The numerator of a percentage.
-    pub numerator: Option<i128>,
-    /// The denominator of a percentage.
-    pub denominator: Option<i128>,
-}
 
 /// A result to store. The projects below get copies that point at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +92,7 @@ pub struct Disaggregation {
     /// The dimension value.
     pub dimension_value: DimensionValueId,
     /// Its numbers.
-    pub numbers: Triple,
+    pub numbers: Numbers,
 }
 
 /// An update to store.
@@ -115,7 +105,7 @@ pub struct NewUpdate {
     /// How far it is.
     pub status: UpdateStatus,
     /// What it reports.
-    pub numbers: Triple,
+    pub numbers: Numbers,
     /// The comment.
     pub text: String,
     /// The narrative of a qualitative report.
@@ -132,7 +122,7 @@ pub struct UpdateEdit {
     /// How far it is.
     pub status: Option<UpdateStatus>,
     /// What it reports, all three numbers.
-    pub numbers: Option<Triple>,
+    pub numbers: Option<Numbers>,
     /// The comment.
     pub text: Option<String>,
     /// The narrative.

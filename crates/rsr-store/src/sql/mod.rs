@@ -113,7 +113,6 @@ value_from! {
     &'a str => |value| Value::Text(value);
     &'a String => |value| Value::Text(value);
     &'a [u8] => |value| Value::Blob(value);
-    i128 => |value| Value::Hundredths(value);
     rsr_base::ProjectId => |id| Value::Int(id.0);
     rsr_base::ResultId => |id| Value::Int(id.0);
     rsr_base::IndicatorId => |id| Value::Int(id.0);
@@ -124,6 +123,22 @@ value_from! {
     rsr_base::OrganisationId => |id| Value::Int(id.0);
     rsr_base::UserId => |id| Value::Int(id.0);
     rsr_base::JobId => |id| Value::Int(id.0);
+}
+
+/// The rows of the list in ?1, as made by [`id_list`].
+pub(crate) const IDS: &str = "(SELECT value FROM json_each(?1))";
+
+/// Ids as one parameter, so that a statement is prepared once for any number of them.
+pub(crate) fn id_list(ids: impl Iterator<Item = i64>) -> String {
+    let mut list = String::from("[");
+    for id in ids {
+        if list.len() > 1 {
+            list.push(',');
+        }
+        list.push_str(&id.to_string());
+    }
+    list.push(']');
+    list
 }
 
 /// The parameters of a statement, each converted to a [`Value`].

@@ -4,6 +4,7 @@ use rsr_base::{OrganisationId, ProjectId, UserId};
 
 use super::Tx;
 use crate::error::{Conflict, Error};
+use crate::rows::Role;
 use crate::sql::params;
 
 impl Tx {
@@ -33,7 +34,7 @@ impl Tx {
         })
     }
 
-    /// Lets a user see, and by the role's name more, of one project.
+    /// Lets a user see, and by the role more, of one project.
     ///
     /// # Errors
     ///
@@ -42,18 +43,18 @@ impl Tx {
         &mut self,
         user: UserId,
         project: ProjectId,
-        role: &str,
+        role: Role,
     ) -> Result<(), Error> {
         self.require("user", "SELECT 1 FROM users WHERE id = ?1", user.0)?;
         self.require_project(project)?;
         self.db().execute(
             "INSERT INTO roles (user_id, project_id, role) VALUES (?1, ?2, ?3)",
-            params![user, project, role],
+            params![user, project, role.code()],
         )?;
         Ok(())
     }
 
-    /// Lets a user see, and by the role's name more, of the projects of one organisation that do not use roles of
+    /// Lets a user see, and by the role more, of the projects of one organisation that do not use roles of
     /// their own.
     ///
     /// # Errors
@@ -63,7 +64,7 @@ impl Tx {
         &mut self,
         user: UserId,
         organisation: OrganisationId,
-        role: &str,
+        role: Role,
     ) -> Result<(), Error> {
         self.require("user", "SELECT 1 FROM users WHERE id = ?1", user.0)?;
         self.require(
@@ -73,7 +74,7 @@ impl Tx {
         )?;
         self.db().execute(
             "INSERT INTO roles (user_id, organisation_id, role) VALUES (?1, ?2, ?3)",
-            params![user, organisation, role],
+            params![user, organisation, role.code()],
         )?;
         Ok(())
     }

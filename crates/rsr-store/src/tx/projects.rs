@@ -1,6 +1,7 @@
 //! Projects: made, changed, moved, deleted.
 
 use rsr_base::ProjectId;
+use rsr_hierarchy::{MoveError, MoveSource as _, check_move};
 use uuid::Uuid;
 
 use super::Tx;
@@ -31,9 +32,9 @@ impl Tx {
         }
         let uuid = new.uuid.unwrap_or_else(Uuid::new_v4);
         let id = self.db().number(
-            "INSERT INTO projects (uuid, parent_id, iati_identifier, title, subtitle, is_published, is_public,
+            "INSERT INTO projects (uuid, parent_id, iati_identifier, title, title_folded, subtitle, is_published, is_public,
                  is_program, use_project_roles, organisation_id, default_currency, created_ms, changed_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12) RETURNING id",
+             VALUES (?1, ?2, ?3, ?4, ?13, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12) RETURNING id",
             params![
                 &uuid.as_bytes()[..],
                 new.parent,
@@ -47,6 +48,7 @@ impl Tx {
                 new.organisation,
                 &new.default_currency,
                 self.now_ms,
+                &new.title.to_lowercase(),
             ],
         )?;
         let id = ProjectId(id);
@@ -60,8 +62,9 @@ impl Tx {
     ///
     /// [`Error::NotFound`].
     pub fn edit_project(&mut self, id: ProjectId, edit: &ProjectEdit) -> Result<(), Error> {
+        let folded = edit.title.as_deref().map(str::to_lowercase);
         let changed = self.db().execute(
-            "UPDATE projects SET title = coalesce(?2, title), subtitle = coalesce(?3, subtitle),
+            "UPDATE projects SET title = coalesce(?2, title), title_folded = coalesce(?12, title_folded), subtitle = coalesce(?3, subtitle),
                  is_published = coalesce(?4, is_published), is_public = coalesce(?5, is_public),
                  is_program = coalesce(?6, is_program), use_project_roles = coalesce(?7, use_project_roles),
                  aggregate_to_parent = coalesce(?8, aggregate_to_parent),
@@ -80,6 +83,7 @@ impl Tx {
                 edit.aggregate_children,
                 edit.organisation,
                 self.now_ms,
+                folded.as_deref(),
             ],
         )?;
         if changed == 0 {
@@ -109,34 +113,14 @@ impl Tx {
         parent: Option<ProjectId>,
         force: bool,
     ) -> Result<(), Error> {
-        let present = self.project(id)?.parent;
-        if let Some(parent) = parent {
-            self.require_project(parent)?;
-            if parent == id {
-                return Err(Conflict::SameNode(id.0).into());
-            }
-            if present == Some(parent) {
-                return Err(Conflict::SameParent {
-                    project: id.0,
-                    parent: parent.0,
-                }
-                .into());
-            }
-            if self.is_above(id, parent)? {
-                return Err(Conflict::WouldBreakTree {
-                    project: id.0,
-                    parent: parent.0,
-                }
-                .into());
-            }
-        } else if present.is_none() {
+        let present = match parent {
+            Some(parent) => check_move(&mut self.snapshot, id, parent, force).map_err(refusal)?,
+            None => self.project(id)?.parent,
+        };
+        if parent.is_none() && present.is_none() {
             return Ok(());
         }
-        let inherited = self.db().number(
-            "SELECT count(*) FROM results WHERE project_id = ?1 AND parent_result_id IS NOT NULL",
-            params![id],
-        )?;
-        if inherited > 0 {
+        if self.snapshot.has_inherited_results(id)? {
             if !force {
                 return Err(Conflict::InheritedResults(id.0).into());
             }
@@ -187,18 +171,6 @@ impl Tx {
         }
     }
 
-    /// Whether `id` is `below` or lies above it, by the parent links.
-    fn is_above(&self, id: ProjectId, below: ProjectId) -> Result<bool, Error> {
-        let found = self.db().number(
-            "WITH RECURSIVE above(id) AS (
-                 SELECT ?2 UNION SELECT p.parent_id FROM above JOIN projects p ON p.id = above.id
-                 WHERE p.parent_id IS NOT NULL)
-             SELECT count(*) FROM above WHERE id = ?1",
-            params![id, below],
-        )?;
-        Ok(found > 0)
-    }
-
     /// Makes inherited results, indicators, periods and dimensions the project's own.
     fn cut_inheritance(&self, id: ProjectId) -> Result<(), Error> {
         for sql in [
@@ -212,5 +184,25 @@ impl Tx {
             self.db().execute(sql, params![id])?;
         }
         Ok(())
+    }
+}
+
+fn refusal(error: MoveError<Error>) -> Error {
+    match error {
+        MoveError::Source(error) => error,
+        MoveError::Unknown(id) => Error::not_found("project", id),
+        MoveError::SameNode(id) => Conflict::SameNode(id.0).into(),
+        MoveError::SameParent(id) => Conflict::SameParent(id.0).into(),
+        MoveError::WouldBreakTree { node, parent } => Conflict::WouldBreakTree {
+            project: node.0,
+            parent: parent.0,
+        }
+        .into(),
+        MoveError::HasInheritedResults(id) => Conflict::InheritedResults(id.0).into(),
+        MoveError::Broken(id) => Conflict::Broken(id.0).into(),
+        other => Error::Invalid {
+            field: "parent",
+            reason: other.to_string(),
+        },
     }
 }

@@ -1,11 +1,12 @@
 //! Updates, their approval, and manual values.
 
+use rsr_aggregation::{Hundredths, Numbers};
 use rsr_base::{PeriodId, UpdateId};
 
 use super::Tx;
 use crate::error::{Conflict, Error};
 use crate::numbers;
-use crate::rows::{Disaggregation, NewUpdate, Triple, UpdateEdit, UpdateStatus};
+use crate::rows::{Disaggregation, NewUpdate, UpdateEdit, UpdateStatus};
 use crate::sql::{Value, params};
 
 /// What decides how a period takes numbers.
@@ -108,8 +109,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Sets or takes away the manual value of a period: a text, for a percentage a pair. It stands while nothing else
-    /// does, so the period is queued.
+    /// Sets or takes away the manual value of a period: a text, for a percentage also a pair whose percentage replaces
+    /// the text. It stands while nothing else does, so the period is queued.
     ///
     /// # Errors
     ///
@@ -118,7 +119,7 @@ impl Tx {
         &mut self,
         period: PeriodId,
         text: Option<&str>,
-        pair: Option<(i128, i128)>,
+        pair: Option<(Hundredths, Hundredths)>,
     ) -> Result<(), Error> {
         let kind = self.period_kind(period)?;
         let updates = self.db().number(
@@ -128,15 +129,22 @@ impl Tx {
         if updates > 0 {
             return Err(Conflict::HasUpdates(period.0).into());
         }
+        let text = text.map(str::trim).filter(|text| !text.is_empty());
         let (numerator, denominator) = pair.unzip();
-        let of_pair = pair
-            .filter(|_pair| kind.is_percentage)
-            .and_then(|(numerator, denominator)| numbers::percentage(numerator, denominator))
-            .map(numbers::format);
-        let text = of_pair.as_deref().or(text.map(str::trim));
+        let typed = Numbers {
+            // A text that is no number is kept and shown, and counts as no value.
+            value: text.and_then(|text| Hundredths::parse(text).ok().flatten()),
+            numerator,
+            denominator,
+        };
+        let numbers = settle(&kind, typed);
+        let derived = numbers.value.filter(|_| numbers != typed);
+        let derived = derived.map(|value| value.to_string());
+        let shown = derived.as_deref().or(text).or(pair.map(|_| ""));
         self.db().execute(
-            "UPDATE periods SET manual_value = ?2, manual_numerator = ?3, manual_denominator = ?4 WHERE id = ?1",
-            params![period, text, numerator, denominator],
+            "UPDATE periods SET manual_text = ?2, manual_value = ?3, manual_numerator = ?4, manual_denominator = ?5
+             WHERE id = ?1",
+            params![period, shown, numbers.value, numbers.numerator, numbers.denominator],
         )?;
         self.queue_changed_period(period)
     }
@@ -236,23 +244,25 @@ impl Tx {
             .row(
                 "SELECT value, numerator, denominator FROM updates WHERE id = ?1",
                 params![id],
-                numbers::triple,
+                |row| numbers::read(row, 0),
             )?
             .unwrap_or_default();
         let parts = db.rows(
             "SELECT d.value, d.numerator, d.denominator, v.name_id FROM disaggregations d
              JOIN dimension_values v ON v.id = d.dimension_value_id WHERE d.update_id = ?1 ORDER BY v.name_id",
             params![id],
-            |row| Ok((row.int(3)?, numbers::triple(row)?)),
+            |row| Ok((row.int(3)?, numbers::read(row, 0)?)),
         )?;
         for group in parts.chunk_by(|a, b| a.0 == b.0) {
             let Some((name, _)) = group.first() else {
                 continue;
             };
-            let adds_up = |total: Option<i128>, part: fn(&Triple) -> Option<i128>| {
-                let sum = group.iter().try_fold(0_i128, |sum, (_, numbers)| {
-                    sum.checked_add(part(numbers).unwrap_or(0))
-                });
+            let adds_up = |total: Option<Hundredths>, part: fn(&Numbers) -> Option<Hundredths>| {
+                let sum = group
+                    .iter()
+                    .try_fold(Hundredths::ZERO, |sum, (_, numbers)| {
+                        sum.checked_add(part(numbers).unwrap_or_default())
+                    });
                 total.is_some() && total == sum
             };
             let complete = if kind.is_percentage {
@@ -276,12 +286,10 @@ impl Tx {
 }
 
 /// Gives a percentage the value of its pair, where it has one (aggregation rule 6).
-fn settle(kind: &PeriodKind, mut given: Triple) -> Triple {
-    if kind.is_percentage
-        && let (Some(numerator), Some(denominator)) = (given.numerator, given.denominator)
-        && let Some(value) = numbers::percentage(numerator, denominator)
-    {
-        given.value = Some(value);
+fn settle(kind: &PeriodKind, given: Numbers) -> Numbers {
+    if kind.is_percentage {
+        given.with_percentage()
+    } else {
+        given
     }
-    given
 }

@@ -76,7 +76,7 @@ fn apply(store: &Store, model: &mut Model, step: &Step) {
                 None => Ok(()),
                 Some(parent) if parent == project => Err(Conflict::SameNode(project)),
                 Some(parent) if model.0[&project] == Some(parent) => {
-                    Err(Conflict::SameParent { project, parent })
+                    Err(Conflict::SameParent(project))
                 }
                 Some(parent) if model.is_above(project, parent) => {
                     Err(Conflict::WouldBreakTree { project, parent })

@@ -1,9 +1,9 @@
 //! Results, their copies below, updates and what they queue.
 
+use rsr_aggregation::{Hundredths, Numbers};
 use rsr_base::{IndicatorId, PeriodId, ProjectId, UserId};
 use rsr_store::{
-    Conflict, Error, NewIndicator, NewPeriod, NewResult, NewUpdate, Triple, Tx, UpdateEdit,
-    UpdateStatus,
+    Conflict, Error, NewIndicator, NewPeriod, NewResult, NewUpdate, Tx, UpdateEdit, UpdateStatus,
 };
 
 use crate::support::TestStore;
@@ -41,7 +41,7 @@ fn period(tx: &mut Tx, indicator: IndicatorId) -> PeriodId {
     .unwrap()
 }
 
-fn update(period: PeriodId, user: UserId, status: UpdateStatus, numbers: Triple) -> NewUpdate {
+fn update(period: PeriodId, user: UserId, status: UpdateStatus, numbers: Numbers) -> NewUpdate {
     NewUpdate {
         period,
         user,
@@ -54,11 +54,11 @@ fn update(period: PeriodId, user: UserId, status: UpdateStatus, numbers: Triple)
     }
 }
 
-fn pair(numerator: i128, denominator: i128) -> Triple {
-    Triple {
+fn pair(numerator: i128, denominator: i128) -> Numbers {
+    Numbers {
         value: None,
-        numerator: Some(numerator * 100),
-        denominator: Some(denominator * 100),
+        numerator: Some(Hundredths::from_hundredths(numerator * 100)),
+        denominator: Some(Hundredths::from_hundredths(denominator * 100)),
     }
 }
 
@@ -92,7 +92,7 @@ fn a_period_with_an_update_takes_no_manual_value() {
             period,
             user,
             UpdateStatus::Draft,
-            Triple::default(),
+            Numbers::default(),
         ))?;
         tx.set_manual_value(period, Some("5"), None)
     });

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use rsr_base::ProjectId;
-use rsr_store::{NewProject, Store, StoreOptions};
+use rsr_settings::{DatabaseSettings, Settings};
+use rsr_store::{NewProject, Store};
 use rsr_testkit::ManualClock;
 use tempfile::TempDir;
 
@@ -38,8 +39,9 @@ impl TestStore {
     }
 }
 
-pub(crate) fn options(folder: &TempDir) -> StoreOptions {
-    let mut options = StoreOptions::default();
-    options.url = format!("sqlite://{}", folder.path().join("rsr.db").display());
-    options
+pub(crate) fn options(folder: &TempDir) -> DatabaseSettings {
+    let mut settings = Settings::default().database;
+    let url = format!("sqlite://{}", folder.path().join("rsr.db").display());
+    settings.url = url.parse().unwrap();
+    settings
 }

@@ -22,6 +22,7 @@ CREATE TABLE projects (
   parent_id           INTEGER,
   iati_identifier     TEXT UNIQUE,
   title               TEXT NOT NULL DEFAULT '',
+  title_folded        TEXT NOT NULL DEFAULT '', -- in lower case, for searches
   subtitle            TEXT NOT NULL DEFAULT '',
   activity_status     TEXT NOT NULL DEFAULT '',
   planned_start       TEXT,
@@ -203,7 +204,8 @@ CREATE INDEX indicators_by_result ON indicators (result_id, place, id);
 CREATE INDEX indicators_by_project ON indicators (project_id, id);
 CREATE INDEX indicators_by_parent ON indicators (parent_indicator_id, id) WHERE parent_indicator_id IS NOT NULL;
 
--- value, numerator and denominator are what stands; is_computed tells whether the roll-up or the manual value gave it.
+-- value, numerator and denominator are what stands; is_manual tells whether the manual value or the roll-up gave it.
+-- manual_text is the manual value as it was typed, also where it is no number.
 CREATE TABLE periods (
   id                 INTEGER PRIMARY KEY AUTOINCREMENT,
   indicator_id       INTEGER NOT NULL REFERENCES indicators(id) ON DELETE CASCADE,
@@ -216,8 +218,9 @@ CREATE TABLE periods (
   value              ANY,
   numerator          ANY,
   denominator        ANY,
-  is_computed        INTEGER NOT NULL DEFAULT 0,
-  manual_value       TEXT,
+  is_manual          INTEGER NOT NULL DEFAULT 0,
+  manual_text        TEXT,
+  manual_value       ANY,
   manual_numerator   ANY,
   manual_denominator ANY,
   narrative          TEXT NOT NULL DEFAULT '',
@@ -313,6 +316,7 @@ CREATE TABLE period_disaggregations (
   value              ANY,
   numerator          ANY,
   denominator        ANY,
+  is_manual          INTEGER NOT NULL DEFAULT 0,
   UNIQUE (period_id, dimension_value_id)
 ) STRICT;
 CREATE INDEX period_disaggregations_by_value ON period_disaggregations (dimension_value_id);
@@ -349,7 +353,7 @@ CREATE TABLE roles (
   user_id         INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
   project_id      INTEGER REFERENCES projects(id) ON DELETE CASCADE,
   organisation_id INTEGER REFERENCES organisations(id) ON DELETE CASCADE,
-  role            TEXT NOT NULL
+  role            TEXT NOT NULL CHECK (role IN ('admin', 'editor', 'reporter', 'viewer'))
 ) STRICT;
 CREATE INDEX roles_by_user ON roles (user_id);
 CREATE INDEX roles_by_project ON roles (project_id) WHERE project_id IS NOT NULL;

@@ -1,0 +1,10 @@
+//! What `rsr-hierarchy` asks of a store, answered from one snapshot.
+
+mod branches;
+mod links;
+mod nodes;
+mod row;
+mod scope;
+
+pub use branches::Resume;
+pub use row::{ChildRow, NamedOrganisation, ParentRow, RoleRow, SectorRow};

@@ -1,0 +1,152 @@
+//! Who may see what, as a condition on a row of projects named `p`.
+
+use std::borrow::Cow;
+
+use rsr_hierarchy::{Condition, Key, Scope, Sort, SortField, Viewer};
+
+use crate::sql::Value;
+
+impl Param<'_> {
+    fn value(&self) -> Value<'_> {
+        match self {
+            Self::Int(value) => Value::Int(*value),
+            Self::Text(value) => Value::Text(value),
+        }
+    }
+}
+
+/// A statement under construction, with its parameters.
+#[derive(Debug, Default)]
+pub(super) struct Query<'a> {
+    params: Vec<Param<'a>>,
+}
+
+#[derive(Debug)]
+enum Param<'a> {
+    Int(i64),
+    Text(Cow<'a, str>),
+}
+
+impl<'a> Query<'a> {
+    /// Adds a number; answers how the statement names it.
+    pub(super) fn int(&mut self, value: i64) -> String {
+        self.params.push(Param::Int(value));
+        format!("?{}", self.params.len())
+    }
+
+    /// Adds a text; answers how the statement names it.
+    pub(super) fn text(&mut self, value: impl Into<Cow<'a, str>>) -> String {
+        self.params.push(Param::Text(value.into()));
+        format!("?{}", self.params.len())
+    }
+
+    pub(super) fn params(&self) -> Vec<Value<'_>> {
+        self.params.iter().map(Param::value).collect()
+    }
+
+    /// What the viewer may see: public and published projects, and those of their roles. Where a project uses roles of
+    /// its own, those of its organisation do not count.
+    pub(super) fn visible(&mut self, viewer: Viewer) -> String {
+        match viewer {
+            Viewer::Administrator => "true".to_owned(),
+            Viewer::Anonymous => "(p.is_public = 1 AND p.is_published = 1)".to_owned(),
+            Viewer::User(user) => {
+                let user = self.int(user.0);
+                format!(
+                    "(p.is_public = 1 AND p.is_published = 1
+                     OR EXISTS (SELECT 1 FROM roles r WHERE r.user_id = {user} AND (r.project_id = p.id
+                         OR (p.use_project_roles = 0 AND r.organisation_id = p.organisation_id))))"
+                )
+            }
+        }
+    }
+
+    /// What the viewer may see and the filter lets pass.
+    pub(super) fn within(&mut self, scope: &Scope<'a>) -> String {
+        let mut all = self.visible(scope.viewer);
+        for condition in scope.filter.conditions() {
+            all.push_str(" AND ");
+            all.push_str(&self.condition(condition));
+        }
+        all
+    }
+
+    fn condition(&mut self, condition: &'a Condition) -> String {
+        let flag = |column: &str, is: bool| format!("p.{column} = {}", i64::from(is));
+        match condition {
+            Condition::TitleContains(text) => {
+                let text = self.text(text.to_lowercase());
+                format!("instr(p.title_folded, {text}) > 0")
+            }
+            Condition::Published(is) => flag("is_published", *is),
+            Condition::Public(is) => flag("is_public", *is),
+            Condition::Program(true) => "(p.is_program = 1 AND p.parent_id IS NULL)".to_owned(),
+            Condition::Program(false) => "(p.is_program = 0 OR p.parent_id IS NOT NULL)".to_owned(),
+            Condition::Country(code) => self.listed("locations", "country", code),
+            Condition::RecipientCountry(code) => self.listed("recipient_countries", "code", code),
+            Condition::Sector(code) => self.listed("sectors", "code", code),
+            Condition::PrimaryOrganisation(id) => {
+                format!("p.organisation_id = {}", self.int(id.0))
+            }
+            // A condition this crate does not know yet lets nothing pass rather than everything.
+            _ => "false".to_owned(),
+        }
+    }
+
+    fn listed(&mut self, table: &str, column: &str, code: &'a str) -> String {
+        let code = self.text(code);
+        format!(
+            "EXISTS (SELECT 1 FROM {table} x WHERE x.project_id = p.id AND x.{column} = {code})"
+        )
+    }
+
+    /// The condition that a row comes after `after` in the order.
+    pub(super) fn after(&mut self, sort: Sort, after: Option<&'a Key>) -> String {
+        let Some(after) = after else {
+            return "true".to_owned();
+        };
+        let id = self.int(after.id.0);
+        let Some(expression) = expression(sort.field) else {
+            let beyond = if sort.descending { "<" } else { ">" };
+            return format!("p.id {beyond} {id}");
+        };
+        match (&after.value, sort.descending) {
+            (None, false) => format!("({expression} IS NOT NULL OR p.id < {id})"),
+            (None, true) => format!("({expression} IS NULL AND p.id < {id})"),
+            (Some(value), descending) => {
+                let value = self.text(value.as_str());
+                let beyond = if descending { "<" } else { ">" };
+                let without = if descending {
+                    format!("OR {expression} IS NULL ")
+                } else {
+                    String::new()
+                };
+                format!(
+                    "({expression} {beyond} {value} {without}OR ({expression} = {value} AND p.id < {id}))"
+                )
+            }
+        }
+    }
+}
+
+/// What a field sorts by; `None` for the id alone.
+pub(super) fn expression(field: SortField) -> Option<&'static str> {
+    match field {
+        SortField::Id => None,
+        SortField::Title => Some("substr(p.title, 1, 100)"),
+        SortField::PlannedStart => Some("p.planned_start"),
+        SortField::PlannedEnd => Some("p.planned_end"),
+        SortField::ActualStart => Some("p.actual_start"),
+        SortField::ActualEnd => Some("p.actual_end"),
+    }
+}
+
+/// The columns to order by.
+pub(super) fn order(sort: Sort) -> String {
+    match (expression(sort.field), sort.descending) {
+        (None, true) => "p.id DESC".to_owned(),
+        (None, false) => "p.id".to_owned(),
+        (Some(expression), true) => format!("{expression} DESC NULLS LAST, p.id DESC"),
+        (Some(expression), false) => format!("{expression} NULLS FIRST, p.id DESC"),
+    }
+}
