@@ -120,7 +120,12 @@ impl Code {
     pub(crate) fn at(self, message: String, path: String, line: u64) -> Finding {
         Finding {
             code: Cow::Borrowed(self.as_str()),
-            severity: Severity::Critical,
+            // A file of a version to come may be in order; all else breaks the structure.
+            severity: if self == Self::UnknownVersion {
+                Severity::Error
+            } else {
+                Severity::Critical
+            },
             category: Cow::Borrowed("iati"),
             message,
             path,

@@ -11,17 +11,19 @@ use super::uri;
 const DIGITS_MAX: usize = 24;
 
 impl SimpleType {
-    /// Whether the text is a value of this type. White space around it has no meaning in any type but text.
+    /// Whether the text is a value of this type. White space around it has no meaning, except that libxml2 refuses it
+    /// around dates and 32-bit numbers.
     pub(super) fn accepts(self, text: &str) -> bool {
-        let text = if self == Self::Text { text } else { trim(text) };
+        let given = text;
+        let text = trim(given);
         match self {
             Self::Text => true,
             Self::Uri => uri::is_reference(text),
             Self::Boolean => matches!(text, "true" | "false" | "1" | "0"),
-            Self::Date => date(text.as_bytes()).is_some_and(zone),
-            Self::DateTime => date_time(text.as_bytes()).is_some_and(zone),
-            Self::Decimal => decimal(text),
-            Self::Int => integer(text).is_some_and(|(negative, digits)| {
+            Self::Date => date(given.as_bytes()).is_some_and(zone),
+            Self::DateTime => date_time(given.as_bytes()).is_some_and(zone),
+            Self::Decimal => decimal(text) || is_sign_before_space(given),
+            Self::Int => integer(given).is_some_and(|(negative, digits)| {
                 at_most(
                     digits,
                     if negative {
@@ -40,7 +42,7 @@ impl SimpleType {
             }
             Self::NameToken => !text.is_empty() && text.chars().all(is_name_char),
             Self::Language => language(text),
-            Self::Lang => text.is_empty() || language(text),
+            Self::Lang => given.is_empty() || language(text),
             Self::Space => matches!(text, "default" | "preserve"),
             Self::Name => {
                 text.chars()
@@ -97,6 +99,14 @@ pub(super) fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t', '\n', '\r'])
 }
 
+/// A sign and then white space alone: no number, and yet libxml2 lets it pass, so that a file with it is valid for
+/// everyone who uses it.
+fn is_sign_before_space(text: &str) -> bool {
+    let text = text.trim_start_matches([' ', '\t', '\n', '\r']);
+    text.strip_prefix(['+', '-'])
+        .is_some_and(|rest| !rest.is_empty() && trim(rest).is_empty())
+}
+
 fn decimal(text: &str) -> bool {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
@@ -140,11 +150,11 @@ fn date(text: &[u8]) -> Option<&[u8]> {
     let unsigned = text.strip_prefix(b"-").unwrap_or(text);
     let length = unsigned.iter().take_while(|b| b.is_ascii_digit()).count();
     let (year, rest) = unsigned.split_at_checked(length)?;
-    // Year zero does not exist, and a year of more than four digits has no leading zero.
+    // Year zero does not exist, a year of more than four digits has no leading zero, and libxml2 counts in 64 bits.
     if length < 4
         || (length > 4 && year.starts_with(b"0"))
         || year.iter().all(|b| *b == b'0')
-        || length > 18
+        || std::str::from_utf8(year).map_or(true, |year| year.parse::<i64>().is_err())
     {
         return None;
     }

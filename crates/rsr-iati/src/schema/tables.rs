@@ -133,6 +133,10 @@ const SLOTS: usize = 1024;
 /// Open addressing, filled when the crate is compiled.
 static INDEX: [NameId; SLOTS] = index();
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "it runs in the compiler, which refuses an index that is out of bounds"
+)]
 const fn index() -> [NameId; SLOTS] {
     let mut slots = [NO_NAME; SLOTS];
     let mut id = 0;
@@ -155,7 +159,8 @@ const fn index() -> [NameId; SLOTS] {
 /// Mixes length, start and end of a name; the names are short and differ there.
 #[expect(
     clippy::indexing_slicing,
-    reason = "each index is below the length that was just looked at"
+    clippy::cast_possible_truncation,
+    reason = "each index is below the length that was just looked at; the remainder is small"
 )]
 const fn slot_of(name: &[u8]) -> usize {
     let n = name.len();
@@ -165,7 +170,7 @@ const fn slot_of(name: &[u8]) -> usize {
         mixed = (mixed ^ name[place] as u64).wrapping_mul(0x0100_0000_01b3);
         place += 1;
     }
-    ((mixed ^ (mixed >> 23)) as usize) % SLOTS
+    ((mixed ^ (mixed >> 23)) % SLOTS as u64) as usize
 }
 
 /// The number of a name, [`NO_NAME`] where no schema knows it.

@@ -1,8 +1,8 @@
 //! Web addresses as libxml2 reads `xsd:anyURI`.
 //!
-//! Characters that no address may hold but people write (such as `<`, `"`, `\` and everything outside ASCII) count as
-//! if they were escaped. What remains has to be an RFC 3986 reference: so a space inside or a `%` without two
-//! hexadecimal digits is refused.
+//! Characters that no address may hold but people write (such as a space, `<`, `"`, `\` and everything outside ASCII)
+//! count as if they were escaped. What remains has to be an RFC 3986 reference: so a `%` without two hexadecimal digits
+//! is refused, and a `[` where no address of numbers stands.
 //! **Source:** RFC 3986, appendix A; compared with xmllint 2.9.14.
 
 /// Whether the text, without white space around it, is an address or a part of one. Nothing at all is one.
@@ -24,27 +24,38 @@ fn absolute(text: &[u8]) -> bool {
 }
 
 fn after_scheme(text: &[u8]) -> bool {
-    let (path, tail) = split(text);
-    tail && match path.strip_prefix(b"//") {
-        Some(rest) => authority_and_path(rest),
-        None => !path.starts_with(b"//") && segments(path),
-    }
+    with_host(text).unwrap_or_else(|| {
+        let (path, tail) = split(text);
+        tail && segments(path)
+    })
 }
 
 fn relative(text: &[u8]) -> bool {
-    let (path, tail) = split(text);
-    tail && match path.strip_prefix(b"//") {
-        Some(rest) => authority_and_path(rest),
+    with_host(text).unwrap_or_else(|| {
+        let (path, tail) = split(text);
         // A colon in the first part would make it a scheme.
-        None => {
-            segments(path)
-                && !path
-                    .split(|b| *b == b'/')
-                    .next()
-                    .unwrap_or_default()
-                    .contains(&b':')
-        }
-    }
+        let first = path.split(|b| *b == b'/').next().unwrap_or_default();
+        tail && segments(path) && !first.contains(&b':')
+    })
+}
+
+/// The verdict on what begins with two slashes, `None` where nothing does.
+fn with_host(text: &[u8]) -> Option<bool> {
+    let rest = text.strip_prefix(b"//")?;
+    // Between brackets libxml2 takes anything.
+    let literal = rest.strip_prefix(b"[").and_then(|inside| {
+        let end = inside.iter().position(|b| *b == b']')?;
+        inside.get(end + 1..)
+    });
+    let (path, tail) = split(literal.unwrap_or(rest));
+    let end = path.iter().position(|b| *b == b'/').unwrap_or(path.len());
+    let (host, path) = path.split_at_checked(end).unwrap_or((path, &[]));
+    let good = if literal.is_some() {
+        port(host)
+    } else {
+        authority(host)
+    };
+    Some(good && tail && segments(path))
 }
 
 /// The part before `?` and `#`, and whether the parts after are good.
@@ -70,12 +81,6 @@ fn split(text: &[u8]) -> (&[u8], bool) {
     (path, good)
 }
 
-fn authority_and_path(text: &[u8]) -> bool {
-    let end = text.iter().position(|b| *b == b'/').unwrap_or(text.len());
-    let (authority, path) = text.split_at_checked(end).unwrap_or((text, &[]));
-    segments(path) && self::authority(authority)
-}
-
 fn authority(text: &[u8]) -> bool {
     let host = match text.iter().position(|b| *b == b'@') {
         Some(place)
@@ -87,23 +92,33 @@ fn authority(text: &[u8]) -> bool {
         }
         _ => text,
     };
-    let port = if host.starts_with(b"[") {
-        match host.iter().position(|b| *b == b']') {
-            Some(place) => host.get(place + 1..).unwrap_or_default(),
-            None => return false,
+    let (name, after) = match host.strip_prefix(b"[") {
+        Some(inside) => {
+            let Some(end) = inside.iter().position(|b| *b == b']') else {
+                return false;
+            };
+            (&[][..], inside.get(end + 1..).unwrap_or_default())
         }
-    } else {
-        let end = host.iter().position(|b| *b == b':').unwrap_or(host.len());
-        let (name, port) = host.split_at_checked(end).unwrap_or((host, &[]));
-        if !escaped(name, is_plain) {
-            return false;
+        None => {
+            let end = host.iter().position(|b| *b == b':').unwrap_or(host.len());
+            host.split_at_checked(end).unwrap_or((host, &[]))
         }
-        port
     };
-    match port.strip_prefix(b":") {
-        Some(digits) => digits.iter().all(u8::is_ascii_digit),
-        None => port.is_empty(),
+    escaped(name, is_plain) && port(after)
+}
+
+/// Nothing, or a colon and a number.
+fn port(text: &[u8]) -> bool {
+    match text.strip_prefix(b":") {
+        Some(digits) => is_port(digits),
+        None => text.is_empty(),
     }
+}
+
+/// A number of 31 bits; RFC 3986 would take nothing at all too, libxml2 does not.
+fn is_port(digits: &[u8]) -> bool {
+    digits.iter().all(u8::is_ascii_digit)
+        && std::str::from_utf8(digits).is_ok_and(|digits| digits.parse::<i32>().is_ok())
 }
 
 fn segments(path: &[u8]) -> bool {
@@ -126,7 +141,9 @@ fn escaped(text: &[u8], allowed: impl Fn(u8) -> bool) -> bool {
 
 /// Unreserved, a sub-delimiter, or something that counts as escaped.
 fn is_plain(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b < 0x20 || b >= 0x7f || b"-._~!$&'()*+,;=<>\"{}|\\^`".contains(&b)
+    b.is_ascii_alphanumeric()
+        || !(0x21..0x7f).contains(&b)
+        || b"-._~!$&'()*+,;=<>\"{}|\\^`".contains(&b)
 }
 
 fn is_path(b: u8) -> bool {

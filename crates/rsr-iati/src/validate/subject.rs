@@ -78,7 +78,7 @@ impl Watch {
             }
             // The second narrative is the title in another language.
             2 if self.place == Place::Title && !self.subject.title.trim().is_empty() => {
-                self.place = Place::Elsewhere
+                self.place = Place::Elsewhere;
             }
             _ => {}
         }

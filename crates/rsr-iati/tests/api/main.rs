@@ -1,0 +1,3 @@
+//! What the crate promises its users, a module per topic.
+
+mod schema;
