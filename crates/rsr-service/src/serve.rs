@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::Router;
 use rsr_base::SharedClock;
 use rsr_settings::{LiveSettings, Settings};
-use rsr_store::{Store, StoreOptions};
+use rsr_store::Store;
 use tokio::net::TcpListener;
 
 use crate::admin::{AdminSocket, SocketError};
@@ -24,14 +24,11 @@ use crate::server::{Listening, accept_loop};
 ///
 /// As [`Store::open`].
 pub fn open_store(settings: &Settings, clock: SharedClock) -> Result<Store, rsr_store::Error> {
-    let mut options = StoreOptions::default();
-    settings.database.url.expose().clone_into(&mut options.url);
-    options.readers_max = settings
-        .database
+    let mut options = settings.database.clone();
+    options.pool_size = options
         .pool_size
         .saturating_add(settings.server.max_streams)
         .saturating_add(settings.aggregation.workers);
-    options.wait = settings.database.pool_timeout;
     Store::open(&options, clock)
 }
 
