@@ -2,6 +2,9 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
+mod finding;
+pub mod model;
+pub mod reader;
 pub mod report;
 pub mod schema;
 pub mod validate;

@@ -1,6 +1,5 @@
 //! What can go wrong while XML is read, and where.
 
-use std::error::Error as _;
 use std::fmt;
 use std::io;
 
@@ -51,7 +50,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         // The message holds the kind already; what lies behind it comes next.
-        self.kind.source()
+        std::error::Error::source(&self.kind)
     }
 }
 

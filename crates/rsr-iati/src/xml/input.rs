@@ -1,6 +1,5 @@
 //! Bytes in, text out: gzip, byte-order marks, encodings, forbidden characters.
 
-use std::fmt;
 use std::io::{self, Chain, Cursor, Read};
 
 use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE};
@@ -37,16 +36,6 @@ pub(super) struct Input<R> {
     primed: bool,
     ended: bool,
     bom_bytes: u64,
-}
-
-impl<R> fmt::Debug for Input<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Input")
-            .field("encoding", &self.encoding.name())
-            .field("gzip", &matches!(self.stream, Stream::Gzip(_)))
-            .field("ended", &self.ended)
-            .finish_non_exhaustive()
-    }
 }
 
 impl<R: Read> Input<R> {

@@ -1,5 +1,6 @@
 //! The cursor over start tags, text and end tags.
 
+use std::fmt;
 use std::io::{self, Read};
 
 use memchr::{memchr, memmem};
@@ -83,7 +84,6 @@ enum Piece {
 /// A cursor over the tags and text of one document. See the [module](super) for an example.
 ///
 /// Memory: two pieces of 64 KiB, and more only while one tag is longer than that.
-#[derive(Debug)]
 pub struct Reader<R> {
     pub(super) window: Window<R>,
     limits: Limits,
@@ -105,11 +105,20 @@ pub struct Reader<R> {
     notices: Vec<Notice>,
 }
 
+impl<R> fmt::Debug for Reader<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader")
+            .field("token", &self.token)
+            .field("names", &self.names)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Reader<io::Empty> {
     /// A reader of text that is in memory, such as one stored fragment.
     #[must_use]
     pub fn of_text(text: &str) -> Self {
-        Self::with(Window::whole(text.to_owned()), Limits::default())
+        Self::whole(text.to_owned())
     }
 }
 
@@ -124,6 +133,10 @@ impl<R: Read> Reader<R> {
     #[must_use]
     pub fn with_limits(read: R, limits: Limits) -> Self {
         Self::with(Window::new(read), limits)
+    }
+
+    pub(crate) fn whole(text: String) -> Self {
+        Self::with(Window::whole(text), Limits::default())
     }
 
     fn with(window: Window<R>, limits: Limits) -> Self {

@@ -10,7 +10,6 @@ use super::input::{CHUNK, Input};
 use super::text::Found;
 
 /// Text read and not yet discarded. Indices into it stay true until the next [`Window::fill`].
-#[derive(Debug)]
 pub(super) struct Window<R> {
     input: Input<R>,
     text: String,

@@ -1,0 +1,350 @@
+//! Who, when and what kind: the elements that describe an activity as a whole.
+
+use crate::model::element::element;
+use crate::model::shared::{Narrative, Plain, TextBlock};
+use crate::model::value::{Date, DateTime, Decimal, Flag, Whole};
+
+element! {
+    /// The attributes of `iati-activity`.
+    ActivityHead {
+        attributes {
+            /// `@last-updated-datetime`.
+            last_updated: DateTime = "last-updated-datetime",
+            /// `@xml:lang`: the language of narratives that name none.
+            language: String = "xml:lang",
+            /// `@default-currency`: the currency of amounts that name none.
+            default_currency: String = "default-currency",
+            /// `@humanitarian`.
+            humanitarian: Flag = "humanitarian",
+            /// `@hierarchy`: a level, not a link.
+            hierarchy: Whole = "hierarchy",
+            /// `@linked-data-uri`.
+            linked_data_uri: String = "linked-data-uri",
+            /// `@budget-not-provided`.
+            budget_not_provided: String = "budget-not-provided",
+        }
+    }
+}
+
+element! {
+    /// `iati-identifier`.
+    Identifier {
+        text {
+            /// The identifier as written; [`identifier`](Self::identifier) is without white space around it.
+            text: String
+        }
+    }
+}
+
+impl Identifier {
+    /// An identifier.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            ..Self::default()
+        }
+    }
+
+    /// The identifier without white space around it. Empty where there is none.
+    #[must_use]
+    pub fn identifier(&self) -> &str {
+        self.text.trim()
+    }
+}
+
+element! {
+    /// `reporting-org`.
+    ReportingOrg {
+        attributes {
+            /// `@ref`.
+            reference: String = "ref",
+            /// `@type`.
+            kind: String = "type",
+            /// `@secondary-reporter`.
+            secondary_reporter: Flag = "secondary-reporter",
+        }
+        children {
+            /// Its name.
+            narratives: Vec<Narrative> = "narrative",
+        }
+    }
+}
+
+element! {
+    /// `description` of an activity; those elsewhere have no type.
+    Description {
+        attributes {
+            /// `@type`.
+            kind: String = "type",
+        }
+        children {
+            /// The text, once for each language.
+            narratives: Vec<Narrative> = "narrative",
+        }
+    }
+}
+
+element! {
+    /// `participating-org`.
+    ParticipatingOrg {
+        attributes {
+            /// `@ref`.
+            reference: String = "ref",
+            /// `@type`.
+            kind: String = "type",
+            /// `@role`: 1 funding, 2 accountable, 3 extending, 4 implementing.
+            role: String = "role",
+            /// `@activity-id`: the activity on that organisation's side.
+            activity_id: String = "activity-id",
+            /// `@crs-channel-code`.
+            crs_channel_code: String = "crs-channel-code",
+        }
+        children {
+            /// Its name.
+            narratives: Vec<Narrative> = "narrative",
+        }
+    }
+}
+
+element! {
+    /// `other-identifier`.
+    OtherIdentifier {
+        attributes {
+            /// `@ref`: the identifier itself.
+            reference: String = "ref",
+            /// `@type`.
+            kind: String = "type",
+        }
+        children {
+            /// Whose it is.
+            owner: Option<Organisation> = "owner-org",
+        }
+    }
+}
+
+element! {
+    /// An organisation with nothing but reference and name: `owner-org`.
+    Organisation {
+        attributes {
+            /// `@ref`.
+            reference: String = "ref",
+        }
+        children {
+            /// Its name.
+            narratives: Vec<Narrative> = "narrative",
+        }
+    }
+}
+
+element! {
+    /// `activity-date`.
+    ActivityDate {
+        attributes {
+            /// `@type`: 1 planned start, 2 actual start, 3 planned end, 4 actual end.
+            kind: String = "type",
+            /// `@iso-date`.
+            date: Date = "iso-date",
+        }
+        children {
+            /// What was said about it.
+            narratives: Vec<Narrative> = "narrative",
+        }
+    }
+}
+
+element! {
+    /// `contact-info`.
+    ContactInfo {
+        attributes {
+            /// `@type`.
+            kind: String = "type",
+        }
+        children {
+            /// The organisation.
+            organisation: Option<TextBlock> = "organisation",
+            /// The department.
+            department: Option<TextBlock> = "department",
+            /// The person.
+            person_name: Option<TextBlock> = "person-name",
+            /// The person's work.
+            job_title: Option<TextBlock> = "job-title",
+            /// Telephone numbers.
+            telephones: Vec<Plain> = "telephone",
+            /// Mail addresses.
+            emails: Vec<Plain> = "email",
+            /// Web sites.
+            websites: Vec<Plain> = "website",
+            /// Postal addresses.
+            mailing_addresses: Vec<TextBlock> = "mailing-address",
+        }
+    }
+}
+
+element! {
+    /// `recipient-country`.
+    RecipientCountry {
+        attributes {
+            /// `@code`.
+            code: String = "code",
+            /// `@percentage`.
+            percentage: Decimal = "percentage",
+        }
+        children {
+            /// What was said about it.
+            narratives: Vec<Narrative> = "narrative",
+        }
+    }
+}
+
+element! {
+    /// `recipient-region`, in an activity and in a transaction (where there is no percentage).
+    RecipientRegion {
+        attributes {
+            /// `@code`.
+            code: String = "code",
+            /// `@vocabulary`.
+            vocabulary: String = "vocabulary",
+            /// `@vocabulary-uri`.
+            vocabulary_uri: String = "vocabulary-uri",
+            /// `@percentage`.
+            percentage: Decimal = "percentage",
+        }
+        children {
+            /// What was said about it.
+            narratives: Vec<Narrative> = "narrative",
+        }
+    }
+}
+
+element! {
+    /// `sector`, in an activity and in a transaction (where there is no percentage).
+    Sector {
+        attributes {
+            /// `@vocabulary`.
+            vocabulary: String = "vocabulary",
+            /// `@vocabulary-uri`.
+            vocabulary_uri: String = "vocabulary-uri",
+            /// `@code`.
+            code: String = "code",
+            /// `@percentage`.
+            percentage: Decimal = "percentage",
+        }
+        children {
+            /// What was said about it.
+            narratives: Vec<Narrative> = "narrative",
+        }
+    }
+}
+
+element! {
+    /// `tag`.
+    Tag {
+        attributes {
+            /// `@code`.
+            code: String = "code",
+            /// `@vocabulary`.
+            vocabulary: String = "vocabulary",
+            /// `@vocabulary-uri`.
+            vocabulary_uri: String = "vocabulary-uri",
+        }
+        children {
+            /// What was said about it.
+            narratives: Vec<Narrative> = "narrative",
+        }
+    }
+}
+
+element! {
+    /// `humanitarian-scope`.
+    HumanitarianScope {
+        attributes {
+            /// `@type`: 1 emergency, 2 appeal.
+            kind: String = "type",
+            /// `@vocabulary`.
+            vocabulary: String = "vocabulary",
+            /// `@vocabulary-uri`.
+            vocabulary_uri: String = "vocabulary-uri",
+            /// `@code`.
+            code: String = "code",
+        }
+        children {
+            /// What was said about it.
+            narratives: Vec<Narrative> = "narrative",
+        }
+    }
+}
+
+element! {
+    /// `policy-marker`.
+    PolicyMarker {
+        attributes {
+            /// `@vocabulary`.
+            vocabulary: String = "vocabulary",
+            /// `@vocabulary-uri`.
+            vocabulary_uri: String = "vocabulary-uri",
+            /// `@code`.
+            code: String = "code",
+            /// `@significance`.
+            significance: String = "significance",
+        }
+        children {
+            /// What was said about it.
+            narratives: Vec<Narrative> = "narrative",
+        }
+    }
+}
+
+element! {
+    /// `related-activity`.
+    RelatedActivity {
+        attributes {
+            /// `@ref`: the other activity.
+            reference: String = "ref",
+            /// `@type`: what the other one is: 1 parent, 2 child, 3 sibling, 4 co-funded, 5 third party.
+            kind: String = "type",
+        }
+    }
+}
+
+element! {
+    /// `legacy-data`.
+    LegacyData {
+        attributes {
+            /// `@name`.
+            name: String = "name",
+            /// `@value`.
+            value: String = "value",
+            /// `@iati-equivalent`.
+            iati_equivalent: String = "iati-equivalent",
+        }
+    }
+}
+
+element! {
+    /// `conditions`.
+    Conditions {
+        attributes {
+            /// `@attached`.
+            attached: Flag = "attached",
+        }
+        children {
+            /// Each of them.
+            conditions: Vec<Condition> = "condition",
+        }
+    }
+}
+
+element! {
+    /// `condition`.
+    Condition {
+        attributes {
+            /// `@type`.
+            kind: String = "type",
+        }
+        children {
+            /// What it says.
+            narratives: Vec<Narrative> = "narrative",
+        }
+    }
+}

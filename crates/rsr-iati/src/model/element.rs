@@ -1,0 +1,160 @@
+//! How one typed struct stands for one element: the macro that writes both directions from one list of fields.
+
+use crate::model::fragment::Fragment;
+use crate::model::pull::{Pull, Stop};
+use crate::model::raw::Extra;
+use crate::model::value::Value;
+
+/// Reads one child element into its field.
+pub(crate) type ReadChild<E> = fn(&mut E, &mut Pull<'_, '_>) -> Result<(), Stop>;
+
+/// An element that has a struct of its own.
+pub(crate) trait Element: Default {
+    /// Whether it holds text.
+    const HOLDS_TEXT: bool;
+
+    /// Takes in the attribute; `None`: there is no such attribute; `Some(kind)`: it is no such kind of value.
+    fn set_attribute(&mut self, name: &str, value: &str) -> Option<Result<(), &'static str>>;
+
+    /// Takes in the text; the error is the kind of value it is not.
+    fn set_text(&mut self, text: String) -> Result<(), &'static str>;
+
+    /// The way to read a child of this name; `None`: there is no such child.
+    fn child(name: &str) -> Option<ReadChild<Self>>;
+
+    /// What has no field.
+    fn extra(&self) -> &Extra;
+
+    /// What has no field.
+    fn extra_mut(&mut self) -> &mut Extra;
+
+    fn write_attributes(&self, out: &mut Fragment<'_>);
+
+    /// Text and children in the order of 2.03.
+    fn write_content(&self, out: &mut Fragment<'_>);
+}
+
+/// One child or many.
+pub(crate) trait Slot<E> {
+    /// Takes it in, or gives it back where there is one already and no more may be.
+    fn add(&mut self, element: E) -> Result<(), E>;
+
+    fn each<'a>(&'a self) -> impl Iterator<Item = &'a E>
+    where
+        E: 'a;
+}
+
+impl<E> Slot<E> for Option<E> {
+    fn add(&mut self, element: E) -> Result<(), E> {
+        if self.is_some() {
+            return Err(element);
+        }
+        *self = Some(element);
+        Ok(())
+    }
+
+    fn each<'a>(&'a self) -> impl Iterator<Item = &'a E>
+    where
+        E: 'a,
+    {
+        self.iter()
+    }
+}
+
+impl<E> Slot<E> for Vec<E> {
+    fn add(&mut self, element: E) -> Result<(), E> {
+        self.push(element);
+        Ok(())
+    }
+
+    fn each<'a>(&'a self) -> impl Iterator<Item = &'a E>
+    where
+        E: 'a,
+    {
+        self.iter()
+    }
+}
+
+pub(crate) fn set<V: Value>(field: &mut Option<V>, text: &str) -> Result<(), &'static str> {
+    let value = V::from_text(text);
+    let valid = value.is_valid();
+    *field = Some(value);
+    if valid { Ok(()) } else { Err(V::KIND) }
+}
+
+pub(crate) fn set_text<V: Value>(field: &mut V, text: &str) -> Result<(), &'static str> {
+    *field = V::from_text(text);
+    if field.is_valid() {
+        Ok(())
+    } else {
+        Err(V::KIND)
+    }
+}
+
+/// Defines the struct of an element: attributes, then text, then children in the order in which 2.03 has them.
+macro_rules! element {
+    (
+        $(#[$meta:meta])*
+        $name:ident {
+            $( attributes { $( $(#[$ameta:meta])* $afield:ident : $atype:ty = $aname:literal, )* } )?
+            $( text { $(#[$tmeta:meta])* $tfield:ident : $ttype:ty } )?
+            $( children { $( $(#[$cmeta:meta])* $cfield:ident : $cslot:ident < $ctype:ty > = $cname:literal, )* } )?
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+        pub struct $name {
+            $( $( $(#[$ameta])* pub $afield: Option<$atype>, )* )?
+            $( $(#[$tmeta])* pub $tfield: $ttype, )?
+            $( $( $(#[$cmeta])* pub $cfield: $cslot<$ctype>, )* )?
+            /// What 2.03 does not name here.
+            pub extra: $crate::model::Extra,
+        }
+
+        impl $crate::model::element::Element for $name {
+            const HOLDS_TEXT: bool = false $( || { const _: &str = stringify!($tfield); true } )?;
+
+            #[allow(clippy::allow_attributes, unused_variables, reason = "elements without attributes, text or children")]
+            fn set_attribute(&mut self, name: &str, value: &str) -> Option<Result<(), &'static str>> {
+                match name {
+                    $( $( $aname => Some($crate::model::element::set(&mut self.$afield, value)), )* )?
+                    _ => None,
+                }
+            }
+
+            #[allow(clippy::allow_attributes, unused_variables, reason = "elements without attributes, text or children")]
+            fn set_text(&mut self, text: String) -> Result<(), &'static str> {
+                $( return $crate::model::element::set_text(&mut self.$tfield, &text); )?
+                #[allow(clippy::allow_attributes, unreachable_code, reason = "elements that hold text have returned")]
+                Ok(())
+            }
+
+            fn child(name: &str) -> Option<$crate::model::element::ReadChild<Self>> {
+                match name {
+                    $( $( $cname => Some(|this, pull| pull.child(&mut this.$cfield, &mut this.extra)), )* )?
+                    _ => None,
+                }
+            }
+
+            fn extra(&self) -> &$crate::model::Extra {
+                &self.extra
+            }
+
+            fn extra_mut(&mut self) -> &mut $crate::model::Extra {
+                &mut self.extra
+            }
+
+            #[allow(clippy::allow_attributes, unused_variables, reason = "elements without attributes, text or children")]
+            fn write_attributes(&self, out: &mut $crate::model::fragment::Fragment<'_>) {
+                $( $( out.attribute($aname, self.$afield.as_ref()); )* )?
+            }
+
+            #[allow(clippy::allow_attributes, unused_variables, reason = "elements without attributes, text or children")]
+            fn write_content(&self, out: &mut $crate::model::fragment::Fragment<'_>) {
+                $( out.value(&self.$tfield); )?
+                $( $( out.children($cname, &self.$cfield); )* )?
+            }
+        }
+    };
+}
+pub(crate) use element;

@@ -1,0 +1,68 @@
+//! An activity of IATI 2.03, element by element: a struct for each, with every attribute and child the standard names.
+//!
+//! An activity is an [`ActivityHead`] and any number of [`ActivityElement`]s; nothing here ever holds a whole one. Values
+//! keep the text they were given beside what it means ([`Decimal`], [`Date`] …): a wrong date is kept, told about, and
+//! means nothing. Everything may be missing, since files leave out what they should not; [`crate::writer`] knows what
+//! must be there. What the standard does not name is in [`Extra`].
+//!
+//! ```
+//! use rsr_iati::model::{ActivityElement, Amount, Budget, Dated, Decimal};
+//!
+//! let budget = ActivityElement::Budget(Budget {
+//!     start: Some(Dated::new("2024-01-01")),
+//!     end: Some(Dated::new("2024-12-31")),
+//!     value: Some(Amount {
+//!         value_date: Some("2024-01-01".into()),
+//!         amount: Decimal::new("1500.50"),
+//!         ..Amount::default()
+//!     }),
+//!     ..Budget::default()
+//! });
+//! let xml = budget.to_xml();
+//! assert_eq!(
+//!     xml,
+//!     "<budget><period-start iso-date=\"2024-01-01\"/><period-end iso-date=\"2024-12-31\"/>\
+//!      <value value-date=\"2024-01-01\">1500.50</value></budget>"
+//! );
+//! assert_eq!(ActivityElement::from_xml(&xml)?, budget);
+//! # Ok::<(), rsr_iati::model::FragmentError>(())
+//! ```
+
+mod about;
+mod activity;
+mod element;
+mod fragment;
+mod money;
+mod place;
+mod pull;
+mod raw;
+mod results;
+mod shared;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use about::{
+    ActivityDate, ActivityHead, Condition, Conditions, ContactInfo, Description, HumanitarianScope,
+    Identifier, LegacyData, Organisation, OtherIdentifier, ParticipatingOrg, PolicyMarker,
+    RecipientCountry, RecipientRegion, RelatedActivity, ReportingOrg, Sector, Tag,
+};
+pub use activity::{ActivityElement, ElementKind, FragmentError};
+pub use money::{
+    Budget, BudgetItem, CapitalSpend, CountryBudgetItems, CrsAdd, Forecast, Fss, LoanStatus,
+    LoanTerms, OtherFlag, PlannedDisbursement, Provider, Receiver, Transaction,
+};
+pub use place::{Administrative, Location, LocationId, Point};
+pub use raw::{Extra, RawAttribute, RawElement, RawNode};
+pub use results::{
+    Baseline, Dimension, Indicator, IndicatorReference, LocationRef, Measurement, Period,
+    ResultBlock, ResultReference,
+};
+pub use shared::{
+    AidType, Amount, Coded, Dated, DocumentLink, Figure, Narrative, Plain, TextBlock,
+};
+pub use value::{Date, DateTime, Day, Decimal, Flag, Moment, Number, Value, Whole};
+
+pub(crate) use fragment::write_raw;
+pub(crate) use pull::{Input, Pull, Stop, shortened};

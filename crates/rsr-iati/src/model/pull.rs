@@ -1,0 +1,253 @@
+//! XML in, as typed structs.
+
+use std::io::Read;
+
+use crate::finding::{Finding, Findings, Severity};
+use crate::model::element::{Element, Slot};
+use crate::model::raw::{Extra, RawAttribute, RawElement, RawNode};
+use crate::xml::{self, Reader, Token, XML_NAMESPACE};
+
+/// Anything XML can be read from. One type for all inputs keeps the model's code from being built once for each.
+pub(crate) type Input<'r> = Box<dyn Read + Send + 'r>;
+
+/// Why an element was not read to its end.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// Nothing more can be read.
+    Fatal(xml::Error),
+    /// The activity must be skipped.
+    Skip(Finding),
+}
+
+impl From<xml::Error> for Stop {
+    fn from(error: xml::Error) -> Self {
+        Self::Fatal(error)
+    }
+}
+
+/// A cursor and the place where findings go.
+#[derive(Debug)]
+pub(crate) struct Pull<'a, 'r> {
+    pub(crate) xml: &'a mut Reader<Input<'r>>,
+    pub(crate) findings: &'a mut Findings,
+}
+
+impl Pull<'_, '_> {
+    pub(crate) fn advance(&mut self) -> Result<Token, Stop> {
+        let token = self.xml.advance();
+        if self.xml.has_notices() {
+            for notice in self.xml.take_notices() {
+                self.findings.notice(self.xml, &notice);
+            }
+        }
+        Ok(token?)
+    }
+
+    /// Reads the element whose start tag is at hand, up to its end tag.
+    pub(crate) fn element<E: Element>(&mut self) -> Result<E, Stop> {
+        let mut element = E::default();
+        self.attributes(&mut element);
+        let mut text = String::new();
+        loop {
+            match self.advance()? {
+                Token::Start => {
+                    let known = if self.xml.is_unqualified() {
+                        E::child(self.xml.local_name())
+                    } else {
+                        None
+                    };
+                    match known {
+                        Some(read) => read(&mut element, self)?,
+                        None => self.unknown_element(element.extra_mut())?,
+                    }
+                }
+                Token::Text if E::HOLDS_TEXT => self.gather(&mut text)?,
+                Token::Text => {
+                    if !self.xml.is_blank() {
+                        self.stray_text();
+                    }
+                }
+                Token::End | Token::Done => break,
+            }
+        }
+        if E::HOLDS_TEXT
+            && let Err(kind) = element.set_text(text)
+        {
+            self.find(
+                Severity::Error,
+                "invalid-value",
+                &format!("the text of <{}> is not {kind}", self.xml.name()),
+            );
+        }
+        Ok(element)
+    }
+
+    pub(crate) fn attributes<E: Element>(&mut self, element: &mut E) {
+        self.attributes_but("", element);
+    }
+
+    /// Takes in the attributes of the start tag at hand, but for one that is known to mean nothing.
+    pub(crate) fn attributes_but<E: Element>(&mut self, ignored: &str, element: &mut E) {
+        for attribute in self
+            .xml
+            .attributes()
+            .filter(|attribute| attribute.name != ignored)
+        {
+            // Without a prefix, or `xml:lang` where the standard has it.
+            if attribute.namespace.is_none() || attribute.namespace == Some(XML_NAMESPACE) {
+                match element.set_attribute(attribute.name, attribute.value) {
+                    Some(Ok(())) => continue,
+                    Some(Err(kind)) => {
+                        let message = format!(
+                            "@{} is not {kind}: {:?}",
+                            attribute.name,
+                            shortened(attribute.value)
+                        );
+                        self.findings
+                            .add(self.xml, Severity::Error, "invalid-value", &message);
+                        continue;
+                    }
+                    None if attribute.namespace.is_none() => {
+                        let message = format!(
+                            "the standard has no @{} here; it is kept and not exported",
+                            attribute.name
+                        );
+                        self.findings.add(
+                            self.xml,
+                            Severity::Warning,
+                            "unknown-attribute",
+                            &message,
+                        );
+                    }
+                    None => {}
+                }
+            }
+            element.extra_mut().push_attribute(RawAttribute {
+                name: attribute.name.to_owned(),
+                namespace: attribute.namespace.map(str::to_owned),
+                value: attribute.value.to_owned(),
+            });
+        }
+    }
+
+    /// Reads a child into its field, or keeps it beside where there is one already.
+    pub(crate) fn child<E: Element>(
+        &mut self,
+        slot: &mut impl Slot<E>,
+        extra: &mut Extra,
+    ) -> Result<(), Stop> {
+        let child = self.element::<E>()?;
+        if let Err(child) = slot.add(child) {
+            let name = self.xml.local_name().to_owned();
+            self.find(
+                Severity::Error,
+                "repeated-element",
+                &format!("<{name}> may stand here once; the first is used"),
+            );
+            let mut out = String::new();
+            super::fragment::Fragment::new(&mut out).element(&name, &child);
+            extra.push_element(raw_of(&out));
+        }
+        Ok(())
+    }
+
+    fn unknown_element(&mut self, extra: &mut Extra) -> Result<(), Stop> {
+        if self.xml.namespace().is_none() {
+            let message = format!(
+                "the standard has no <{}> here; it is kept and not exported",
+                self.xml.name()
+            );
+            self.find(Severity::Warning, "unknown-element", &message);
+        }
+        extra.push_element(self.raw()?);
+        Ok(())
+    }
+
+    /// Reads the element whose start tag is at hand as it is.
+    pub(crate) fn raw(&mut self) -> Result<RawElement, Stop> {
+        let mut raw = RawElement {
+            name: self.xml.name().to_owned(),
+            namespace: self.xml.namespace().map(str::to_owned),
+            attributes: self
+                .xml
+                .attributes()
+                .map(|attribute| RawAttribute {
+                    name: attribute.name.to_owned(),
+                    namespace: attribute.namespace.map(str::to_owned),
+                    value: attribute.value.to_owned(),
+                })
+                .collect(),
+            children: Vec::new(),
+        };
+        loop {
+            match self.advance()? {
+                Token::Start => raw.children.push(RawNode::Element(self.raw()?)),
+                Token::Text => match raw.children.last_mut() {
+                    Some(RawNode::Text(text)) => self.gather(text)?,
+                    _ => raw.children.push(RawNode::Text(self.xml.text().to_owned())),
+                },
+                Token::End | Token::Done => return Ok(raw),
+            }
+        }
+    }
+
+    /// Passes over the element whose start tag is at hand.
+    pub(crate) fn skip(&mut self) -> Result<(), Stop> {
+        let depth = self.xml.depth();
+        while self.advance()? != Token::End || self.xml.depth() > depth {}
+        Ok(())
+    }
+
+    fn gather(&mut self, text: &mut String) -> Result<(), Stop> {
+        let limit = self.xml.limits().field_bytes;
+        if text.len() + self.xml.text().len() > limit {
+            let message = format!(
+                "the text of <{}> is over the limit of {limit} bytes",
+                self.xml.name()
+            );
+            return Err(Stop::Skip(self.findings.make(
+                self.xml,
+                Severity::Error,
+                "field-too-large",
+                &message,
+            )));
+        }
+        text.push_str(self.xml.text());
+        Ok(())
+    }
+
+    pub(crate) fn stray_text(&mut self) {
+        let message = format!(
+            "<{}> holds no text of its own; dropped: {:?}",
+            self.xml.name(),
+            shortened(self.xml.text())
+        );
+        self.find(Severity::Warning, "stray-text", &message);
+    }
+
+    pub(crate) fn find(&mut self, severity: Severity, code: &'static str, message: &str) {
+        self.findings.add(self.xml, severity, code, message);
+    }
+}
+
+/// What was just written, read back as raw; it is well-formed by construction.
+fn raw_of(xml: &str) -> RawElement {
+    let mut reader: Reader<Input<'static>> = Reader::whole(xml.to_owned());
+    let mut findings = Findings::default();
+    let mut pull = Pull {
+        xml: &mut reader,
+        findings: &mut findings,
+    };
+    match pull.advance().and_then(|_start| pull.raw()) {
+        Ok(raw) => raw,
+        Err(_broken) => RawElement::default(),
+    }
+}
+
+pub(crate) fn shortened(text: &str) -> &str {
+    let text = text.trim();
+    text.char_indices()
+        .nth(60)
+        .and_then(|(end, _)| text.get(..end))
+        .unwrap_or(text)
+}

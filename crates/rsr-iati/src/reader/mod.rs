@@ -1,0 +1,499 @@
+//! Reading activities of any version, element by element, as the model of 2.03.
+//!
+//! ```
+//! use rsr_iati::model::ActivityElement;
+//! use rsr_iati::reader::{ActivityReader, Event};
+//!
+//! let file = br#"<iati-activities version="1.04"><iati-activity>
+//!     <iati-identifier>XM-1</iati-identifier>
+//!     <activity-date type="start-actual" iso-date="2012-05-01"/>
+//! </iati-activity></iati-activities>"#;
+//! let mut reader = ActivityReader::new(&file[..]);
+//! let mut dates = Vec::new();
+//! while let Some(event) = reader.next_event()? {
+//!     if let Event::Element(ActivityElement::ActivityDate(date), _position) = event {
+//!         dates.push((date.kind, date.date));
+//!     }
+//! }
+//! assert_eq!(dates, [(Some("2".to_owned()), Some("2012-05-01".into()))]);
+//! assert_eq!(reader.counts().n_read, 1);
+//! # Ok::<(), rsr_iati::reader::ReadError>(())
+//! ```
+
+mod upgrade;
+mod version;
+
+use std::fmt;
+use std::io::Read;
+
+pub use version::Version;
+
+use crate::finding::Findings;
+pub use crate::finding::{Finding, Severity};
+use crate::model::{ActivityElement, ActivityHead, Input, Pull, Stop};
+use crate::xml::{self, Limits, Position, Reader, Token};
+use upgrade::Upgrade;
+
+/// What a reader comes upon, in the order of the file.
+///
+/// Each activity is one `ActivityStart`, its elements, and either `ActivityEnd` or `ActivitySkipped`. Elements come in
+/// the order of the file, but for titles and descriptions of 1.0x, whose languages are brought together and come last.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one exists at a time, and elements are what almost all of them are"
+)]
+pub enum Event {
+    /// An activity begins.
+    ActivityStart(ActivityHead, Position),
+    /// One of its children.
+    Element(ActivityElement, Position),
+    /// The activity is complete.
+    ActivityEnd,
+    /// The activity cannot be read to its end: forget what came of it. Reading goes on with the next one.
+    ActivitySkipped(Finding),
+}
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// It holds activities.
+    Activities,
+    /// It is an organisation file: it holds no activities and none are looked for.
+    Organisations,
+    /// It is XML of another kind. Activities inside are found all the same.
+    Other,
+}
+
+/// What the start of a file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FileHead {
+    /// What it is.
+    pub kind: FileKind,
+    /// The version its activities are read as.
+    pub version: Version,
+    /// The version as written.
+    pub version_text: Option<String>,
+    /// `@generated-datetime` as written.
+    pub generated: Option<String>,
+    /// `@linked-data-default`.
+    pub linked_data_default: Option<String>,
+    /// Prefixes declared on the root, with their namespaces.
+    pub namespaces: Vec<(String, String)>,
+}
+
+/// How to read.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ReadOptions {
+    /// Bounds of what is read.
+    pub limits: Limits,
+    /// Ends reading at the first finding of severity error and at the first activity that cannot be read.
+    pub strict: bool,
+}
+
+/// What was read so far. `n_read` = kept + skipped, once no activity is open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Activities begun.
+    pub n_read: u64,
+    /// Activities that ended in `ActivitySkipped`.
+    pub n_skipped: u64,
+    /// Findings, those included that were only counted.
+    pub n_findings: u64,
+}
+
+/// Why reading ended before the file did.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The file cannot be read on, or is not well-formed from here on. What came before stands.
+    #[error(transparent)]
+    Xml(#[from] xml::Error),
+    /// Reading was to be strict, and this was found.
+    #[error("strict reading stops at line {0}")]
+    Strict(Finding),
+}
+
+enum State {
+    Outside,
+    /// In an activity whose start tag was at this depth.
+    Inside(usize),
+    /// At the end tag of an activity.
+    Closing,
+    Ended,
+}
+
+/// Reads the activities of one file as [`Event`]s. Memory: two pieces of 64 KiB and the element at hand.
+pub struct ActivityReader<'r> {
+    xml: Reader<Input<'r>>,
+    findings: Findings,
+    state: State,
+    file: FileHead,
+    seen_root: bool,
+    counts: Counts,
+    strict: bool,
+    upgrade: Upgrade,
+    /// A bit for each kind of element that the activity holds.
+    seen: u64,
+}
+
+impl fmt::Debug for ActivityReader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ActivityReader")
+            .field("file", &self.file)
+            .field("counts", &self.counts)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'r> ActivityReader<'r> {
+    /// Reads leniently, with the default limits.
+    #[must_use]
+    pub fn new(read: impl Read + Send + 'r) -> Self {
+        Self::with_options(read, &ReadOptions::default())
+    }
+
+    /// Reads as told.
+    #[must_use]
+    pub fn with_options(read: impl Read + Send + 'r, options: &ReadOptions) -> Self {
+        Self {
+            xml: Reader::with_limits(Box::new(read), options.limits),
+            findings: Findings::default(),
+            state: State::Outside,
+            file: FileHead {
+                kind: FileKind::Other,
+                version: Version::V101,
+                version_text: None,
+                generated: None,
+                linked_data_default: None,
+                namespaces: Vec::new(),
+            },
+            seen_root: false,
+            counts: Counts::default(),
+            strict: options.strict,
+            upgrade: Upgrade::default(),
+            seen: 0,
+        }
+    }
+
+    /// The next event; `None` at the end of the file.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Xml`] where the file cannot be read on; [`ReadError::Strict`] where that was asked for.
+    pub fn next_event(&mut self) -> Result<Option<Event>, ReadError> {
+        let event = loop {
+            let step = match self.state {
+                State::Outside => self.outside(),
+                State::Inside(_) => self.inside(),
+                State::Closing => Ok(Some(self.closing())),
+                State::Ended => return Ok(None),
+            };
+            match step {
+                Ok(None) => {}
+                Ok(Some(event)) => break Some(event),
+                Err(Stop::Fatal(error)) => {
+                    self.state = State::Ended;
+                    return Err(error.into());
+                }
+                Err(Stop::Skip(finding)) => break Some(self.skip_activity(finding)?),
+            }
+            if matches!(self.state, State::Ended) {
+                break None;
+            }
+        };
+        self.counts.n_findings = self.findings.n_total;
+        if self.strict {
+            let skipped = match &event {
+                Some(Event::ActivitySkipped(finding)) => Some(finding.clone()),
+                _ => None,
+            };
+            let worst = self.findings.first_error().cloned();
+            if let Some(finding) = worst.or(skipped) {
+                self.state = State::Ended;
+                return Err(ReadError::Strict(finding));
+            }
+        }
+        Ok(event)
+    }
+
+    /// What was found since the last call. To be asked after each event, so that findings do not pile up; past 256
+    /// they are only counted.
+    pub fn take_findings(&mut self) -> Vec<Finding> {
+        if self.findings.is_empty() {
+            Vec::new()
+        } else {
+            self.findings.take()
+        }
+    }
+
+    /// What the file says about itself; known once the first event is there.
+    #[must_use]
+    pub fn file(&self) -> &FileHead {
+        &self.file
+    }
+
+    /// What was read so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Where reading stands.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.xml.position()
+    }
+
+    fn pull(&mut self) -> Pull<'_, 'r> {
+        Pull {
+            xml: &mut self.xml,
+            findings: &mut self.findings,
+        }
+    }
+
+    fn outside(&mut self) -> Result<Option<Event>, Stop> {
+        match self.pull().advance()? {
+            Token::Done => {
+                self.state = State::Ended;
+                Ok(None)
+            }
+            Token::Text => {
+                if !self.xml.is_blank() {
+                    self.pull().stray_text();
+                }
+                Ok(None)
+            }
+            Token::End => Ok(None),
+            Token::Start => self.start_outside(),
+        }
+    }
+
+    fn start_outside(&mut self) -> Result<Option<Event>, Stop> {
+        let is_root = !std::mem::replace(&mut self.seen_root, true);
+        let name = if self.xml.is_unqualified() {
+            self.xml.local_name()
+        } else {
+            ""
+        };
+        match name {
+            "iati-activities" => {
+                if !is_root {
+                    self.pull().find(
+                        Severity::Note,
+                        "nested-root",
+                        "<iati-activities> is not the root of the file",
+                    );
+                }
+                self.take_file_head(FileKind::Activities);
+            }
+            "iati-organisations" => {
+                self.take_file_head(FileKind::Organisations);
+                let message = "this is an organisation file; it holds no activities";
+                self.pull()
+                    .find(Severity::Error, "organisation-file", message);
+                self.pull().skip()?;
+            }
+            "iati-activity" => {
+                if is_root {
+                    self.file.kind = FileKind::Activities;
+                    self.pull().find(
+                        Severity::Note,
+                        "nested-root",
+                        "<iati-activity> stands without <iati-activities>",
+                    );
+                }
+                return self.start_activity().map(Some);
+            }
+            _ if is_root => {
+                self.file.namespaces = own_namespaces(&self.xml);
+                let message = format!("the root is <{}>, not <iati-activities>", self.xml.name());
+                self.pull().find(Severity::Error, "not-iati", &message);
+            }
+            "" if self.xml.namespace().is_some() => {}
+            _ if self.file.kind == FileKind::Activities => {
+                let message = format!(
+                    "the standard has no <{}> here; it is dropped",
+                    self.xml.name()
+                );
+                self.pull()
+                    .find(Severity::Warning, "unknown-element", &message);
+                self.pull().skip()?;
+            }
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    fn take_file_head(&mut self, kind: FileKind) {
+        let owned = |name| self.xml.attribute(name).map(str::to_owned);
+        self.file = FileHead {
+            kind,
+            version: self.file.version,
+            version_text: owned("version"),
+            generated: owned("generated-datetime"),
+            linked_data_default: owned("linked-data-default"),
+            namespaces: own_namespaces(&self.xml),
+        };
+        self.file.version = self.version_of(
+            self.file
+                .version_text
+                .clone()
+                .as_deref()
+                .unwrap_or_default(),
+        );
+    }
+
+    fn version_of(&mut self, name: &str) -> Version {
+        Version::of_name(name).unwrap_or_else(|| {
+            let version = if name.trim_start().starts_with('1') {
+                Version::V105
+            } else {
+                Version::V203
+            };
+            let message = format!("the standard has no version {name:?}; read as {version}");
+            self.pull()
+                .find(Severity::Error, "unknown-version", &message);
+            version
+        })
+    }
+
+    fn start_activity(&mut self) -> Result<Event, Stop> {
+        self.counts.n_read += 1;
+        self.findings.identifier = None;
+        self.seen = 0;
+        let position = self.xml.position();
+        self.state = State::Inside(self.xml.depth());
+        // 1.0x had the version on activities too; it counts where the file has none.
+        let version = match (
+            &self.file.version_text,
+            self.xml.attribute("version").map(str::to_owned),
+        ) {
+            (None, Some(own)) => self.version_of(&own),
+            _ => self.file.version,
+        };
+        self.upgrade = Upgrade::from(version);
+        let mut head = ActivityHead::default();
+        if self.upgrade.is_needed() {
+            let mut pull = Pull {
+                xml: &mut self.xml,
+                findings: &mut self.findings,
+            };
+            self.upgrade.head(&mut pull, &mut head);
+        } else {
+            self.pull().attributes(&mut head);
+        }
+        Ok(Event::ActivityStart(head, position))
+    }
+
+    fn inside(&mut self) -> Result<Option<Event>, Stop> {
+        match self.pull().advance()? {
+            Token::Start => {
+                let position = self.xml.position();
+                let element = if self.upgrade.is_needed() {
+                    let mut pull = Pull {
+                        xml: &mut self.xml,
+                        findings: &mut self.findings,
+                    };
+                    match self.upgrade.element(&mut pull)? {
+                        Some(element) => element,
+                        None => return Ok(None),
+                    }
+                } else {
+                    let element = ActivityElement::pull(&mut self.pull())?;
+                    if let ActivityElement::Unknown(raw) = &element {
+                        let message = format!(
+                            "the standard has no <{}> here; it is kept and not exported",
+                            raw.name
+                        );
+                        self.pull()
+                            .find(Severity::Warning, "unknown-element", &message);
+                    }
+                    element
+                };
+                self.note_element(&element);
+                Ok(Some(Event::Element(element, position)))
+            }
+            Token::Text => {
+                if !self.xml.is_blank() {
+                    self.pull().stray_text();
+                }
+                Ok(None)
+            }
+            Token::End | Token::Done => {
+                self.state = State::Closing;
+                Ok(None)
+            }
+        }
+    }
+
+    fn closing(&mut self) -> Event {
+        if let Some((element, position)) = self.upgrade.next_held() {
+            self.note_element(&element);
+            return Event::Element(element, position);
+        }
+        if self.findings.identifier.is_none() {
+            self.pull().find(
+                Severity::Error,
+                "blank-identifier",
+                "the activity has no identifier",
+            );
+        }
+        self.state = State::Outside;
+        Event::ActivityEnd
+    }
+
+    fn note_element(&mut self, element: &ActivityElement) {
+        let kind = element.kind();
+        if let ActivityElement::Identifier(identifier) = element
+            && self.findings.identifier.is_none()
+        {
+            self.findings.identifier = Some(identifier.identifier().to_owned());
+            if identifier.identifier().is_empty() {
+                self.pull().find(
+                    Severity::Error,
+                    "blank-identifier",
+                    "the activity has no identifier",
+                );
+            }
+        }
+        let bit = 1_u64 << element.rank();
+        if self.seen & bit != 0 && !kind.is_repeatable() {
+            let message = format!("<{}> stands a second time", kind.name());
+            self.pull()
+                .find(Severity::Error, "repeated-element", &message);
+        }
+        self.seen |= bit;
+    }
+
+    /// Passes over the rest of the activity.
+    fn skip_activity(&mut self, mut finding: Finding) -> Result<Event, ReadError> {
+        if let State::Inside(depth) = self.state {
+            loop {
+                match self.pull().advance() {
+                    Ok(Token::End) if self.xml.depth() == depth => break,
+                    Ok(Token::Done) => break,
+                    Ok(_) => {}
+                    Err(Stop::Fatal(error)) => {
+                        self.state = State::Ended;
+                        return Err(error.into());
+                    }
+                    Err(Stop::Skip(_)) => {}
+                }
+            }
+        }
+        self.state = State::Outside;
+        self.counts.n_skipped += 1;
+        finding.message.push_str("; the activity is skipped");
+        Ok(Event::ActivitySkipped(finding))
+    }
+}
+
+fn own_namespaces<R: Read>(xml: &Reader<R>) -> Vec<(String, String)> {
+    xml.declarations()
+        .map(|(prefix, namespace)| (prefix.to_owned(), namespace.to_owned()))
+        .collect()
+}
