@@ -107,7 +107,7 @@ impl Checker {
     }
 
     fn start<R: Read>(&mut self, reader: &Reader<R>, sink: &mut Sink<'_>) {
-        let line = reader.end_position().line;
+        let line = reader.end_line();
         let mode = match self.frames.last_mut() {
             None => self.root(reader, line, sink),
             Some(Frame {

@@ -230,6 +230,12 @@ impl<R: Read> Reader<R> {
         self.window.position(self.window.start)
     }
 
+    /// The line of [`end_position`](Self::end_position), for whoever asks at every tag.
+    #[must_use]
+    pub fn end_line(&self) -> u64 {
+        self.window.line()
+    }
+
     /// The number of elements that are open, the one at hand included.
     #[must_use]
     pub fn depth(&self) -> usize {

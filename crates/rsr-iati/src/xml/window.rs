@@ -20,6 +20,8 @@ pub(super) struct Window<R> {
     ended: bool,
     /// A known place: its index in `text` and its position.
     anchor: Cell<(usize, Position)>,
+    /// The same for lines alone, which are asked for at every tag.
+    line_anchor: Cell<(usize, u64)>,
     recorded: Option<Recorded>,
 }
 
@@ -46,6 +48,7 @@ impl<R: Read> Window<R> {
             base: 0,
             ended,
             anchor: Cell::new((0, Position::START)),
+            line_anchor: Cell::new((0, 1)),
             recorded: None,
         }
     }
@@ -102,6 +105,7 @@ impl<R: Read> Window<R> {
 
     fn discard(&mut self) {
         self.advance_anchor(self.start);
+        self.line_anchor.set((0, self.line()));
         self.flush_record();
         let (_, position) = self.anchor.get();
         self.anchor.set((0, position));
@@ -119,6 +123,19 @@ impl<R: Read> Window<R> {
         let (from, position) = self.anchor.get();
         debug_assert!(index >= from, "positions are asked for in order");
         self.walk(from, position, index)
+    }
+
+    /// The line of the first byte that is not consumed. The cost is that of the bytes since it was asked for last.
+    pub(super) fn line(&self) -> u64 {
+        let (from, line) = self.line_anchor.get();
+        let passed = self
+            .text
+            .as_bytes()
+            .get(from..self.start)
+            .unwrap_or_default();
+        let line = line + memchr_iter(b'\n', passed).count() as u64;
+        self.line_anchor.set((self.start, line));
+        line
     }
 
     /// Remembers a place, so that later positions are counted from there.
