@@ -2,7 +2,11 @@
 #![forbid(unsafe_code)]
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "helpers of tests end with a message too"
 )]
 
+mod bad_input;
+mod demo;
 mod layers;
+mod real_files;

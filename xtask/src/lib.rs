@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod iati_tables;
+pub mod big_file;
 pub mod lint_layers;
 pub mod summary;
 pub mod tidy;

@@ -7,6 +7,7 @@
     reason = "a maintainer's program: it prints, and reads its own files and environment"
 )]
 
+mod ceilings;
 mod ci;
 mod run;
 mod test;
@@ -47,6 +48,22 @@ enum Command {
     LintLayers,
     /// House rules that no compiler checks
     Tidy,
+    /// Peak memory of the program as its input grows tenfold
+    Ceilings {
+        /// How often the real files are repeated in the larger input; 50 is about 1 GB
+        #[arg(long, default_value_t = 50)]
+        repetitions: usize,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Runs a command and prints the peak resident bytes of it
+    #[command(hide = true)]
+    MeasurePeak {
+        /// The program and its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -68,6 +85,8 @@ fn dispatch(command: Command) -> Result<bool> {
         Command::IatiTables { schemas } => iati_tables(&schemas),
         Command::LintLayers => lint_layers(),
         Command::Tidy => tidy(),
+        Command::Ceilings { repetitions, json } => ceilings::run(repetitions, json),
+        Command::MeasurePeak { command } => ceilings::measure_peak(&command),
     }
 }
 
