@@ -7,8 +7,11 @@
     reason = "a maintainer's program: it prints, and reads its own files and environment"
 )]
 
+mod bench;
 mod ceilings;
+mod check_alone;
 mod ci;
+mod docs;
 mod run;
 mod test;
 mod workspace;
@@ -48,6 +51,25 @@ enum Command {
     LintLayers,
     /// House rules that no compiler checks
     Tidy,
+    /// Each crate by itself: no features, the default ones, all
+    CheckAlone,
+    /// Regenerates `docs/reference/`
+    Docs {
+        /// Only compare, and fail where a page is out of date
+        #[arg(long)]
+        check: bool,
+    },
+    /// Runs ours and its peers in one run and prints a table
+    Bench {
+        /// cache, aggregation, iati or leaks
+        name: String,
+        /// End within a minute
+        #[arg(long)]
+        quick: bool,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
     /// Peak memory of the program as its input grows tenfold
     Ceilings {
         /// How often the real files are repeated in the larger input; 50 is about 1 GB
@@ -85,6 +107,9 @@ fn dispatch(command: Command) -> Result<bool> {
         Command::IatiTables { schemas } => iati_tables(&schemas),
         Command::LintLayers => lint_layers(),
         Command::Tidy => tidy(),
+        Command::CheckAlone => check_alone::run(),
+        Command::Docs { check } => docs::run(check),
+        Command::Bench { name, quick, json } => bench::run(&name, quick, json),
         Command::Ceilings { repetitions, json } => ceilings::run(repetitions, json),
         Command::MeasurePeak { command } => ceilings::measure_peak(&command),
     }

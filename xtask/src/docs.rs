@@ -1,0 +1,40 @@
+//! `cargo xtask docs`: the pages of `docs/reference/` that are made from the code.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+
+use crate::{run, workspace};
+
+/// A generated page: its file, and the arguments with which `rsr` prints it.
+const PAGES: [(&str, &[&str]); 1] = [("settings.md", &["settings", "reference"])];
+
+/// Writes the pages, or with `check` only compares; answers whether all were up to date or are now.
+pub(crate) fn run(check: bool) -> Result<bool> {
+    let mut is_current = true;
+    for (page, arguments) in PAGES {
+        let mut rsr = run::cargo(&[
+            "run",
+            "--release",
+            "--locked",
+            "--quiet",
+            "--package",
+            "rsr",
+            "--",
+        ]);
+        rsr.args(arguments);
+        let made = run::output(rsr)?;
+        let path = workspace::root().join("docs/reference").join(page);
+        if fs::read_to_string(&path).is_ok_and(|text| text == made) {
+            continue;
+        }
+        if check {
+            println!("docs/reference/{page} is out of date: run `cargo xtask docs`");
+            is_current = false;
+        } else {
+            fs::write(&path, made).with_context(|| format!("cannot write {}", path.display()))?;
+            println!("wrote docs/reference/{page}");
+        }
+    }
+    Ok(is_current)
+}
