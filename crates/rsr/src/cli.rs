@@ -1,0 +1,402 @@
+//! The commands and flags, one definition for parsing and for `--help`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::exit::Exit;
+use crate::output::Format;
+
+/// Very large hierarchies of aid projects in bounded memory: serve them, roll them up, publish them as IATI.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rsr",
+    version,
+    propagate_version = true,
+    after_help = "Example: rsr demo\n\nExit codes: 0 done, 1 the check found problems, 2 wrong usage or settings, \
+                  3 service or database not reached, 4 the work failed part-way"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags of every command.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Common options")]
+pub(crate) struct Common {
+    /// A settings file (TOML), instead of rsr.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// production, development, low-memory, high-memory or test
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// The database: sqlite://FILE
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) database: Option<String>,
+    /// How results are printed
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
+    /// Short for --format json
+    #[arg(long, global = true, conflicts_with = "format")]
+    json: bool,
+    /// Only errors and results
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// More of what happens, and the causes of an error; -vv for all
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+impl Common {
+    /// The format asked for, text where none is.
+    pub(crate) fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format.unwrap_or(Format::Text) }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Makes a sample portfolio, rolls it up, exports it as IATI and serves it
+    #[command(after_help = "Example: rsr demo --projects 200 --once")]
+    Demo(Demo),
+    /// Runs the HTTP service with its aggregation workers
+    #[command(after_help = "Example: rsr serve --listen 127.0.0.1:9000")]
+    Serve(Serve),
+    /// Reads IATI files into the database
+    #[command(subcommand)]
+    Import(Import),
+    /// Writes IATI files from the database
+    #[command(subcommand)]
+    Export(Export),
+    /// Checks IATI files
+    #[command(subcommand)]
+    Validate(Validate),
+    /// Looks at the hierarchy
+    #[command(subcommand)]
+    Project(Project),
+    /// Rolls results up the hierarchy
+    #[command(after_help = "Example: rsr aggregate --all")]
+    Aggregate(Aggregate),
+    /// Compares stored values with a fresh computation
+    #[command(after_help = "Example: rsr audit --project 7 --format tsv")]
+    Audit(Audit),
+    /// The aggregation queue
+    #[command(subcommand)]
+    Jobs(Jobs),
+    /// The caches of the running service
+    #[command(subcommand)]
+    Cache(Cache),
+    /// The deletion tracker of the running service
+    #[command(subcommand)]
+    Deletions(Deletions),
+    /// The memory monitor of the running service
+    #[command(subcommand)]
+    Memory(Memory),
+    /// The database: its state, its schema, copies of it
+    #[command(subcommand)]
+    Database(Database),
+    /// Every setting, its value and where that came from
+    #[command(subcommand)]
+    Settings(Settings),
+    /// Checks limits, folders, socket and database, and says what to do
+    #[command(after_help = "Example: rsr doctor --json")]
+    Doctor,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Demo {
+    /// End after showing everything, instead of serving on
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// About how many projects to make
+    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
+    pub(crate) projects: u32,
+    /// The same seed makes the same portfolio
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Address to serve on
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Serve {
+    /// Address to listen on
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Aggregation workers in this process; 0 leaves the work to others
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<u32>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Import {
+    /// Streams activity files of any version into the database; running it again changes nothing
+    #[command(after_help = "Example: rsr import iati activities.xml more/ archive.xml.gz\n         \
+                            curl -s URL | rsr import iati -")]
+    Iati(ImportIati),
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ImportIati {
+    /// Files, folders (every .xml and .xml.gz under them), or - for standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Stop at the first broken activity
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Export {
+    /// Streams IATI 2.03; to a file: written beside it, synced, then renamed into place
+    #[command(after_help = "Example: rsr export iati --reporting-org XM-DAC-7 -o activities.xml")]
+    Iati(ExportIati),
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ExportIati {
+    /// Only activities that this organisation reports
+    #[arg(long, value_name = "REF")]
+    pub(crate) reporting_org: Option<String>,
+    /// Only this project and what lies below it
+    #[arg(long, value_name = "ID")]
+    pub(crate) project: Option<i64>,
+    /// The file to write; without it, standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Compress with gzip
+    #[arg(long)]
+    pub(crate) gzip: bool,
+    /// Write one file whatever its size, instead of numbered ones below the registry's limit
+    #[arg(long)]
+    pub(crate) no_split: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Validate {
+    /// Schema order, codelists and rules, in one pass
+    #[command(after_help = "Example: rsr validate iati activities.xml --json\n         rsr validate iati --explain 9.1.1")]
+    Iati(ValidateIati),
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ValidateIati {
+    /// Files, folders (every .xml and .xml.gz under them), or - for standard input
+    #[arg(required_unless_present = "explain", value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Only the schema, without codelists and rules
+    #[arg(long)]
+    pub(crate) schema_only: bool,
+    /// Say what a finding's code means, and which rule it comes from
+    #[arg(long, value_name = "CODE", conflicts_with = "paths")]
+    pub(crate) explain: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Project {
+    /// Prints the hierarchy below a project
+    #[command(after_help = "Example: rsr project tree 7 --max-depth 3")]
+    Tree {
+        /// The project at the top
+        id: i64,
+        /// Levels to show below it
+        #[arg(long, value_name = "N")]
+        max_depth: Option<u32>,
+    },
+    /// Finds cycles, orphans and too-deep branches in the data
+    #[command(after_help = "Example: rsr project check --json")]
+    Check,
+}
+
+#[derive(Args, Clone, Debug)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Aggregate {
+    /// This project and everything below it
+    #[arg(long, value_name = "ID")]
+    pub(crate) project: Option<i64>,
+    /// Every project
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Audit {
+    /// This project and everything below it, instead of all
+    #[arg(long, value_name = "ID")]
+    pub(crate) project: Option<i64>,
+    /// Queue the periods that differ for a new computation
+    #[arg(long)]
+    pub(crate) fix: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Jobs {
+    /// The jobs, last changed first
+    #[command(after_help = "Example: rsr jobs list --state failed")]
+    List {
+        /// scheduled, running, finished, failed or maxxed
+        #[arg(long)]
+        state: Option<String>,
+        /// Most jobs shown
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// Asks again for a job that was given up
+    #[command(after_help = "Example: rsr jobs retry 12")]
+    Retry {
+        /// The job
+        id: i64,
+    },
+    /// Works off the queue until it is empty
+    #[command(after_help = "Example: rsr jobs run")]
+    Run,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CacheChoice {
+    /// One cache instead of all
+    #[arg(long, value_name = "NAME")]
+    pub(crate) cache_name: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cache {
+    /// Entries, bytes, hits and misses of each cache
+    #[command(after_help = "Example: rsr cache stats --json")]
+    Stats(CacheChoice),
+    /// Removes what is expired
+    #[command(after_help = "Example: rsr cache cleanup --dry-run")]
+    Cleanup {
+        #[command(flatten)]
+        choice: CacheChoice,
+        /// Only say what would be removed
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Removes everything
+    #[command(after_help = "Example: rsr cache clear --cache-name project-summaries")]
+    Clear {
+        #[command(flatten)]
+        choice: CacheChoice,
+        /// Only say what would be removed
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Judges how full and how useful the caches are; exit 1 where something is urgent
+    #[command(after_help = "Example: rsr cache monitor")]
+    Monitor(CacheChoice),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Deletions {
+    /// Deletions under way, and how old they are
+    #[command(after_help = "Example: rsr deletions stats")]
+    Stats,
+    /// Removes stale entries
+    #[command(after_help = "Example: rsr deletions cleanup --dry-run")]
+    Cleanup {
+        /// Only list what would be removed
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Memory {
+    /// What the service holds now, and its limit
+    #[command(after_help = "Example: rsr memory status --watch 5")]
+    Status {
+        /// Print again every so many seconds, until Ctrl-C
+        #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+        watch: Option<u64>,
+    },
+    /// Judges every part; exit 1 where one is failing
+    #[command(after_help = "Example: rsr memory health-check")]
+    HealthCheck,
+    /// Samples and judges at once; exit 1 where something leaks
+    #[command(after_help = "Example: rsr memory check-leaks")]
+    CheckLeaks {
+        /// Forget the history and start anew
+        #[arg(long)]
+        reset: bool,
+    },
+    /// What is held, by type, cache and pool
+    #[command(after_help = "Example: rsr memory summary --json")]
+    Summary,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Database {
+    /// Brings the schema up to date
+    #[command(after_help = "Example: rsr database migrate")]
+    Migrate,
+    /// Schema version, size and rows
+    #[command(after_help = "Example: rsr database status --json")]
+    Status,
+    /// Checks that the file is sound; exit 1 where it is not
+    #[command(after_help = "Example: rsr database check")]
+    Check,
+    /// Copies the database while it is in use
+    #[command(after_help = "Example: rsr database backup rsr-2026-11-23.db")]
+    Backup {
+        /// The file to write; it must not exist
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Settings {
+    /// Every value and its source; secrets masked
+    #[command(after_help = "Example: rsr settings show --profile low-memory")]
+    Show,
+    /// Reads all sources and says everything that is wrong with them
+    #[command(after_help = "Example: rsr settings check --config /etc/rsr.toml")]
+    Check,
+    /// The page of all settings, as Markdown
+    #[command(after_help = "Example: rsr settings reference > settings.md")]
+    Reference,
+}
+
+/// Reads the command line; the exit code where there is nothing to run.
+pub(crate) fn parse() -> Result<Cli, ExitCode> {
+    Cli::try_parse().map_err(|error| {
+        let code = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        // Nobody to read the help is nothing to report.
+        drop(error.print());
+        code.into()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        fn visit(command: &clap::Command, path: &str) {
+            for sub in command.get_subcommands() {
+                let name = format!("{path} {}", sub.get_name());
+                if sub.has_subcommands() {
+                    visit(sub, &name);
+                } else {
+                    let help = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
+                    assert!(help.contains(&format!("Example: {}", name.trim())), "{name}: {help}");
+                }
+            }
+        }
+        visit(&Cli::command(), "rsr");
+    }
+}

@@ -1,0 +1,87 @@
+//! What every command starts from: the settings, the clock, how to print.
+
+use rsr_base::{SharedClock, system_clock};
+use rsr_settings::{Inputs, Loaded, Settings, load};
+use rsr_store::{Store, StoreOptions};
+
+use crate::cli::Common;
+use crate::exit::{Exit, Failure};
+use crate::interrupt::Interrupt;
+use crate::output::{self, Format};
+
+/// The surroundings of one command.
+#[derive(Debug)]
+pub(crate) struct Context {
+    /// The settings, with the source of each.
+    pub(crate) loaded: Loaded,
+    /// The clock of this process.
+    pub(crate) clock: SharedClock,
+    /// How results are printed.
+    pub(crate) format: Format,
+    /// Whether only errors and results are wanted.
+    pub(crate) is_quiet: bool,
+    /// Raised by Ctrl-C.
+    pub(crate) interrupt: Interrupt,
+}
+
+impl Context {
+    /// Loads the settings, with flags over all other sources, and starts logging.
+    pub(crate) fn new(common: &Common, overrides: &[(&str, &str, String)]) -> Result<Self, Failure> {
+        let loaded = load(&inputs(common, overrides)).map_err(|invalid| Failure::of(Exit::Usage, invalid))?;
+        crate::logging::start(&loaded.settings.log, common.verbose, common.quiet)?;
+        for warning in &loaded.warnings {
+            output::note(format_args!("warning: {warning}"));
+        }
+        let interrupt = Interrupt::listen()
+            .map_err(|error| Failure::of(Exit::PartWay, error).context("signals cannot be listened for"))?;
+        Ok(Self { loaded, clock: system_clock(), format: common.format(), is_quiet: common.quiet, interrupt })
+    }
+
+    /// The values of the settings.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.loaded.settings
+    }
+
+    /// Whether programs read what is printed.
+    pub(crate) fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Refuses a format that the command does not have.
+    pub(crate) fn accept(&self, formats: &[Format]) -> Result<(), Failure> {
+        if formats.contains(&self.format) {
+            return Ok(());
+        }
+        Err(Failure::new(Exit::Usage, "--format: this command prints text or json, see its --help"))
+    }
+
+    /// The database, open and of this version's schema.
+    pub(crate) fn store(&self) -> Result<Store, Failure> {
+        let database = &self.settings().database;
+        let mut options = StoreOptions::default();
+        options.url = database.url.expose().to_owned();
+        options.readers_max = database.pool_size;
+        options.wait = database.lock_timeout;
+        Store::open(&options, self.clock.clone())
+            .map_err(|error| Failure::from(error).context(format_args!("cannot open {}", database.url)))
+    }
+
+    /// A client of the running service.
+    pub(crate) fn client(&self) -> rsr_service::client::Client {
+        rsr_service::client::Client::new(&self.settings().server.admin_socket)
+    }
+}
+
+/// The sources of the settings: the process's own, and the flags.
+pub(crate) fn inputs(common: &Common, overrides: &[(&str, &str, String)]) -> Inputs {
+    let mut inputs = Inputs::of_process();
+    inputs.config.clone_from(&common.config);
+    inputs.profile.clone_from(&common.profile);
+    if let Some(url) = &common.database {
+        inputs = inputs.with_override("--database", "database.url", url);
+    }
+    for (flag, key, text) in overrides {
+        inputs = inputs.with_override(*flag, *key, text);
+    }
+    inputs
+}
