@@ -4,8 +4,8 @@
 //! the same layer check, so that a plain `cargo test` catches an edge that points up.
 #![forbid(unsafe_code)]
 
-pub mod iati_tables;
 pub mod big_file;
+pub mod iati_tables;
 pub mod lint_layers;
 pub mod summary;
 pub mod tidy;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::exit::Exit;
-use crate::output::Format;
+use crate::output::{self, Format};
 
 /// Very large hierarchies of aid projects in bounded memory: serve them, roll them up, publish them as IATI.
 #[derive(Debug, Parser)]
@@ -55,7 +55,11 @@ pub(crate) struct Common {
 impl Common {
     /// The format asked for, text where none is.
     pub(crate) fn format(&self) -> Format {
-        if self.json { Format::Json } else { self.format.unwrap_or(Format::Text) }
+        if self.json {
+            Format::Json
+        } else {
+            self.format.unwrap_or(Format::Text)
+        }
     }
 }
 
@@ -137,8 +141,10 @@ pub(crate) struct Serve {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Import {
     /// Streams activity files of any version into the database; running it again changes nothing
-    #[command(after_help = "Example: rsr import iati activities.xml more/ archive.xml.gz\n         \
-                            curl -s URL | rsr import iati -")]
+    #[command(
+        after_help = "Example: rsr import iati activities.xml more/ archive.xml.gz\n         \
+                            curl -s URL | rsr import iati -"
+    )]
     Iati(ImportIati),
 }
 
@@ -181,7 +187,9 @@ pub(crate) struct ExportIati {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Validate {
     /// Schema order, codelists and rules, in one pass
-    #[command(after_help = "Example: rsr validate iati activities.xml --json\n         rsr validate iati --explain 9.1.1")]
+    #[command(
+        after_help = "Example: rsr validate iati activities.xml --json\n         rsr validate iati --explain 9.1.1"
+    )]
     Iati(ValidateIati),
 }
 
@@ -366,11 +374,27 @@ pub(crate) enum Settings {
 /// Reads the command line; the exit code where there is nothing to run.
 pub(crate) fn parse() -> Result<Cli, ExitCode> {
     Cli::try_parse().map_err(|error| {
-        let code = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        if error.use_stderr() {
+            output::note(format_args!("rsr: {}", one_line(&error.to_string())));
+            return Exit::Usage.into();
+        }
         // Nobody to read the help is nothing to report.
         drop(error.print());
-        code.into()
+        Exit::Done.into()
     })
+}
+
+/// What is wrong, hints included, without the usage that `--help` shows in full.
+fn one_line(text: &str) -> String {
+    let mut parts = Vec::new();
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    for line in
+        lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
+    {
+        parts.push(line.trim_start_matches("error: "));
+    }
+    parts.push("see --help");
+    parts.join("; ")
 }
 
 #[cfg(test)]
@@ -385,6 +409,21 @@ mod tests {
     }
 
     #[test]
+    fn wrong_usage_is_said_in_one_line() {
+        let said =
+            |arguments: &[&str]| one_line(&Cli::try_parse_from(arguments).unwrap_err().to_string());
+        assert_eq!(
+            said(&["rsr", "aggregat"]),
+            "unrecognized subcommand 'aggregat'; tip: a similar subcommand exists: 'aggregate'; see --help"
+        );
+        assert_eq!(
+            said(&["rsr", "serve", "--listen", "here"]),
+            "invalid value 'here' for '--listen <ADDR>': invalid socket address syntax; see --help"
+        );
+        assert!(said(&["rsr", "import", "iati"]).contains("<PATH>"));
+    }
+
+    #[test]
     fn every_command_shows_an_example() {
         fn visit(command: &clap::Command, path: &str) {
             for sub in command.get_subcommands() {
@@ -392,8 +431,14 @@ mod tests {
                 if sub.has_subcommands() {
                     visit(sub, &name);
                 } else {
-                    let help = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
-                    assert!(help.contains(&format!("Example: {}", name.trim())), "{name}: {help}");
+                    let help = sub
+                        .get_after_help()
+                        .map(ToString::to_string)
+                        .unwrap_or_default();
+                    assert!(
+                        help.contains(&format!("Example: {}", name.trim())),
+                        "{name}: {help}"
+                    );
                 }
             }
         }

@@ -26,15 +26,26 @@ pub(crate) struct Context {
 
 impl Context {
     /// Loads the settings, with flags over all other sources, and starts logging.
-    pub(crate) fn new(common: &Common, overrides: &[(&str, &str, String)]) -> Result<Self, Failure> {
-        let loaded = load(&inputs(common, overrides)).map_err(|invalid| Failure::of(Exit::Usage, invalid))?;
+    pub(crate) fn new(
+        common: &Common,
+        overrides: &[(&str, &str, String)],
+    ) -> Result<Self, Failure> {
+        let loaded = load(&inputs(common, overrides))
+            .map_err(|invalid| Failure::of(Exit::Usage, invalid))?;
         crate::logging::start(&loaded.settings.log, common.verbose, common.quiet)?;
         for warning in &loaded.warnings {
             output::note(format_args!("warning: {warning}"));
         }
-        let interrupt = Interrupt::listen()
-            .map_err(|error| Failure::of(Exit::PartWay, error).context("signals cannot be listened for"))?;
-        Ok(Self { loaded, clock: system_clock(), format: common.format(), is_quiet: common.quiet, interrupt })
+        let interrupt = Interrupt::listen().map_err(|error| {
+            Failure::of(Exit::PartWay, error).context("signals cannot be listened for")
+        })?;
+        Ok(Self {
+            loaded,
+            clock: system_clock(),
+            format: common.format(),
+            is_quiet: common.quiet,
+            interrupt,
+        })
     }
 
     /// The values of the settings.
@@ -52,7 +63,10 @@ impl Context {
         if formats.contains(&self.format) {
             return Ok(());
         }
-        Err(Failure::new(Exit::Usage, "--format: this command prints text or json, see its --help"))
+        Err(Failure::new(
+            Exit::Usage,
+            "--format: this command prints text or json, see its --help",
+        ))
     }
 
     /// The database, open and of this version's schema.
@@ -62,8 +76,9 @@ impl Context {
         options.url = database.url.expose().to_owned();
         options.readers_max = database.pool_size;
         options.wait = database.lock_timeout;
-        Store::open(&options, self.clock.clone())
-            .map_err(|error| Failure::from(error).context(format_args!("cannot open {}", database.url)))
+        Store::open(&options, self.clock.clone()).map_err(|error| {
+            Failure::from(error).context(format_args!("cannot open {}", database.url))
+        })
     }
 
     /// A client of the running service.

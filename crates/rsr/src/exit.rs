@@ -42,22 +42,35 @@ pub(crate) type Outcome = Result<Exit, Failure>;
 impl Failure {
     /// A failure with a message of its own: what, where, and what to do.
     pub(crate) fn new(exit: Exit, message: impl fmt::Display) -> Self {
-        Self { exit, error: anyhow::anyhow!("{message}") }
+        Self {
+            exit,
+            error: anyhow::anyhow!("{message}"),
+        }
     }
 
     /// An error of a crate below, with the code it stands for.
     pub(crate) fn of(exit: Exit, error: impl StdError + Send + Sync + 'static) -> Self {
-        Self { exit, error: error.into() }
+        Self {
+            exit,
+            error: error.into(),
+        }
     }
 
     /// Puts what was being done, and where, before the error.
     pub(crate) fn context(self, message: impl fmt::Display) -> Self {
-        Self { exit: self.exit, error: self.error.context(message.to_string()) }
+        Self {
+            exit: self.exit,
+            error: self.error.context(message.to_string()),
+        }
     }
 
     /// Prints one line with the error and the cause at its root; the whole chain after it where asked for.
     pub(crate) fn print(&self, with_chain: bool) {
-        let chain: Vec<String> = self.error.chain().map(|cause| one_line(&cause.to_string())).collect();
+        let chain: Vec<String> = self
+            .error
+            .chain()
+            .map(|cause| one_line(&cause.to_string()))
+            .collect();
         output::note(format_args!("rsr: {}", summary(&chain)));
         if with_chain {
             for cause in chain.iter().skip(1) {
@@ -78,14 +91,21 @@ fn summary(chain: &[String]) -> String {
 }
 
 fn one_line(text: &str) -> String {
-    text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+    text.split(['\n', '\r'])
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 impl From<rsr_store::Error> for Failure {
     fn from(error: rsr_store::Error) -> Self {
         use rsr_store::Error;
         let exit = match &error {
-            Error::Address { .. } | Error::NotFound { .. } | Error::Invalid { .. } | Error::Conflict(_) => Exit::Usage,
+            Error::Address { .. }
+            | Error::NotFound { .. }
+            | Error::Invalid { .. }
+            | Error::Conflict(_) => Exit::Usage,
             Error::Busy { .. }
             | Error::Locked
             | Error::ReadOnly
@@ -111,14 +131,21 @@ mod tests {
 
     #[test]
     fn the_root_cause_is_said_once() {
-        let chain = |parts: &[&str]| summary(&parts.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let chain =
+            |parts: &[&str]| summary(&parts.iter().map(ToString::to_string).collect::<Vec<_>>());
         assert_eq!(chain(&["a.xml cannot be read"]), "a.xml cannot be read");
-        assert_eq!(chain(&["a.xml cannot be read", "wrapped", "denied"]), "a.xml cannot be read: denied");
+        assert_eq!(
+            chain(&["a.xml cannot be read", "wrapped", "denied"]),
+            "a.xml cannot be read: denied"
+        );
         assert_eq!(chain(&["a.xml: denied", "denied"]), "a.xml: denied");
     }
 
     #[test]
     fn a_message_of_several_lines_becomes_one() {
-        assert_eq!(one_line("first\n  second\r\n\nthird"), "first; second; third");
+        assert_eq!(
+            one_line("first\n  second\r\n\nthird"),
+            "first; second; third"
+        );
     }
 }

@@ -1,5 +1,8 @@
 //! Where the program's words go.
-#![expect(clippy::print_stderr, reason = "this module is how the program talks to people")]
+#![expect(
+    clippy::print_stderr,
+    reason = "this module is how the program talks to people"
+)]
 
 use std::fmt;
 use std::io::{self, Write};
@@ -34,7 +37,9 @@ pub(crate) struct Out {
 impl Out {
     /// Takes standard output.
     pub(crate) fn new() -> Self {
-        Self { sink: io::BufWriter::new(io::stdout().lock()) }
+        Self {
+            sink: io::BufWriter::new(io::stdout().lock()),
+        }
     }
 
     /// Prints one line.

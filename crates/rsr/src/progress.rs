@@ -27,7 +27,9 @@ impl Progress {
 
     fn new(length: Option<u64>, template: &str, is_quiet: bool) -> Self {
         if is_quiet || !io::stderr().is_terminal() {
-            return Self { bar: ProgressBar::hidden() };
+            return Self {
+                bar: ProgressBar::hidden(),
+            };
         }
         let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());
         // A template that does not parse would only cost the looks.

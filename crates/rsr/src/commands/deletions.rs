@@ -12,7 +12,11 @@ use crate::output::Out;
 pub(crate) fn run(context: &Context, which: &Deletions) -> Outcome {
     let answer = match which {
         Deletions::Stats => get(context, "/admin/v1/deletions/")?,
-        Deletions::Cleanup { dry_run } => post(context, "/admin/v1/deletions/cleanup/", &json!({"dry_run": dry_run}))?,
+        Deletions::Cleanup { dry_run } => post(
+            context,
+            "/admin/v1/deletions/cleanup/",
+            &json!({"dry_run": dry_run}),
+        )?,
     };
     let mut out = Out::new();
     show(context, &mut out, &answer)?;

@@ -28,7 +28,10 @@ impl Input {
     pub(crate) fn length(&self) -> Option<u64> {
         match self {
             Self::Standard => None,
-            Self::File(path) => fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|file| file.len()),
+            Self::File(path) => fs::metadata(path)
+                .ok()
+                .filter(fs::Metadata::is_file)
+                .map(|file| file.len()),
         }
     }
 
@@ -84,7 +87,9 @@ fn below(folder: &Path, found: &mut Vec<Input>) -> Result<(), Failure> {
         let mut folders = Vec::new();
         for entry in entries {
             let path = entry.path();
-            let kind = entry.file_type().map_err(|error| cannot_read(&path, error))?;
+            let kind = entry
+                .file_type()
+                .map_err(|error| cannot_read(&path, error))?;
             if kind.is_dir() {
                 folders.push(path);
             } else if is_xml(&path) && path.is_file() {
@@ -97,7 +102,11 @@ fn below(folder: &Path, found: &mut Vec<Input>) -> Result<(), Failure> {
 }
 
 fn is_xml(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_ascii_lowercase();
     name.ends_with(".xml") || name.ends_with(".xml.gz")
 }
 
@@ -107,7 +116,8 @@ fn cannot_read(path: &Path, error: io::Error) -> Failure {
         io::ErrorKind::PermissionDenied => "check its permissions",
         _ => "check the disk",
     };
-    Failure::of(Exit::Usage, error).context(format_args!("cannot read {} ({advice})", path.display()))
+    Failure::of(Exit::Usage, error)
+        .context(format_args!("cannot read {} ({advice})", path.display()))
 }
 
 #[cfg(test)]
@@ -115,9 +125,21 @@ mod tests {
     use super::*;
 
     fn names(folder: &Path, paths: &[&str]) -> Result<Vec<String>, Exit> {
-        let paths: Vec<_> = paths.iter().map(|path| if *path == "-" { PathBuf::from("-") } else { folder.join(path) }).collect();
+        let paths: Vec<_> = paths
+            .iter()
+            .map(|path| {
+                if *path == "-" {
+                    PathBuf::from("-")
+                } else {
+                    folder.join(path)
+                }
+            })
+            .collect();
         let found = inputs(&paths).map_err(|failure| failure.exit)?;
-        Ok(found.iter().map(|input| input.name().replace(&format!("{}/", folder.display()), "")).collect())
+        Ok(found
+            .iter()
+            .map(|input| input.name().replace(&format!("{}/", folder.display()), ""))
+            .collect())
     }
 
     #[test]
@@ -126,12 +148,25 @@ mod tests {
         let root = folder.path();
         fs::create_dir_all(root.join("data/b/deep")).unwrap();
         fs::create_dir(root.join("empty")).unwrap();
-        for file in ["data/c.xml", "data/a.XML", "data/b/deep/d.xml.gz", "data/notes.txt", "one.bin"] {
+        for file in [
+            "data/c.xml",
+            "data/a.XML",
+            "data/b/deep/d.xml.gz",
+            "data/notes.txt",
+            "one.bin",
+        ] {
             fs::write(root.join(file), "").unwrap();
         }
         std::os::unix::fs::symlink(root.join("data"), root.join("data/b/round")).unwrap();
-        assert_eq!(names(root, &["data"]).unwrap(), ["data/a.XML", "data/c.xml", "data/b/deep/d.xml.gz"]);
-        assert_eq!(names(root, &["one.bin", "-"]).unwrap(), ["one.bin", "-"], "a named file is read whatever its name");
+        assert_eq!(
+            names(root, &["data"]).unwrap(),
+            ["data/a.XML", "data/c.xml", "data/b/deep/d.xml.gz"]
+        );
+        assert_eq!(
+            names(root, &["one.bin", "-"]).unwrap(),
+            ["one.bin", "-"],
+            "a named file is read whatever its name"
+        );
         assert_eq!(names(root, &["empty"]), Err(Exit::Usage));
         assert_eq!(names(root, &["data/none.xml"]), Err(Exit::Usage));
     }

@@ -13,15 +13,33 @@ use crate::output::Out;
 /// Runs the action asked for.
 pub(crate) fn run(context: &Context, which: &Memory) -> Outcome {
     match which {
-        Memory::Status { watch: None } => once(context, &get(context, "/admin/v1/memory/status/")?, Exit::Done),
-        Memory::Status { watch: Some(seconds) } => watch(context, Duration::from_secs(*seconds)),
+        Memory::Status { watch: None } => once(
+            context,
+            &get(context, "/admin/v1/memory/status/")?,
+            Exit::Done,
+        ),
+        Memory::Status {
+            watch: Some(seconds),
+        } => watch(context, Duration::from_secs(*seconds)),
         Memory::HealthCheck => health(context),
         Memory::CheckLeaks { reset } => {
-            let answer = post(context, "/admin/v1/memory/check-leaks/", &json!({"reset": reset}))?;
+            let answer = post(
+                context,
+                "/admin/v1/memory/check-leaks/",
+                &json!({"reset": reset}),
+            )?;
             let leaks = matches!(answer["verdict"].as_str(), Some("suspected" | "confirmed"));
-            once(context, &answer, if leaks { Exit::Problems } else { Exit::Done })
+            once(
+                context,
+                &answer,
+                if leaks { Exit::Problems } else { Exit::Done },
+            )
         }
-        Memory::Summary => once(context, &get(context, "/admin/v1/memory/summary/")?, Exit::Done),
+        Memory::Summary => once(
+            context,
+            &get(context, "/admin/v1/memory/summary/")?,
+            Exit::Done,
+        ),
     }
 }
 
@@ -44,7 +62,11 @@ fn health(context: &Context) -> Outcome {
 fn watch(context: &Context, every: Duration) -> Outcome {
     let mut out = Out::new();
     while !context.interrupt.is_raised() {
-        show(context, &mut out, &get(context, "/admin/v1/memory/status/")?)?;
+        show(
+            context,
+            &mut out,
+            &get(context, "/admin/v1/memory/status/")?,
+        )?;
         if !context.is_json() {
             out.line("")?;
         }

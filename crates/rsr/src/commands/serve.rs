@@ -14,8 +14,12 @@ use crate::output;
 
 /// The flags, as settings that win over all other sources.
 pub(crate) fn overrides(flags: &Serve) -> Vec<(&'static str, &'static str, String)> {
-    let listen = flags.listen.map(|address| ("--listen", "server.listen", address.to_string()));
-    let workers = flags.workers.map(|workers| ("--workers", "aggregation.workers", workers.to_string()));
+    let listen = flags
+        .listen
+        .map(|address| ("--listen", "server.listen", address.to_string()));
+    let workers = flags
+        .workers
+        .map(|workers| ("--workers", "aggregation.workers", workers.to_string()));
     listen.into_iter().chain(workers).collect()
 }
 
@@ -23,7 +27,10 @@ pub(crate) fn overrides(flags: &Serve) -> Vec<(&'static str, &'static str, Strin
 pub(crate) fn run(context: &Context) -> Outcome {
     let service = service(context)?;
     runtime()?.block_on(until_stopped(service, |addresses| {
-        output::note(format_args!("serving on http://{} (Ctrl-C stops)", addresses.http));
+        output::note(format_args!(
+            "serving on http://{} (Ctrl-C stops)",
+            addresses.http
+        ));
     }))
 }
 
@@ -57,9 +64,14 @@ pub(crate) async fn until_stopped(service: Service, ready: impl FnOnce(&Addresse
 /// Resolves at Ctrl-C or SIGTERM.
 fn stopped() -> Result<impl Future<Output = ()>, Failure> {
     let listen = |kind| {
-        signal(kind).map_err(|error| Failure::of(Exit::PartWay, error).context("signals cannot be listened for"))
+        signal(kind).map_err(|error| {
+            Failure::of(Exit::PartWay, error).context("signals cannot be listened for")
+        })
     };
-    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    let (mut interrupt, mut terminate) = (
+        listen(SignalKind::interrupt())?,
+        listen(SignalKind::terminate())?,
+    );
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}

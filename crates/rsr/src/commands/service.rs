@@ -24,14 +24,25 @@ pub(crate) fn accepted(answer: Answer) -> Result<Value, Failure> {
     if answer.is_success() {
         return Ok(answer.body);
     }
-    let exit = if matches!(answer.status, 400 | 404 | 422) { Exit::Usage } else { Exit::PartWay };
-    let reason = answer.refusal().map_or_else(|| answer.body.to_string(), str::to_owned);
-    Err(Failure::new(exit, format_args!("the service refused ({}): {reason}", answer.status)))
+    let exit = if matches!(answer.status, 400 | 404 | 422) {
+        Exit::Usage
+    } else {
+        Exit::PartWay
+    };
+    let reason = answer
+        .refusal()
+        .map_or_else(|| answer.body.to_string(), str::to_owned);
+    Err(Failure::new(
+        exit,
+        format_args!("the service refused ({}): {reason}", answer.status),
+    ))
 }
 
 /// A path with one query parameter, where there is a value for it.
 pub(crate) fn with_query(path: &str, name: &str, value: Option<&str>) -> String {
-    let Some(value) = value else { return path.to_owned() };
+    let Some(value) = value else {
+        return path.to_owned();
+    };
     let mut line = format!("{path}?{name}=");
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -45,7 +56,11 @@ pub(crate) fn with_query(path: &str, name: &str, value: Option<&str>) -> String 
 
 /// Prints a JSON answer as it is, or for people as indented `name: value` lines.
 pub(crate) fn show(context: &Context, out: &mut Out, value: &Value) -> Result<(), Failure> {
-    if context.is_json() { out.json(value) } else { lines(out, value, 0) }
+    if context.is_json() {
+        out.json(value)
+    } else {
+        lines(out, value, 0)
+    }
 }
 
 fn lines(out: &mut Out, value: &Value, depth: usize) -> Result<(), Failure> {
@@ -55,7 +70,9 @@ fn lines(out: &mut Out, value: &Value, depth: usize) -> Result<(), Failure> {
             for (name, field) in fields {
                 match field {
                     Value::Object(inner) if inner.is_empty() => {}
-                    Value::Array(inner) if inner.is_empty() => out.line(format_args!("{indent}{name}: none"))?,
+                    Value::Array(inner) if inner.is_empty() => {
+                        out.line(format_args!("{indent}{name}: none"))?
+                    }
                     Value::Object(_) | Value::Array(_) => {
                         out.line(format_args!("{indent}{name}:"))?;
                         lines(out, field, depth + 1)?;
@@ -68,8 +85,10 @@ fn lines(out: &mut Out, value: &Value, depth: usize) -> Result<(), Failure> {
             for item in items {
                 match item {
                     Value::Object(fields) => {
-                        let parts: Vec<_> =
-                            fields.iter().map(|(name, field)| format!("{name} {}", plain(field))).collect();
+                        let parts: Vec<_> = fields
+                            .iter()
+                            .map(|(name, field)| format!("{name} {}", plain(field)))
+                            .collect();
                         out.line(format_args!("{indent}- {}", parts.join(", ")))?;
                     }
                     other => out.line(format_args!("{indent}- {}", plain(other)))?,
@@ -96,6 +115,9 @@ mod tests {
     #[test]
     fn any_name_fits_into_a_query() {
         assert_eq!(with_query("/a/", "name", None), "/a/");
-        assert_eq!(with_query("/a/", "name", Some("x y&z/é")), "/a/?name=x%20y%26z%2F%C3%A9");
+        assert_eq!(
+            with_query("/a/", "name", Some("x y&z/é")),
+            "/a/?name=x%20y%26z%2F%C3%A9"
+        );
     }
 }
