@@ -2,7 +2,7 @@
 
 use rsr_base::{SharedClock, system_clock};
 use rsr_settings::{Inputs, Loaded, Settings, load};
-use rsr_store::{Store, StoreOptions};
+use rsr_store::Store;
 
 use crate::cli::Common;
 use crate::exit::{Exit, Failure};
@@ -72,11 +72,7 @@ impl Context {
     /// The database, open and of this version's schema.
     pub(crate) fn store(&self) -> Result<Store, Failure> {
         let database = &self.settings().database;
-        let mut options = StoreOptions::default();
-        options.url = database.url.expose().to_owned();
-        options.readers_max = database.pool_size;
-        options.wait = database.lock_timeout;
-        Store::open(&options, self.clock.clone()).map_err(|error| {
+        Store::open(database, self.clock.clone()).map_err(|error| {
             Failure::from(error).context(format_args!("cannot open {}", database.url))
         })
     }
