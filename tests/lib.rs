@@ -6,6 +6,8 @@
     reason = "a test that cannot go on ends with a message"
 )]
 
+pub mod serving;
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -10,3 +10,4 @@ mod bad_input;
 mod demo;
 mod layers;
 mod real_files;
+mod service;
