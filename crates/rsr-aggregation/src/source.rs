@@ -201,7 +201,7 @@ pub struct BulkTexts<'b> {
 }
 
 /// Reads everything of some set of periods, in one snapshot. The set holds with every period all below it and, as far
-/// as edges are open, all above it: whole trees, as a rule. Each method may be called twice and then answers the same.
+/// as edges are open, all above it: whole trees, as a rule. Each method may be called more than once and then answers the same.
 pub trait BulkSource {
     /// Why a read failed.
     type Error;
