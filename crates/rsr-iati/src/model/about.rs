@@ -58,15 +58,15 @@ element! {
     ReportingOrg {
         attributes {
             /// `@ref`.
-            reference: String = "ref",
+            reference: String = "ref" required,
             /// `@type`.
-            kind: String = "type",
+            kind: String = "type" required,
             /// `@secondary-reporter`.
             secondary_reporter: Flag = "secondary-reporter",
         }
         children {
             /// Its name.
-            narratives: Vec<Narrative> = "narrative",
+            narratives: Vec<Narrative> = "narrative" required,
         }
     }
 }
@@ -80,7 +80,7 @@ element! {
         }
         children {
             /// The text, once for each language.
-            narratives: Vec<Narrative> = "narrative",
+            narratives: Vec<Narrative> = "narrative" required,
         }
     }
 }
@@ -94,7 +94,7 @@ element! {
             /// `@type`.
             kind: String = "type",
             /// `@role`: 1 funding, 2 accountable, 3 extending, 4 implementing.
-            role: String = "role",
+            role: String = "role" required,
             /// `@activity-id`: the activity on that organisation's side.
             activity_id: String = "activity-id",
             /// `@crs-channel-code`.
@@ -112,9 +112,9 @@ element! {
     OtherIdentifier {
         attributes {
             /// `@ref`: the identifier itself.
-            reference: String = "ref",
+            reference: String = "ref" required,
             /// `@type`.
-            kind: String = "type",
+            kind: String = "type" required,
         }
         children {
             /// Whose it is.
@@ -142,9 +142,9 @@ element! {
     ActivityDate {
         attributes {
             /// `@type`: 1 planned start, 2 actual start, 3 planned end, 4 actual end.
-            kind: String = "type",
+            kind: String = "type" required,
             /// `@iso-date`.
-            date: Date = "iso-date",
+            date: Date = "iso-date" required,
         }
         children {
             /// What was said about it.
@@ -186,7 +186,7 @@ element! {
     RecipientCountry {
         attributes {
             /// `@code`.
-            code: String = "code",
+            code: String = "code" required,
             /// `@percentage`.
             percentage: Decimal = "percentage",
         }
@@ -198,11 +198,11 @@ element! {
 }
 
 element! {
-    /// `recipient-region`, in an activity and in a transaction (where there is no percentage).
+    /// `recipient-region`.
     RecipientRegion {
         attributes {
             /// `@code`.
-            code: String = "code",
+            code: String = "code" required,
             /// `@vocabulary`.
             vocabulary: String = "vocabulary",
             /// `@vocabulary-uri`.
@@ -218,7 +218,7 @@ element! {
 }
 
 element! {
-    /// `sector`, in an activity and in a transaction (where there is no percentage).
+    /// `sector`.
     Sector {
         attributes {
             /// `@vocabulary`.
@@ -226,7 +226,7 @@ element! {
             /// `@vocabulary-uri`.
             vocabulary_uri: String = "vocabulary-uri",
             /// `@code`.
-            code: String = "code",
+            code: String = "code" required,
             /// `@percentage`.
             percentage: Decimal = "percentage",
         }
@@ -242,9 +242,9 @@ element! {
     Tag {
         attributes {
             /// `@code`.
-            code: String = "code",
+            code: String = "code" required,
             /// `@vocabulary`.
-            vocabulary: String = "vocabulary",
+            vocabulary: String = "vocabulary" required,
             /// `@vocabulary-uri`.
             vocabulary_uri: String = "vocabulary-uri",
         }
@@ -260,13 +260,13 @@ element! {
     HumanitarianScope {
         attributes {
             /// `@type`: 1 emergency, 2 appeal.
-            kind: String = "type",
+            kind: String = "type" required,
             /// `@vocabulary`.
-            vocabulary: String = "vocabulary",
+            vocabulary: String = "vocabulary" required,
             /// `@vocabulary-uri`.
             vocabulary_uri: String = "vocabulary-uri",
             /// `@code`.
-            code: String = "code",
+            code: String = "code" required,
         }
         children {
             /// What was said about it.
@@ -284,7 +284,7 @@ element! {
             /// `@vocabulary-uri`.
             vocabulary_uri: String = "vocabulary-uri",
             /// `@code`.
-            code: String = "code",
+            code: String = "code" required,
             /// `@significance`.
             significance: String = "significance",
         }
@@ -300,9 +300,9 @@ element! {
     RelatedActivity {
         attributes {
             /// `@ref`: the other activity.
-            reference: String = "ref",
+            reference: String = "ref" required,
             /// `@type`: what the other one is: 1 parent, 2 child, 3 sibling, 4 co-funded, 5 third party.
-            kind: String = "type",
+            kind: String = "type" required,
         }
     }
 }
@@ -312,9 +312,9 @@ element! {
     LegacyData {
         attributes {
             /// `@name`.
-            name: String = "name",
+            name: String = "name" required,
             /// `@value`.
-            value: String = "value",
+            value: String = "value" required,
             /// `@iati-equivalent`.
             iati_equivalent: String = "iati-equivalent",
         }
@@ -326,7 +326,7 @@ element! {
     Conditions {
         attributes {
             /// `@attached`.
-            attached: Flag = "attached",
+            attached: Flag = "attached" required,
         }
         children {
             /// Each of them.
@@ -340,11 +340,11 @@ element! {
     Condition {
         attributes {
             /// `@type`.
-            kind: String = "type",
+            kind: String = "type" required,
         }
         children {
             /// What it says.
-            narratives: Vec<Narrative> = "narrative",
+            narratives: Vec<Narrative> = "narrative" required,
         }
     }
 }

@@ -8,7 +8,9 @@ use crate::model::about::{
     OtherIdentifier, ParticipatingOrg, PolicyMarker, RecipientCountry, RecipientRegion,
     RelatedActivity, ReportingOrg, Sector, Tag,
 };
+use crate::model::element::Element as _;
 use crate::model::fragment::Fragment;
+use crate::model::gaps::{Gap, Gaps};
 use crate::model::money::{
     Budget, CapitalSpend, CountryBudgetItems, CrsAdd, Fss, PlannedDisbursement, Transaction,
 };
@@ -105,6 +107,13 @@ macro_rules! activity_elements {
                     true => Self::Extension(raw),
                     false => Self::Unknown(raw),
                 })
+            }
+
+            fn find_gaps(&self, gaps: &mut Gaps) {
+                match self {
+                    $( Self::$variant(element) => element.find_gaps(gaps), )*
+                    Self::Extension(_) | Self::Unknown(_) => {}
+                }
             }
 
             pub(crate) fn write(&self, out: &mut Fragment<'_>) {
@@ -228,6 +237,15 @@ impl ActivityElement {
         let mut out = String::new();
         self.write(&mut Fragment::new(&mut out));
         out
+    }
+
+    /// What 2.03 asks for inside of it and what is not there, or means nothing. Empty: the element may be exported, its
+    /// codes and addresses aside.
+    #[must_use]
+    pub fn gaps(&self) -> Vec<Gap> {
+        let mut gaps = Gaps::of(self.name());
+        self.find_gaps(&mut gaps);
+        gaps.into_list()
     }
 
     /// Reads a fragment: `from_xml(e.to_xml()) == e` for every element without things that 2.03 has no place for.

@@ -1,6 +1,7 @@
 //! How one typed struct stands for one element: the macro that writes both directions from one list of fields.
 
 use crate::model::fragment::Fragment;
+use crate::model::gaps::Gaps;
 use crate::model::pull::{Pull, Stop};
 use crate::model::raw::Extra;
 use crate::model::value::Value;
@@ -32,6 +33,9 @@ pub(crate) trait Element: Default {
 
     /// Text and children in the order of 2.03.
     fn write_content(&self, out: &mut Fragment<'_>);
+
+    /// Finds what 2.03 asks for and what is not there, or means nothing.
+    fn find_gaps(&self, gaps: &mut Gaps);
 }
 
 /// One child or many.
@@ -96,9 +100,9 @@ macro_rules! element {
     (
         $(#[$meta:meta])*
         $name:ident {
-            $( attributes { $( $(#[$ameta:meta])* $afield:ident : $atype:ty = $aname:literal, )* } )?
+            $( attributes { $( $(#[$ameta:meta])* $afield:ident : $atype:ty = $aname:literal $($areq:ident)?, )* } )?
             $( text { $(#[$tmeta:meta])* $tfield:ident : $ttype:ty } )?
-            $( children { $( $(#[$cmeta:meta])* $cfield:ident : $cslot:ident < $ctype:ty > = $cname:literal, )* } )?
+            $( children { $( $(#[$cmeta:meta])* $cfield:ident : $cslot:ident < $ctype:ty > = $cname:literal $($creq:ident)?, )* } )?
         }
     ) => {
         $(#[$meta])*
@@ -154,7 +158,16 @@ macro_rules! element {
                 $( out.value(&self.$tfield); )?
                 $( $( out.children($cname, &self.$cfield); )* )?
             }
+
+            #[allow(clippy::allow_attributes, unused_variables, reason = "elements without attributes, text or children")]
+            fn find_gaps(&self, gaps: &mut $crate::model::gaps::Gaps) {
+                $( $( gaps.attribute($aname, self.$afield.as_ref(), element!(@required $($areq)?)); )* )?
+                $( gaps.text(&self.$tfield); )?
+                $( $( gaps.children($cname, &self.$cfield, element!(@required $($creq)?)); )* )?
+            }
         }
     };
+    (@required) => { false };
+    (@required required) => { true };
 }
 pub(crate) use element;

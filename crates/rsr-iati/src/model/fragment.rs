@@ -54,7 +54,8 @@ impl<'a> Fragment<'a> {
         }
         element.write_content(self);
         for raw in element.extra().elements() {
-            if is_extension(raw.namespace.as_deref()) {
+            // Elements that hold text hold no elements, not even extensions.
+            if !E::HOLDS_TEXT && is_extension(raw.namespace.as_deref()) {
                 self.raw(raw);
             } else {
                 self.n_left_out += 1;

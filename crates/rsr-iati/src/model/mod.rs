@@ -32,6 +32,7 @@ mod about;
 mod activity;
 mod element;
 mod fragment;
+mod gaps;
 mod money;
 mod place;
 mod pull;
@@ -49,9 +50,11 @@ pub use about::{
     RecipientCountry, RecipientRegion, RelatedActivity, ReportingOrg, Sector, Tag,
 };
 pub use activity::{ActivityElement, ElementKind, FragmentError};
+pub use gaps::{Gap, GapKind};
 pub use money::{
     Budget, BudgetItem, CapitalSpend, CountryBudgetItems, CrsAdd, Forecast, Fss, LoanStatus,
-    LoanTerms, OtherFlag, PlannedDisbursement, Provider, Receiver, Transaction,
+    LoanTerms, OtherFlag, PlannedDisbursement, Provider, Receiver, Transaction, TransactionCountry,
+    TransactionRegion, TransactionSector,
 };
 pub use place::{Administrative, Location, LocationId, Point};
 pub use raw::{Extra, RawAttribute, RawElement, RawNode};
@@ -62,7 +65,7 @@ pub use results::{
 pub use shared::{
     AidType, Amount, Coded, Dated, DocumentLink, Figure, Narrative, Plain, TextBlock,
 };
-pub use value::{Date, DateTime, Day, Decimal, Flag, Moment, Number, Value, Whole};
+pub use value::{Date, DateTime, Day, Decimal, Flag, Moment, Natural, Number, Value, Whole, Year};
 
 pub(crate) use fragment::write_raw;
 pub(crate) use pull::{Input, Pull, Stop, shortened};

@@ -1,6 +1,5 @@
 //! Money: budgets, disbursements, transactions, and what donors report to the CRS.
 
-use crate::model::about::{RecipientCountry, RecipientRegion, Sector};
 use crate::model::element::element;
 use crate::model::shared::{AidType, Amount, Coded, Dated, Figure, Narrative, Plain, TextBlock};
 use crate::model::value::{Date, Decimal, Flag};
@@ -16,11 +15,11 @@ element! {
         }
         children {
             /// First day.
-            start: Option<Dated> = "period-start",
+            start: Option<Dated> = "period-start" required,
             /// Last day.
-            end: Option<Dated> = "period-end",
+            end: Option<Dated> = "period-end" required,
             /// How much.
-            value: Option<Amount> = "value",
+            value: Option<Amount> = "value" required,
         }
     }
 }
@@ -34,11 +33,11 @@ element! {
         }
         children {
             /// First day.
-            start: Option<Dated> = "period-start",
+            start: Option<Dated> = "period-start" required,
             /// Last day.
             end: Option<Dated> = "period-end",
             /// How much.
-            value: Option<Amount> = "value",
+            value: Option<Amount> = "value" required,
             /// Who gives.
             provider: Option<Provider> = "provider-org",
             /// Who gets.
@@ -88,7 +87,7 @@ element! {
     CapitalSpend {
         attributes {
             /// `@percentage`.
-            percentage: Decimal = "percentage",
+            percentage: Decimal = "percentage" required,
         }
     }
 }
@@ -104,11 +103,11 @@ element! {
         }
         children {
             /// `transaction-type`.
-            kind: Option<Coded> = "transaction-type",
+            kind: Option<Coded> = "transaction-type" required,
             /// `transaction-date`.
-            date: Option<Dated> = "transaction-date",
+            date: Option<Dated> = "transaction-date" required,
             /// How much.
-            value: Option<Amount> = "value",
+            value: Option<Amount> = "value" required,
             /// What for.
             description: Option<TextBlock> = "description",
             /// Who gives.
@@ -118,11 +117,11 @@ element! {
             /// `disbursement-channel`.
             channel: Option<Coded> = "disbursement-channel",
             /// Which sectors.
-            sectors: Vec<Sector> = "sector",
+            sectors: Vec<TransactionSector> = "sector",
             /// Which country.
-            country: Option<RecipientCountry> = "recipient-country",
+            country: Option<TransactionCountry> = "recipient-country",
             /// Which region.
-            region: Option<RecipientRegion> = "recipient-region",
+            region: Option<TransactionRegion> = "recipient-region",
             /// `flow-type`.
             flow_type: Option<Coded> = "flow-type",
             /// `finance-type`.
@@ -136,15 +135,65 @@ element! {
 }
 
 element! {
+    /// `sector` of a transaction: unlike an activity's it has no percentage.
+    TransactionSector {
+        attributes {
+            /// `@vocabulary`.
+            vocabulary: String = "vocabulary",
+            /// `@vocabulary-uri`.
+            vocabulary_uri: String = "vocabulary-uri",
+            /// `@code`.
+            code: String = "code" required,
+        }
+        children {
+            /// What was said about it.
+            narratives: Vec<Narrative> = "narrative",
+        }
+    }
+}
+
+element! {
+    /// `recipient-country` of a transaction: unlike an activity's it has no percentage.
+    TransactionCountry {
+        attributes {
+            /// `@code`.
+            code: String = "code" required,
+        }
+        children {
+            /// What was said about it.
+            narratives: Vec<Narrative> = "narrative",
+        }
+    }
+}
+
+element! {
+    /// `recipient-region` of a transaction: unlike an activity's it has no percentage.
+    TransactionRegion {
+        attributes {
+            /// `@code`.
+            code: String = "code" required,
+            /// `@vocabulary`.
+            vocabulary: String = "vocabulary",
+            /// `@vocabulary-uri`.
+            vocabulary_uri: String = "vocabulary-uri",
+        }
+        children {
+            /// What was said about it.
+            narratives: Vec<Narrative> = "narrative",
+        }
+    }
+}
+
+element! {
     /// `country-budget-items`.
     CountryBudgetItems {
         attributes {
             /// `@vocabulary`.
-            vocabulary: String = "vocabulary",
+            vocabulary: String = "vocabulary" required,
         }
         children {
             /// Each item.
-            items: Vec<BudgetItem> = "budget-item",
+            items: Vec<BudgetItem> = "budget-item" required,
         }
     }
 }
@@ -154,7 +203,7 @@ element! {
     BudgetItem {
         attributes {
             /// `@code`.
-            code: String = "code",
+            code: String = "code" required,
             /// `@percentage`.
             percentage: Decimal = "percentage",
         }
@@ -186,9 +235,9 @@ element! {
     OtherFlag {
         attributes {
             /// `@code`.
-            code: String = "code",
+            code: String = "code" required,
             /// `@significance`.
-            significance: Flag = "significance",
+            significance: Flag = "significance" required,
         }
     }
 }
@@ -222,11 +271,11 @@ element! {
     LoanStatus {
         attributes {
             /// `@year`.
-            year: Decimal = "year",
+            year: Decimal = "year" required,
             /// `@currency`.
             currency: String = "currency",
             /// `@value-date`.
-            value_date: Date = "value-date",
+            value_date: Date = "value-date" required,
         }
         children {
             /// `interest-received`.
@@ -246,7 +295,7 @@ element! {
     Fss {
         attributes {
             /// `@extraction-date`.
-            extraction_date: Date = "extraction-date",
+            extraction_date: Date = "extraction-date" required,
             /// `@priority`.
             priority: Flag = "priority",
             /// `@phaseout-year`.
@@ -264,7 +313,7 @@ element! {
     Forecast {
         attributes {
             /// `@year`.
-            year: Decimal = "year",
+            year: Decimal = "year" required,
             /// `@currency`.
             currency: String = "currency",
             /// `@value-date`.

@@ -2,7 +2,7 @@
 
 use crate::model::element::element;
 use crate::model::shared::{Coded, Plain, TextBlock};
-use crate::model::value::Whole;
+use crate::model::value::Natural;
 
 element! {
     /// `location`.
@@ -41,9 +41,9 @@ element! {
     LocationId {
         attributes {
             /// `@code`.
-            code: String = "code",
+            code: String = "code" required,
             /// `@vocabulary`.
-            vocabulary: String = "vocabulary",
+            vocabulary: String = "vocabulary" required,
         }
     }
 }
@@ -53,11 +53,11 @@ element! {
     Administrative {
         attributes {
             /// `@code`.
-            code: String = "code",
+            code: String = "code" required,
             /// `@vocabulary`.
-            vocabulary: String = "vocabulary",
+            vocabulary: String = "vocabulary" required,
             /// `@level`.
-            level: Whole = "level",
+            level: Natural = "level",
         }
     }
 }
@@ -67,11 +67,11 @@ element! {
     Point {
         attributes {
             /// `@srsName`.
-            srs_name: String = "srsName",
+            srs_name: String = "srsName" required,
         }
         children {
             /// `pos`: latitude and longitude with a space between.
-            pos: Option<Plain> = "pos",
+            pos: Option<Plain> = "pos" required,
         }
     }
 }

@@ -2,20 +2,20 @@
 
 use crate::model::element::element;
 use crate::model::shared::{Dated, DocumentLink, TextBlock};
-use crate::model::value::{Date, Flag, Whole};
+use crate::model::value::{Date, Flag, Year};
 
 element! {
     /// `result`.
     ResultBlock {
         attributes {
             /// `@type`: 1 output, 2 outcome, 3 impact, 9 other.
-            kind: String = "type",
+            kind: String = "type" required,
             /// `@aggregation-status`.
             aggregation_status: Flag = "aggregation-status",
         }
         children {
             /// Its title.
-            title: Option<TextBlock> = "title",
+            title: Option<TextBlock> = "title" required,
             /// What it is.
             description: Option<TextBlock> = "description",
             /// Documents about it.
@@ -23,7 +23,7 @@ element! {
             /// Its place in a vocabulary of results.
             references: Vec<ResultReference> = "reference",
             /// What is measured.
-            indicators: Vec<Indicator> = "indicator",
+            indicators: Vec<Indicator> = "indicator" required,
         }
     }
 }
@@ -33,9 +33,9 @@ element! {
     ResultReference {
         attributes {
             /// `@vocabulary`.
-            vocabulary: String = "vocabulary",
+            vocabulary: String = "vocabulary" required,
             /// `@code`.
-            code: String = "code",
+            code: String = "code" required,
             /// `@vocabulary-uri`.
             vocabulary_uri: String = "vocabulary-uri",
         }
@@ -47,7 +47,7 @@ element! {
     Indicator {
         attributes {
             /// `@measure`: 1 unit, 2 percentage, 3 nominal, 4 ordinal, 5 qualitative.
-            measure: String = "measure",
+            measure: String = "measure" required,
             /// `@ascending`: whether more is better.
             ascending: Flag = "ascending",
             /// `@aggregation-status`.
@@ -55,7 +55,7 @@ element! {
         }
         children {
             /// Its title.
-            title: Option<TextBlock> = "title",
+            title: Option<TextBlock> = "title" required,
             /// What it is.
             description: Option<TextBlock> = "description",
             /// Documents about it.
@@ -75,9 +75,9 @@ element! {
     IndicatorReference {
         attributes {
             /// `@vocabulary`.
-            vocabulary: String = "vocabulary",
+            vocabulary: String = "vocabulary" required,
             /// `@code`.
-            code: String = "code",
+            code: String = "code" required,
             /// `@indicator-uri`.
             indicator_uri: String = "indicator-uri",
         }
@@ -89,7 +89,7 @@ element! {
     Baseline {
         attributes {
             /// `@year`.
-            year: Whole = "year",
+            year: Year = "year" required,
             /// `@iso-date`.
             date: Date = "iso-date",
             /// `@value`: a number where the measure is one, else any text.
@@ -113,9 +113,9 @@ element! {
     Period {
         children {
             /// First day.
-            start: Option<Dated> = "period-start",
+            start: Option<Dated> = "period-start" required,
             /// Last day.
-            end: Option<Dated> = "period-end",
+            end: Option<Dated> = "period-end" required,
             /// What was planned.
             targets: Vec<Measurement> = "target",
             /// What was reached.

@@ -43,7 +43,7 @@ element! {
     TextBlock {
         children {
             /// The text, once for each language.
-            narratives: Vec<Narrative> = "narrative",
+            narratives: Vec<Narrative> = "narrative" required,
         }
     }
 }
@@ -64,7 +64,7 @@ element! {
     Coded {
         attributes {
             /// `@code`.
-            code: String = "code",
+            code: String = "code" required,
         }
     }
 }
@@ -85,7 +85,7 @@ element! {
     Dated {
         attributes {
             /// `@iso-date`.
-            date: Date = "iso-date",
+            date: Date = "iso-date" required,
         }
     }
 }
@@ -108,7 +108,7 @@ element! {
             /// `@currency`, where it was given: else the activity's default.
             currency: String = "currency",
             /// `@value-date`: the day whose exchange rate counts.
-            value_date: Date = "value-date",
+            value_date: Date = "value-date" required,
         }
         text {
             /// The amount.
@@ -153,7 +153,7 @@ element! {
     AidType {
         attributes {
             /// `@code`.
-            code: String = "code",
+            code: String = "code" required,
             /// `@vocabulary`.
             vocabulary: String = "vocabulary",
         }
@@ -165,17 +165,17 @@ element! {
     DocumentLink {
         attributes {
             /// `@url`.
-            url: String = "url",
+            url: String = "url" required,
             /// `@format`: a media type.
-            format: String = "format",
+            format: String = "format" required,
         }
         children {
             /// Its title.
-            title: Option<TextBlock> = "title",
+            title: Option<TextBlock> = "title" required,
             /// What it is about.
             description: Option<TextBlock> = "description",
             /// What kind of document it is.
-            categories: Vec<Coded> = "category",
+            categories: Vec<Coded> = "category" required,
             /// The languages it is in.
             languages: Vec<Coded> = "language",
             /// When it was published.

@@ -102,8 +102,16 @@ text_value!(
     Decimal, "a decimal number", Number, Number::parse
 );
 text_value!(
-    /// A whole number as `xsd:int` and its kin have it.
-    Whole, "a whole number", i64, parse_whole
+    /// A whole number as `xsd:int` has it.
+    Whole, "a whole number", i32, parse_int
+);
+text_value!(
+    /// A whole number from 0.
+    Natural, "a whole number from 0", i64, parse_natural
+);
+text_value!(
+    /// A year as `xsd:positiveInteger` has it: a whole number from 1.
+    Year, "a whole number from 1", i64, parse_year
 );
 text_value!(
     /// A day as `xsd:date` has it.
@@ -121,7 +129,7 @@ text_value!(
 impl Whole {
     /// The number as it is written.
     #[must_use]
-    pub fn of(value: i64) -> Self {
+    pub fn of(value: i32) -> Self {
         Self(value.to_string())
     }
 }
@@ -483,6 +491,18 @@ fn parse_whole(text: &str) -> Option<i64> {
         return None;
     }
     text.parse().ok()
+}
+
+fn parse_int(text: &str) -> Option<i32> {
+    parse_whole(text).and_then(|n| n.try_into().ok())
+}
+
+fn parse_natural(text: &str) -> Option<i64> {
+    parse_whole(text).filter(|&n| n >= 0)
+}
+
+fn parse_year(text: &str) -> Option<i64> {
+    parse_whole(text).filter(|&n| n >= 1)
 }
 
 fn parse_flag(text: &str) -> Option<bool> {
