@@ -8,4 +8,5 @@ pub mod reader;
 pub mod report;
 pub mod schema;
 pub mod validate;
+pub mod writer;
 pub mod xml;

@@ -67,5 +67,5 @@ pub use shared::{
 };
 pub use value::{Date, DateTime, Day, Decimal, Flag, Moment, Natural, Number, Value, Whole, Year};
 
-pub(crate) use fragment::write_raw;
+pub(crate) use fragment::{Fragment, write_head, write_raw};
 pub(crate) use pull::{Input, Pull, Stop, shortened};
