@@ -40,7 +40,7 @@ mod reclaim;
 
 pub use budget::{MemoryBudget, OverBudget, PoolUsage, Reservation};
 pub use byte_size::{ByteSize, ParseByteSizeError};
-pub use clock::{Clock, SharedClock, SystemClock, system_clock};
+pub use clock::{Clock, CoarseClock, SharedClock, SystemClock, coarse_clock, system_clock};
 pub use ids::{
     DimensionNameId, DimensionValueId, DisaggregationId, IndicatorId, JobId, OrganisationId,
     PeriodId, ProjectId, ResultId, UpdateId, UserId,

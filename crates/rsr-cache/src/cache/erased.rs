@@ -1,0 +1,89 @@
+//! A cache whose key and value types are forgotten, for the registry.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rsr_base::Reclaim;
+
+use super::Cache;
+use crate::backend::{Key, Value};
+use crate::parameters::Parameters;
+use crate::pool::Member;
+use crate::stats::{CacheStats, CleanupSummary};
+
+mod sealed {
+    pub trait Sealed {}
+    impl<K, V> Sealed for super::Cache<K, V> {}
+}
+
+/// What can be done with any cache, whatever it holds. Implemented by [`Cache`] alone.
+pub trait AnyCache: Reclaim + sealed::Sealed + 'static {
+    /// The figures now, as [`Cache::stats`].
+    fn stats(&self) -> CacheStats;
+
+    /// Removes what is expired, as [`Cache::cleanup`]; in a dry run only counts it.
+    fn cleanup(&self, is_dry_run: bool) -> CleanupSummary;
+
+    /// Removes everything, as [`Cache::clear`]; answers how many entries there were.
+    fn clear(&self) -> u64;
+
+    /// Removes what carries this tag, as [`Cache::invalidate_tag`].
+    fn invalidate_tag(&self, tag: &str) -> u64;
+
+    /// What the cache was asked to be.
+    fn parameters(&self) -> &Parameters;
+
+    #[doc(hidden)]
+    fn as_any(&self) -> &dyn Any;
+
+    #[doc(hidden)]
+    fn join_pool(&self, member: Member);
+
+    #[doc(hidden)]
+    fn give_back(&self, wanted: u64) -> u64;
+}
+
+impl<K: Key, V: Value> AnyCache for Cache<K, V> {
+    fn stats(&self) -> CacheStats {
+        self.stats()
+    }
+
+    fn cleanup(&self, is_dry_run: bool) -> CleanupSummary {
+        self.inner.cleanup(is_dry_run).summary()
+    }
+
+    fn clear(&self) -> u64 {
+        let n_entries = self.len();
+        self.clear();
+        n_entries
+    }
+
+    fn invalidate_tag(&self, tag: &str) -> u64 {
+        self.invalidate_tag(tag)
+    }
+
+    fn parameters(&self) -> &Parameters {
+        self.parameters()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn join_pool(&self, member: Member) {
+        let held = self.inner.totals.bytes.load(Ordering::Relaxed);
+        if self.inner.member.set(member).is_ok()
+            && let Some(member) = self.inner.member.get()
+        {
+            member.take(held);
+        }
+    }
+
+    fn give_back(&self, wanted: u64) -> u64 {
+        self.inner.give_back(wanted, 0)
+    }
+}
+
+/// A handle on a cache of any type.
+pub type SharedCache = Arc<dyn AnyCache>;

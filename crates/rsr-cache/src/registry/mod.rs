@@ -1,0 +1,366 @@
+//! All caches of a service under their names.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rsr_base::{ByteSize, CoarseClock, Reclaim, SharedClock};
+use rsr_settings::CacheSettings;
+
+use crate::backend::{Key, Value};
+use crate::builder::{BuildError, CacheBuilder};
+use crate::cache::{AnyCache, Cache, SharedCache};
+use crate::parameters::Parameters;
+use crate::pool::{Pool, UNBOUNDED};
+use crate::stats::{CacheStats, CleanupSummary, GlobalStats};
+use crate::time::Time;
+
+/// Caches by name, with one bound of bytes over all of them.
+///
+/// Cloning gives another handle on the same registry.
+#[derive(Clone)]
+pub struct CacheRegistry {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    defaults: CacheSettings,
+    time: Time,
+    caches: Mutex<BTreeMap<String, SharedCache>>,
+    pool: Arc<Pool>,
+}
+
+/// Why a registry has no such cache to give.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// The name is taken by a cache that was asked to be something else.
+    #[error("cache {name:?} exists as {existing}, and was asked for as {requested}")]
+    Mismatch {
+        /// The name.
+        name: String,
+        /// What the existing cache was asked to be.
+        existing: Box<Parameters>,
+        /// What was asked for now.
+        requested: Box<Parameters>,
+    },
+    /// The cache of this name holds other types.
+    #[error("cache {name:?} holds {existing}, not {requested}")]
+    Types {
+        /// The name.
+        name: String,
+        /// Key and value of the existing cache.
+        existing: String,
+        /// Key and value asked for.
+        requested: String,
+    },
+    /// There is no cache of this name.
+    #[error("no cache is named {name:?}; known are {known:?}")]
+    Unknown {
+        /// The name asked for.
+        name: String,
+        /// The names there are, in order.
+        known: Vec<String>,
+    },
+    /// The cache cannot be made as asked.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+}
+
+/// What an operation on all caches did to each, and the sum.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ForAll<T> {
+    /// The outcome by cache name; an error where user code of that cache panicked.
+    pub caches: BTreeMap<String, Result<T, CachePanicked>>,
+    /// The sum over those that succeeded.
+    pub total: T,
+}
+
+/// User code of a cache, such as a value's `Drop`, panicked during an operation on all caches.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cache {name:?} panicked: {message}")]
+#[non_exhaustive]
+pub struct CachePanicked {
+    /// The cache's name.
+    pub name: String,
+    /// What the panic said.
+    pub message: String,
+}
+
+/// The figures of all caches and of all together.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AllStats {
+    /// By cache name. A cache may have any name, `_global` too: the totals are no entry of this.
+    pub caches: BTreeMap<String, CacheStats>,
+    /// Over all caches.
+    pub global: GlobalStats,
+}
+
+impl CacheRegistry {
+    /// An empty registry. Caches made through [`CacheRegistry::builder`] take bounds and times from these settings.
+    #[must_use]
+    pub fn new(settings: CacheSettings) -> Self {
+        Self::with_time(settings, Time::Coarse(CoarseClock::new()))
+    }
+
+    /// An empty registry whose caches and janitor take the time from this clock.
+    #[must_use]
+    pub fn with_clock(settings: CacheSettings, clock: SharedClock) -> Self {
+        Self::with_time(settings, Time::Given(clock))
+    }
+
+    fn with_time(settings: CacheSettings, time: Time) -> Self {
+        let limit = settings.max_bytes.map_or(UNBOUNDED, ByteSize::bytes);
+        Self {
+            shared: Arc::new(Shared {
+                defaults: settings,
+                time,
+                caches: Mutex::new(BTreeMap::new()),
+                pool: Pool::new(limit),
+            }),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, SharedCache>> {
+        self.shared
+            .caches
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts the making of a cache with this registry's time to live, size and clock; pass it to
+    /// [`CacheRegistry::get_or_create`].
+    pub fn builder<K: Key, V: Value>(&self, name: impl Into<String>) -> CacheBuilder<K, V> {
+        let mut builder = Cache::builder(name)
+            .ttl(self.shared.defaults.ttl)
+            .max_entries(self.shared.defaults.max_size as u64);
+        builder.time = self.shared.time.clone();
+        builder
+    }
+
+    /// The cache of this name, made now if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::Mismatch`] where the name is taken by a cache of other parameters or types;
+    /// [`RegistryError::Build`] where it cannot be made.
+    pub fn get_or_create<K: Key, V: Value>(
+        &self,
+        builder: CacheBuilder<K, V>,
+    ) -> Result<Cache<K, V>, RegistryError> {
+        let mut caches = self.lock();
+        if let Some(existing) = caches.get(builder.parameters.name()) {
+            return agreed(existing, &builder.parameters);
+        }
+        let cache = builder.build()?;
+        let shared: SharedCache = Arc::new(cache.clone());
+        caches.insert(cache.name().to_owned(), Arc::clone(&shared));
+        drop(caches);
+        self.shared.pool.join(&shared);
+        Ok(cache)
+    }
+
+    /// Takes in a cache that was made elsewhere, such as that of a cached function. Taking in the same one again
+    /// changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::Mismatch`] where another cache has the name.
+    pub fn adopt<K: Key, V: Value>(&self, cache: &Cache<K, V>) -> Result<(), RegistryError> {
+        let mut caches = self.lock();
+        if let Some(existing) = caches.get(cache.name()) {
+            let known = agreed::<K, V>(existing, cache.parameters())?;
+            return if Arc::ptr_eq(&known.inner, &cache.inner) {
+                Ok(())
+            } else {
+                Err(mismatch(existing.parameters(), cache.parameters()))
+            };
+        }
+        let shared: SharedCache = Arc::new(cache.clone());
+        caches.insert(cache.name().to_owned(), Arc::clone(&shared));
+        drop(caches);
+        self.shared.pool.join(&shared);
+        Ok(())
+    }
+
+    /// The existing cache of this name, with its types.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::Unknown`] with the known names, [`RegistryError::Types`] where it holds others.
+    pub fn get<K: Key, V: Value>(&self, name: &str) -> Result<Cache<K, V>, RegistryError> {
+        let any = self.get_any(name)?;
+        typed(&any).ok_or_else(|| {
+            let pair = |(key, value): (&str, &str)| format!("<{key}, {value}>");
+            RegistryError::Types {
+                name: name.to_owned(),
+                existing: pair(any.parameters().type_names),
+                requested: pair((std::any::type_name::<K>(), std::any::type_name::<V>())),
+            }
+        })
+    }
+
+    /// The existing cache of this name, whatever it holds.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::Unknown`] with the known names.
+    pub fn get_any(&self, name: &str) -> Result<SharedCache, RegistryError> {
+        let caches = self.lock();
+        caches.get(name).cloned().ok_or_else(|| RegistryError::Unknown {
+            name: name.to_owned(),
+            known: caches.keys().cloned().collect(),
+        })
+    }
+
+    /// Every cache, by name.
+    #[must_use]
+    pub fn all(&self) -> Vec<SharedCache> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// The names, in order.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.lock().keys().cloned().collect()
+    }
+
+    /// The figures of all caches, and of all together. O(caches).
+    #[must_use]
+    pub fn stats_all(&self) -> AllStats {
+        let caches: BTreeMap<_, _> = self
+            .all()
+            .iter()
+            .map(|cache| cache.stats())
+            .map(|stats| (stats.name.clone(), stats))
+            .collect();
+        let mut global = GlobalStats {
+            total_caches: caches.len() as u64,
+            max_bytes: self.shared.pool.limit().map(ByteSize::from_bytes),
+            ..GlobalStats::default()
+        };
+        for stats in caches.values() {
+            global.total_entries += stats.size;
+            global.total_max_entries = global.total_max_entries.saturating_add(stats.max_size);
+            global.total_bytes = global.total_bytes + stats.bytes;
+        }
+        AllStats { caches, global }
+    }
+
+    /// Removes what is expired from every cache; in a dry run counts it.
+    pub fn cleanup_all(&self, is_dry_run: bool) -> ForAll<CleanupSummary> {
+        let start = CleanupSummary {
+            is_dry_run,
+            ..CleanupSummary::default()
+        };
+        self.for_all(start, |cache| cache.cleanup(is_dry_run), |total, one| {
+            total.n_removed += one.n_removed;
+            total.bytes = total.bytes + one.bytes;
+        })
+    }
+
+    /// Removes everything from every cache; counts the entries.
+    pub fn clear_all(&self) -> ForAll<u64> {
+        self.for_all(0, AnyCache::clear, |total, one| *total += one)
+    }
+
+    /// Removes from every cache what carries this tag; counts the entries.
+    pub fn invalidate_tag(&self, tag: &str) -> ForAll<u64> {
+        self.for_all(0, |cache| cache.invalidate_tag(tag), |total, one| *total += one)
+    }
+
+    /// Changes the bound of bytes over all caches, at once: what is over is evicted before this returns.
+    pub fn set_max_bytes(&self, max_bytes: Option<ByteSize>) {
+        let limit = max_bytes.map_or(UNBOUNDED, ByteSize::bytes);
+        self.shared.pool.set_limit(limit);
+    }
+
+    /// Time between two sweeps, as the settings say.
+    #[must_use]
+    pub fn cleanup_interval(&self) -> Duration {
+        self.shared.defaults.cleanup_interval
+    }
+
+    fn for_all<T>(
+        &self,
+        mut total: T,
+        work: impl Fn(&dyn AnyCache) -> T,
+        add: impl Fn(&mut T, &T),
+    ) -> ForAll<T> {
+        let mut caches = BTreeMap::new();
+        for cache in self.all() {
+            let name = cache.parameters().name().to_owned();
+            let outcome = catch_unwind(AssertUnwindSafe(|| work(&*cache)));
+            let outcome = outcome.map_err(|panic| CachePanicked {
+                name: name.clone(),
+                message: crate::panics::message(&*panic),
+            });
+            if let Ok(one) = &outcome {
+                add(&mut total, one);
+            }
+            caches.insert(name, outcome);
+        }
+        ForAll { caches, total }
+    }
+}
+
+fn typed<K: Key, V: Value>(cache: &SharedCache) -> Option<Cache<K, V>> {
+    cache.as_any().downcast_ref::<Cache<K, V>>().cloned()
+}
+
+fn mismatch(existing: &Parameters, requested: &Parameters) -> RegistryError {
+    RegistryError::Mismatch {
+        name: requested.name().to_owned(),
+        existing: Box::new(existing.clone()),
+        requested: Box::new(requested.clone()),
+    }
+}
+
+fn agreed<K: Key, V: Value>(
+    existing: &SharedCache,
+    requested: &Parameters,
+) -> Result<Cache<K, V>, RegistryError> {
+    if existing.parameters() == requested
+        && let Some(cache) = typed(existing)
+    {
+        return Ok(cache);
+    }
+    Err(mismatch(existing.parameters(), requested))
+}
+
+/// Each cache gives in turn, the one that holds most first.
+impl Reclaim for CacheRegistry {
+    fn name(&self) -> &str {
+        "caches"
+    }
+
+    fn held(&self) -> ByteSize {
+        let held = |cache: &SharedCache| cache.held();
+        self.all().iter().map(held).fold(ByteSize::ZERO, |sum, one| sum + one)
+    }
+
+    fn reclaim(&self, wanted: ByteSize) -> ByteSize {
+        let mut caches = self.all();
+        caches.sort_by_key(|cache| std::cmp::Reverse(cache.held()));
+        let mut given = ByteSize::ZERO;
+        for cache in caches {
+            if given >= wanted {
+                break;
+            }
+            given = given + cache.reclaim(wanted - given);
+        }
+        given
+    }
+}
+
+impl fmt::Debug for CacheRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheRegistry")
+            .field("names", &self.names())
+            .finish_non_exhaustive()
+    }
+}
