@@ -55,7 +55,9 @@ pub enum BuildError {
         policy: Policy,
     },
     /// The sharded store has a policy of its own.
-    #[error("cache {name:?} cannot be fast with policy {policy}: fast caches have a policy of their own")]
+    #[error(
+        "cache {name:?} cannot be fast with policy {policy}: fast caches have a policy of their own"
+    )]
     FastPolicy {
         /// The cache's name.
         name: String,
@@ -113,7 +115,11 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
     ///
     /// LRU caches of up to [`STRICT_ENTRIES_MAX`] entries are strict unless told otherwise. A strict cache has one lock.
     pub fn strict(mut self, is_strict: bool) -> Self {
-        self.parameters.kind = if is_strict { Kind::Strict } else { Kind::Deferred };
+        self.parameters.kind = if is_strict {
+            Kind::Strict
+        } else {
+            Kind::Deferred
+        };
         self
     }
 
@@ -234,7 +240,11 @@ impl Parameters {
         match self.kind {
             // The other stores round small bounds up.
             _ if self.max_entries == 0 => Kind::Strict,
-            Kind::Chosen if self.policy == Policy::Lru && self.max_entries <= STRICT_ENTRIES_MAX => Kind::Strict,
+            Kind::Chosen
+                if self.policy == Policy::Lru && self.max_entries <= STRICT_ENTRIES_MAX =>
+            {
+                Kind::Strict
+            }
             Kind::Chosen => Kind::Deferred,
             kind => kind,
         }

@@ -115,7 +115,9 @@ mod tests {
     fn a_stamp_gives_back_what_went_in() {
         for deadline in [0, 1, 1 << 40, NEVER - 1, NEVER] {
             for span in 0..4 {
-                for (is_negative, is_tagged) in [(false, false), (true, false), (false, true), (true, true)] {
+                for (is_negative, is_tagged) in
+                    [(false, false), (true, false), (false, true), (true, true)]
+                {
                     let stamp = Stamp::new(deadline, span, is_negative, is_tagged);
                     assert_eq!(stamp.deadline(), deadline);
                     assert_eq!(stamp.span(), u64::from(span));

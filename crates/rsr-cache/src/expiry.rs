@@ -137,8 +137,8 @@ impl Expiry {
                 if count == 0 || start > now {
                     continue;
                 }
-                let is_over = now - start >= slot_ns
-                    || slot.last_deadline.load(Ordering::Relaxed) <= now;
+                let is_over =
+                    now - start >= slot_ns || slot.last_deadline.load(Ordering::Relaxed) <= now;
                 expired += if is_over {
                     count
                 } else if now < slot.first_deadline.load(Ordering::Relaxed) {
@@ -191,10 +191,19 @@ mod tests {
                 expiry.remove(span, deadline);
             }
             let slot = 10 * SECOND * 32;
-            let surely = live.iter().filter(|(_, deadline)| deadline + slot <= now).count() as u64;
-            let perhaps = live.iter().filter(|(_, deadline)| *deadline <= now + slot).count() as u64;
+            let surely = live
+                .iter()
+                .filter(|(_, deadline)| deadline + slot <= now)
+                .count() as u64;
+            let perhaps = live
+                .iter()
+                .filter(|(_, deadline)| *deadline <= now + slot)
+                .count() as u64;
             let counted = expiry.expired(now);
-            assert!((surely..=perhaps).contains(&counted), "{surely} {counted} {perhaps}");
+            assert!(
+                (surely..=perhaps).contains(&counted),
+                "{surely} {counted} {perhaps}"
+            );
         }
         assert_eq!(expiry.expired(now + 1_000_000 * SECOND), live.len() as u64);
         for (span, deadline) in live {

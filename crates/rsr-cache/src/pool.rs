@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use crate::cache::AnyCache;
+use crate::cache::{AnyCache, Sealed as _};
 
 /// A bound of none.
 pub(crate) const UNBOUNDED: u64 = u64::MAX;
@@ -19,9 +19,16 @@ pub(crate) struct Pool {
 }
 
 /// A cache's share in a [`Pool`].
+#[expect(unnameable_types, reason = "it appears in a sealed trait alone")]
 #[derive(Clone)]
 pub struct Member {
     pool: Arc<Pool>,
+}
+
+impl std::fmt::Debug for Member {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Member").finish_non_exhaustive()
+    }
 }
 
 impl Member {
@@ -79,7 +86,9 @@ impl Pool {
     fn enforce(&self) {
         loop {
             let limit = self.limit.load(Ordering::Relaxed);
-            if self.used.load(Ordering::Relaxed) <= limit || self.is_enforcing.swap(true, Ordering::AcqRel) {
+            if self.used.load(Ordering::Relaxed) <= limit
+                || self.is_enforcing.swap(true, Ordering::AcqRel)
+            {
                 return;
             }
             let enforcing = Enforcing(&self.is_enforcing);
@@ -98,7 +107,10 @@ impl Pool {
             let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
             members.iter().filter_map(Weak::upgrade).collect()
         };
-        let mut by_use: Vec<_> = members.iter().map(|cache| (uselessness(&**cache), cache)).collect();
+        let mut by_use: Vec<_> = members
+            .iter()
+            .map(|cache| (uselessness(&**cache), cache))
+            .collect();
         by_use.sort_by(|(left, _), (right, _)| right.total_cmp(left));
         for is_last_round in [false, true] {
             for (_, cache) in &by_use {
@@ -108,7 +120,11 @@ impl Pool {
                 }
                 // First each gives half at most, so that one cache is not emptied for the others' sake.
                 let held = cache.held().bytes();
-                let most = if is_last_round { held } else { held.div_ceil(2) };
+                let most = if is_last_round {
+                    held
+                } else {
+                    held.div_ceil(2)
+                };
                 cache.give_back(over.min(most));
             }
         }

@@ -105,10 +105,6 @@ impl<K, V> Victims<K, V> {
         self.first.is_none()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        usize::from(self.first.is_some()) + self.rest.len()
-    }
-
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Victim<K, V>> {
         self.first.iter().chain(&self.rest)
     }

@@ -177,10 +177,17 @@ impl<K> Cleanup<K> {
 }
 
 pub(crate) fn percent(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { 100.0 * ratio(part, whole) }
+    if whole == 0 {
+        0.0
+    } else {
+        100.0 * ratio(part, whole)
+    }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a ratio for people; 53 bits are enough")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a ratio for people; 53 bits are enough"
+)]
 pub(crate) fn ratio(part: u64, whole: u64) -> f64 {
     part as f64 / whole as f64
 }

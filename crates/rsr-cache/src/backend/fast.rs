@@ -102,7 +102,9 @@ impl<K: Key, V: Value> Fast<K, V> {
     pub(crate) fn new(bounds: Bounds) -> Self {
         let threads = thread::available_parallelism().map_or(1, |n| n.get() as u64);
         let shards_max = (bounds.max_entries / SHARD_ENTRIES_MIN).max(1);
-        let shards = (threads * 4).next_power_of_two().min(1 << shards_max.ilog2());
+        let shards = (threads * 4)
+            .next_power_of_two()
+            .min(1 << shards_max.ilog2());
         // Each shard gets an equal part, rounded up by quick_cache: rounding down here keeps the sum within the bound.
         let capacity = (bounds.capacity() / shards * shards).max(shards);
         let options = OptionsBuilder::new()

@@ -37,14 +37,15 @@ impl<K: Key, V: Value> Standard<K, V> {
     pub(crate) fn new(bounds: Bounds, policy: Policy) -> Self {
         let left = Arc::new(Waiting::new());
         let leaving = Arc::clone(&left);
-        let listener = move |key: Arc<K>, stored: Stored<V>, cause: moka::notification::RemovalCause| {
-            let cause = cause_of(cause, bounds, stored.weight);
-            leaving.push(Victim {
-                key: Held::Shared(key),
-                stored: Held::Own(stored),
-                cause,
-            });
-        };
+        let listener =
+            move |key: Arc<K>, stored: Stored<V>, cause: moka::notification::RemovalCause| {
+                let cause = cause_of(cause, bounds, stored.weight);
+                leaving.push(Victim {
+                    key: Held::Shared(key),
+                    stored: Held::Own(stored),
+                    cause,
+                });
+            };
         let hasher = Hasher::default();
         let mut builder = moka::sync::Cache::builder()
             .max_capacity(bounds.capacity())

@@ -12,13 +12,16 @@ use crate::parameters::Parameters;
 use crate::pool::Member;
 use crate::stats::{CacheStats, CleanupSummary};
 
-mod sealed {
-    pub trait Sealed {}
-    impl<K, V> Sealed for super::Cache<K, V> {}
+/// What only the registry and its pool ask of a cache.
+#[expect(unnameable_types, reason = "it seals `AnyCache`")]
+pub trait Sealed {
+    fn as_any(&self) -> &dyn Any;
+    fn join_pool(&self, member: Member);
+    fn give_back(&self, wanted: u64) -> u64;
 }
 
 /// What can be done with any cache, whatever it holds. Implemented by [`Cache`] alone.
-pub trait AnyCache: Reclaim + sealed::Sealed + 'static {
+pub trait AnyCache: Reclaim + Sealed + 'static {
     /// The figures now, as [`Cache::stats`].
     fn stats(&self) -> CacheStats;
 
@@ -33,15 +36,6 @@ pub trait AnyCache: Reclaim + sealed::Sealed + 'static {
 
     /// What the cache was asked to be.
     fn parameters(&self) -> &Parameters;
-
-    #[doc(hidden)]
-    fn as_any(&self) -> &dyn Any;
-
-    #[doc(hidden)]
-    fn join_pool(&self, member: Member);
-
-    #[doc(hidden)]
-    fn give_back(&self, wanted: u64) -> u64;
 }
 
 impl<K: Key, V: Value> AnyCache for Cache<K, V> {
@@ -66,7 +60,9 @@ impl<K: Key, V: Value> AnyCache for Cache<K, V> {
     fn parameters(&self) -> &Parameters {
         self.parameters()
     }
+}
 
+impl<K: Key, V: Value> Sealed for Cache<K, V> {
     fn as_any(&self) -> &dyn Any {
         self
     }

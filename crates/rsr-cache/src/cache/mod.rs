@@ -23,10 +23,11 @@ use crate::tags::TagIndex;
 use crate::time::Time;
 use crate::weigh::Weigher;
 
-pub(crate) mod erased;
+mod erased;
 mod sweep;
 mod write;
 
+pub(crate) use erased::Sealed;
 pub use erased::{AnyCache, SharedCache};
 pub use write::Put;
 

@@ -68,8 +68,12 @@ impl<K: Key, V: Value> Inner<K, V> {
     fn expire(&self, key: &K, now: u64) -> Option<u64> {
         use crate::removal::RemovalCause::Expired;
         let mut victims = Victims::new();
-        self.store
-            .remove_if(key, Expired, |stored| self.is_dead(stored, now), &mut victims);
+        self.store.remove_if(
+            key,
+            Expired,
+            |stored| self.is_dead(stored, now),
+            &mut victims,
+        );
         let given = victims
             .iter()
             .find(|victim| victim.cause == Expired && *victim.key == *key)

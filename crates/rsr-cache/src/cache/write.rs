@@ -78,9 +78,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         store.remove_if(key, RemovalCause::Explicit, |_| true, &mut victims);
         let removed = victims
             .iter()
-            .find(|victim| {
-                victim.cause == RemovalCause::Explicit && K::borrow(&*victim.key) == key
-            })
+            .find(|victim| victim.cause == RemovalCause::Explicit && K::borrow(&*victim.key) == key)
             .filter(|victim| self.inner.is_fresh(&victim.stored, now))
             .map(|victim| victim.stored.value.clone());
         self.inner.settle(victims);
@@ -115,7 +113,10 @@ impl<K: Key, V: Value> Inner<K, V> {
     /// Writes; the caller settles for what left once it holds no lock.
     pub(crate) fn write(&self, key: K, value: V, how: &Put, out: &mut Victims<K, V>) {
         let bytes = self.weigh(&key, &value);
-        let max_bytes = self.parameters.max_bytes.map_or(u64::MAX, |max| max.bytes());
+        let max_bytes = self
+            .parameters
+            .max_bytes
+            .map_or(u64::MAX, |max| max.bytes());
         let Some(weight) = u32::try_from(bytes).ok().filter(|_| bytes <= max_bytes) else {
             count(&self.totals.n_rejected);
             let cause = RemovalCause::Replaced;
@@ -159,9 +160,7 @@ impl<K: Key, V: Value> Inner<K, V> {
         let totals = &self.totals;
         count(&totals.n_inserts);
         count(&totals.size);
-        totals
-            .bytes
-            .fetch_add(u64::from(weight), Ordering::Relaxed);
+        totals.bytes.fetch_add(u64::from(weight), Ordering::Relaxed);
         if let Some(member) = self.member.get() {
             member.take(u64::from(weight));
         }

@@ -11,7 +11,7 @@ use rsr_settings::CacheSettings;
 
 use crate::backend::{Key, Value};
 use crate::builder::{BuildError, CacheBuilder};
-use crate::cache::{AnyCache, Cache, SharedCache};
+use crate::cache::{AnyCache, Cache, Sealed as _, SharedCache};
 use crate::parameters::Parameters;
 use crate::pool::{Pool, UNBOUNDED};
 use crate::stats::{CacheStats, CleanupSummary, GlobalStats};
@@ -211,10 +211,13 @@ impl CacheRegistry {
     /// [`RegistryError::Unknown`] with the known names.
     pub fn get_any(&self, name: &str) -> Result<SharedCache, RegistryError> {
         let caches = self.lock();
-        caches.get(name).cloned().ok_or_else(|| RegistryError::Unknown {
-            name: name.to_owned(),
-            known: caches.keys().cloned().collect(),
-        })
+        caches
+            .get(name)
+            .cloned()
+            .ok_or_else(|| RegistryError::Unknown {
+                name: name.to_owned(),
+                known: caches.keys().cloned().collect(),
+            })
     }
 
     /// Every cache, by name.
@@ -257,10 +260,14 @@ impl CacheRegistry {
             is_dry_run,
             ..CleanupSummary::default()
         };
-        self.for_all(start, |cache| cache.cleanup(is_dry_run), |total, one| {
-            total.n_removed += one.n_removed;
-            total.bytes = total.bytes + one.bytes;
-        })
+        self.for_all(
+            start,
+            |cache| cache.cleanup(is_dry_run),
+            |total, one| {
+                total.n_removed += one.n_removed;
+                total.bytes = total.bytes + one.bytes;
+            },
+        )
     }
 
     /// Removes everything from every cache; counts the entries.
@@ -270,7 +277,11 @@ impl CacheRegistry {
 
     /// Removes from every cache what carries this tag; counts the entries.
     pub fn invalidate_tag(&self, tag: &str) -> ForAll<u64> {
-        self.for_all(0, |cache| cache.invalidate_tag(tag), |total, one| *total += one)
+        self.for_all(
+            0,
+            |cache| cache.invalidate_tag(tag),
+            |total, one| *total += one,
+        )
     }
 
     /// Changes the bound of bytes over all caches, at once: what is over is evicted before this returns.
@@ -340,7 +351,10 @@ impl Reclaim for CacheRegistry {
 
     fn held(&self) -> ByteSize {
         let held = |cache: &SharedCache| cache.held();
-        self.all().iter().map(held).fold(ByteSize::ZERO, |sum, one| sum + one)
+        self.all()
+            .iter()
+            .map(held)
+            .fold(ByteSize::ZERO, |sum, one| sum + one)
     }
 
     fn reclaim(&self, wanted: ByteSize) -> ByteSize {

@@ -250,7 +250,8 @@ impl<K: Key, V> List<K, V> {
             place
         } else {
             self.nodes.push(node);
-            u32::try_from(self.nodes.len() - 1).expect("the builder bounds strict caches below 2^32 entries")
+            u32::try_from(self.nodes.len() - 1)
+                .expect("the builder bounds strict caches below 2^32 entries")
         };
         let nodes = &self.nodes;
         let hash_of = |place: &u32| {
@@ -335,4 +336,3 @@ impl<K: Key, V> List<K, V> {
         *self = packed;
     }
 }
-
