@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use crate::cache::{AnyCache, Sealed as _};
+use crate::cache::AnyCache;
 
 /// A bound of none.
 pub(crate) const UNBOUNDED: u64 = u64::MAX;

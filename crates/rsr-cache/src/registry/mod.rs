@@ -11,7 +11,7 @@ use rsr_settings::CacheSettings;
 
 use crate::backend::{Key, Value};
 use crate::builder::{BuildError, CacheBuilder};
-use crate::cache::{AnyCache, Cache, Sealed as _, SharedCache};
+use crate::cache::{AnyCache, Cache, SharedCache};
 use crate::parameters::Parameters;
 use crate::pool::{Pool, UNBOUNDED};
 use crate::stats::{CacheStats, CleanupSummary, GlobalStats};
