@@ -4,6 +4,7 @@ mod caches;
 mod deletions;
 mod files;
 mod memory;
+mod project;
 mod serve;
 mod service;
 
@@ -19,6 +20,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Cache(which) => caches::run(&Context::new(&common, &[])?, &which),
         Command::Deletions(which) => deletions::run(&Context::new(&common, &[])?, &which),
         Command::Memory(which) => memory::run(&Context::new(&common, &[])?, &which),
+        Command::Project(which) => project::run(&Context::new(&common, &[])?, &which),
         _ => Err(Failure::new(Exit::Usage, "not connected yet")),
     }
 }
