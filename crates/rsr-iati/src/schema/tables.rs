@@ -156,21 +156,27 @@ const fn index() -> [NameId; SLOTS] {
     slots
 }
 
-/// Mixes length, start and end of a name; the names are short and differ there.
-#[expect(
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    reason = "each index is below the length that was just looked at; the remainder is small"
-)]
+/// Mixes length, start and end of a name; the names differ there.
+#[expect(clippy::cast_possible_truncation, reason = "the remainder is small")]
 const fn slot_of(name: &[u8]) -> usize {
-    let n = name.len();
-    let mut mixed = n as u64;
-    let mut place = 0;
-    while place < n && place < 24 {
-        mixed = (mixed ^ name[place] as u64).wrapping_mul(0x0100_0000_01b3);
-        place += 1;
-    }
-    ((mixed ^ (mixed >> 23)) % SLOTS as u64) as usize
+    let ends = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+        (Some(first), Some(last)) => {
+            u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(29)
+        }
+        _ => match (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+            (Some(first), Some(last)) => {
+                u32::from_le_bytes(*first) as u64 | (u32::from_le_bytes(*last) as u64) << 32
+            }
+            _ => match name {
+                [] => 0,
+                [a] => *a as u64,
+                [a, b] => *a as u64 | (*b as u64) << 8,
+                [a, b, c, ..] => *a as u64 | (*b as u64) << 8 | (*c as u64) << 16,
+            },
+        },
+    };
+    let mixed = (ends ^ name.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 54) as usize % SLOTS
 }
 
 /// The number of a name, [`NO_NAME`] where no schema knows it.
