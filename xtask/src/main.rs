@@ -42,6 +42,11 @@ enum Command {
         #[arg(long)]
         fast: bool,
     },
+    /// Generates the codelist tables of rsr-iati from the official validator's codelist_rules.json
+    IatiCodelists {
+        /// The file with the rules
+        rules: std::path::PathBuf,
+    },
     /// Generates the schema tables of rsr-iati from a folder with the IATI schemas
     IatiTables {
         /// The folder with one folder a version
@@ -104,6 +109,13 @@ fn dispatch(command: Command) -> Result<bool> {
     match command {
         Command::Test { filter } => test::run(filter.as_deref()),
         Command::Ci { fast } => ci::run(fast),
+        Command::IatiCodelists { rules } => {
+            let text = std::fs::read_to_string(rules)?;
+            written(
+                "crates/rsr-iati/src/codelists/generated.rs",
+                &xtask::iati_codelists::generate(&text)?,
+            )
+        }
         Command::IatiTables { schemas } => iati_tables(&schemas),
         Command::LintLayers => lint_layers(),
         Command::Tidy => tidy(),
@@ -117,13 +129,12 @@ fn dispatch(command: Command) -> Result<bool> {
 
 fn iati_tables(schemas: &std::path::Path) -> Result<bool> {
     let text = xtask::iati_tables::generate(&xtask::iati_tables::read_folder(schemas)?)?;
-    let target = workspace::root().join("crates/rsr-iati/src/schema/generated.rs");
-    std::fs::write(&target, &text)?;
-    println!(
-        "iati-tables: {} bytes into {}",
-        text.len(),
-        target.display()
-    );
+    written("crates/rsr-iati/src/schema/generated.rs", &text)
+}
+
+fn written(target: &str, text: &str) -> Result<bool> {
+    std::fs::write(workspace::root().join(target), text)?;
+    println!("{target}: {} bytes", text.len());
     Ok(true)
 }
 

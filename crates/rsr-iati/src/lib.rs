@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
+pub mod codelists;
 mod finding;
 pub mod model;
 pub mod reader;

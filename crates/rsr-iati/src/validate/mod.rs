@@ -21,6 +21,7 @@ mod tests;
 use std::borrow::Cow;
 use std::io::Read;
 
+use crate::codelists;
 use crate::report::{Finding, Severity};
 use crate::schema::{self, Checker, FileKind, Version};
 use crate::xml::{NoticeKind, Reader, Token};
@@ -33,6 +34,8 @@ use subject::Watch;
 pub struct Options {
     /// The version whose schema counts; `None`: the one that the file names.
     pub version: Option<Version>,
+    /// Whether codes are held against the codelists; files before 2.01 are not, whose lists were others.
+    pub codelists: bool,
     /// Findings kept for one activity. More are counted, not kept. 10,000.
     pub findings_max: usize,
 }
@@ -41,6 +44,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             version: None,
+            codelists: true,
             findings_max: 10_000,
         }
     }
@@ -96,6 +100,7 @@ pub fn validate<R: Read>(input: R, options: &Options, sink: &mut dyn FnMut(Group
     let mut reader = Reader::new(input);
     let mut run = Run {
         checker: Checker::new(options.version),
+        codes: options.codelists.then(codelists::Checker::new),
         watch: Watch::default(),
         findings: Gathered {
             max: options.findings_max,
@@ -128,6 +133,7 @@ pub fn validate<R: Read>(input: R, options: &Options, sink: &mut dyn FnMut(Group
 
 struct Run {
     checker: Checker,
+    codes: Option<codelists::Checker>,
     watch: Watch,
     findings: Gathered,
     file_findings: Gathered,
@@ -153,6 +159,10 @@ impl Run {
         let summary = &mut self.summary;
         self.checker
             .check(reader, &mut |finding| gathered.add(finding, summary));
+        // The root decides, so this comes after the schema's check.
+        if let Some(codes) = self.codes.as_mut().filter(|_| is_second(&self.checker)) {
+            codes.check(reader, &mut |finding| gathered.add(finding, summary));
+        }
         if let Some(subject) = self.watch.take_ended(token, reader) {
             self.summary.n_subjects += 1;
             if let Some(group) = self.findings.take(subject.identifier, subject.title) {
@@ -198,6 +208,13 @@ impl Run {
         }
         self.summary
     }
+}
+
+/// Whether the file is of a version that the codelists and rules are made for.
+fn is_second(checker: &Checker) -> bool {
+    checker
+        .version()
+        .is_some_and(|version| version >= Version::V201)
 }
 
 /// A plain XML reader stops at most of what our reader survives, so a file with it is not valid.

@@ -1,0 +1,255 @@
+//! Codes that are not on their codelist.
+//!
+//! Which attribute takes its codes from which list, and the codes themselves, are the official validator's, compiled in
+//! as tables (`generated.rs`, refreshed by `cargo xtask iati-codelists FILE`). The ids, categories and severities of the
+//! findings are its as well. One rule, that of `xml:lang`, is for every element; the official validator has it and never
+//! asks it. An empty `xml:lang` takes a language back and is no code. The lists are those of version 2.03 and are asked for files of 2.01 and later.
+//! **Source:** IATI-Validator-Codelists, version 2.03.
+
+#[rustfmt::skip]
+mod generated;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::io::Read;
+use std::sync::LazyLock;
+
+use crate::report::{Finding, Severity};
+use crate::xml::{Reader, Token};
+
+use generated::{LISTS, RULES};
+
+/// An attribute (or "text()") that holds a code of one list.
+#[derive(Debug)]
+struct Rule {
+    path: &'static str,
+    attribute: &'static str,
+    /// The attribute beside it that decides, the value it has to have, and whether that counts where it is absent.
+    when: Option<(&'static str, &'static str, bool)>,
+    list: usize,
+    id: &'static str,
+    severity: Severity,
+    category: &'static str,
+}
+
+/// A codelist.
+#[derive(Debug)]
+struct List {
+    name: &'static str,
+    codes: &'static [&'static str],
+}
+
+/// One element on the way to a rule.
+#[derive(Debug, Default)]
+struct Node {
+    children: Vec<(&'static str, u16)>,
+    rules: Vec<&'static Rule>,
+    has_text_rule: bool,
+}
+
+/// The rules as a tree of element names. The first node is the place above the root.
+static TREE: LazyLock<Vec<Node>> = LazyLock::new(|| {
+    let mut nodes = vec![Node::default()];
+    for rule in &RULES {
+        let mut at = 0;
+        for name in rule.path.split('/').filter(|name| !name.is_empty()) {
+            let known = nodes
+                .get(at)
+                .and_then(|node| node.children.iter().find(|(known, _)| *known == name));
+            at = if let Some((_, next)) = known {
+                usize::from(*next)
+            } else {
+                let next = nodes.len();
+                if let (Some(node), Ok(short)) = (nodes.get_mut(at), u16::try_from(next)) {
+                    node.children.push((name, short));
+                }
+                nodes.push(Node::default());
+                next
+            };
+        }
+        if let Some(node) = nodes.get_mut(at) {
+            node.rules.push(rule);
+            node.has_text_rule |= rule.attribute == TEXT;
+        }
+    }
+    nodes
+});
+
+const TEXT: &str = "text()";
+
+/// No rule lies on this element's path or below it.
+const NOWHERE: u16 = u16::MAX;
+
+/// Checks the codes of one document.
+///
+/// Memory: two bytes for each open element, and one code that stands in an element's text.
+#[derive(Debug, Default)]
+pub struct Checker {
+    places: Vec<u16>,
+    text: String,
+    line: u64,
+}
+
+impl Checker {
+    /// A checker for one document.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Looks at the token that the reader stands on.
+    pub fn check<R: Read>(&mut self, reader: &Reader<R>, sink: &mut dyn FnMut(Finding)) {
+        match reader.token() {
+            Token::Start => self.start(reader, sink),
+            Token::Text => {
+                if self.node().is_some_and(|node| node.has_text_rule) {
+                    self.text.push_str(reader.text());
+                }
+            }
+            Token::End => {
+                if let Some(node) = self.node().filter(|node| node.has_text_rule) {
+                    for rule in node.rules.iter().filter(|rule| rule.attribute == TEXT) {
+                        rule.check(&self.text, reader, self.line, sink);
+                    }
+                }
+                self.places.pop();
+            }
+            Token::Done => {}
+        }
+    }
+
+    fn node(&self) -> Option<&'static Node> {
+        TREE.get(usize::from(*self.places.last()?))
+    }
+
+    fn start<R: Read>(&mut self, reader: &Reader<R>, sink: &mut dyn FnMut(Finding)) {
+        let above = self.places.last().copied().unwrap_or(0);
+        let place = match TREE.get(usize::from(above)) {
+            Some(node) if reader.is_unqualified() => {
+                let name = reader.local_name();
+                node.children
+                    .iter()
+                    .find(|(known, _)| *known == name)
+                    .map_or(NOWHERE, |(_, place)| *place)
+            }
+            _ => NOWHERE,
+        };
+        self.places.push(place);
+        // Rules above the root are for every element.
+        if let Some(everywhere) = TREE.first() {
+            for rule in &everywhere.rules {
+                if let Some(code) = reader
+                    .attribute(rule.attribute)
+                    .filter(|code| !code.is_empty())
+                {
+                    rule.check(code, reader, 0, sink);
+                }
+            }
+        }
+        let Some(node) = TREE
+            .get(usize::from(place))
+            .filter(|node| !node.rules.is_empty())
+        else {
+            return;
+        };
+        if node.has_text_rule {
+            self.text.clear();
+            self.line = reader.end_line();
+        }
+        for attribute in reader.attributes() {
+            for rule in node
+                .rules
+                .iter()
+                .filter(|rule| rule.attribute == attribute.name)
+            {
+                if rule.applies(reader) {
+                    rule.check(attribute.value, reader, 0, sink);
+                }
+            }
+        }
+    }
+}
+
+impl Rule {
+    fn applies<R: Read>(&self, reader: &Reader<R>) -> bool {
+        self.when.is_none_or(
+            |(beside, value, is_default)| match reader.attribute(beside) {
+                None | Some("") => is_default,
+                Some(given) => given == value,
+            },
+        )
+    }
+
+    fn check<R: Read>(
+        &self,
+        code: &str,
+        reader: &Reader<R>,
+        line: u64,
+        sink: &mut dyn FnMut(Finding),
+    ) {
+        let Some(list) = LISTS.get(self.list) else {
+            return;
+        };
+        if list.codes.binary_search(&code).is_ok() {
+            return;
+        }
+        let shown: String = code.chars().take(60).collect();
+        let (message, path) = if self.attribute == TEXT {
+            (
+                format!("{shown:?} is not on the codelist {}", list.name),
+                reader.path(),
+            )
+        } else {
+            let when = self.when.map_or_else(String::new, |(beside, value, _)| {
+                format!(" for {beside} {value}")
+            });
+            (
+                format!(
+                    "{} {shown:?} is not on the codelist {}{when}",
+                    self.attribute, list.name
+                ),
+                format!("{}/@{}", reader.path(), self.attribute),
+            )
+        };
+        sink(Finding {
+            code: Cow::Borrowed(self.id),
+            severity: self.severity,
+            category: Cow::Borrowed(self.category),
+            message,
+            path,
+            line: if line == 0 { reader.end_line() } else { line },
+            codelist: Some(Cow::Borrowed(list.name)),
+        });
+    }
+}
+
+/// The rule behind a finding's code, in a sentence; `None` where no codelist rule bears it.
+#[must_use]
+pub fn explanation(id: &str) -> Option<String> {
+    let rule = RULES.iter().find(|rule| rule.id == id)?;
+    let list = LISTS.get(rule.list)?;
+    let at = if rule.attribute == TEXT {
+        "text".to_owned()
+    } else {
+        format!("attribute {}", rule.attribute)
+    };
+    let when = rule
+        .when
+        .map_or_else(String::new, |(beside, value, is_default)| {
+            format!(
+                " where {beside} is {value}{}",
+                if is_default { " or absent" } else { "" }
+            )
+        });
+    Some(format!(
+        "The {at} of {}{when} holds a code of the codelist {}, which has {} codes.",
+        if rule.path == "/" {
+            "any element"
+        } else {
+            rule.path
+        },
+        list.name,
+        list.codes.len()
+    ))
+}
