@@ -66,17 +66,27 @@ impl Failure {
 
     /// Prints one line with the error and the cause at its root; the whole chain after it where asked for.
     pub(crate) fn print(&self, with_chain: bool) {
-        let chain: Vec<String> = self
-            .error
-            .chain()
-            .map(|cause| one_line(&cause.to_string()))
-            .collect();
-        output::note(format_args!("rsr: {}", summary(&chain)));
+        output::note(format_args!("rsr: {self}"));
         if with_chain {
-            for cause in chain.iter().skip(1) {
+            for cause in self.chain().iter().skip(1) {
                 output::note(format_args!("  caused by: {cause}"));
             }
         }
+    }
+
+    /// The error and its causes, the nearest first.
+    fn chain(&self) -> Vec<String> {
+        self.error
+            .chain()
+            .map(|cause| one_line(&cause.to_string()))
+            .collect()
+    }
+}
+
+/// One line: the error, and the cause at its root.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&summary(&self.chain()))
     }
 }
 

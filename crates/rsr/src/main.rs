@@ -12,6 +12,7 @@ mod interrupt;
 mod logging;
 mod output;
 mod progress;
+mod table;
 
 use std::process::ExitCode;
 

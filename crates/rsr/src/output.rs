@@ -47,6 +47,11 @@ impl Out {
         writeln!(self.sink, "{text}").map_err(failed)
     }
 
+    /// Prints a text as it is.
+    pub(crate) fn text(&mut self, text: &str) -> Result<(), Failure> {
+        self.sink.write_all(text.as_bytes()).map_err(failed)
+    }
+
     /// Prints one JSON value on a line.
     pub(crate) fn json(&mut self, value: &Value) -> Result<(), Failure> {
         self.line(value)

@@ -2,25 +2,33 @@
 
 mod caches;
 mod deletions;
+mod doctor;
 mod files;
 mod memory;
 mod project;
 mod serve;
 mod service;
+mod settings;
 
 use crate::cli::{Cli, Command};
-use crate::context::Context;
+use crate::context::{self, Context};
 use crate::exit::{Exit, Failure, Outcome};
 
 /// Runs the command that was asked for.
 pub(crate) fn run(cli: Cli) -> Outcome {
     let Cli { common, command } = cli;
     match command {
-        Command::Serve(flags) => serve::run(&Context::new(&common, &serve::overrides(&flags))?),
+        Command::Serve(flags) => {
+            let overrides = serve::overrides(&flags);
+            let inputs = context::inputs(&common, &overrides);
+            serve::run(&Context::new(&common, &overrides)?, inputs)
+        }
         Command::Cache(which) => caches::run(&Context::new(&common, &[])?, &which),
         Command::Deletions(which) => deletions::run(&Context::new(&common, &[])?, &which),
         Command::Memory(which) => memory::run(&Context::new(&common, &[])?, &which),
         Command::Project(which) => project::run(&Context::new(&common, &[])?, &which),
+        Command::Settings(which) => settings::run(&common, &which),
+        Command::Doctor => doctor::run(&Context::new(&common, &[])?),
         _ => Err(Failure::new(Exit::Usage, "not connected yet")),
     }
 }

@@ -4,8 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use rsr_service::{Addresses, ServeError, Service, open_store};
-use rsr_settings::LiveSettings;
-use tokio::signal::unix::{SignalKind, signal};
+use rsr_settings::{Change, Inputs, LiveSettings, Reload};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::Serve;
 use crate::context::Context;
@@ -23,23 +23,33 @@ pub(crate) fn overrides(flags: &Serve) -> Vec<(&'static str, &'static str, Strin
     listen.into_iter().chain(workers).collect()
 }
 
-/// Serves until Ctrl-C or SIGTERM.
-pub(crate) fn run(context: &Context) -> Outcome {
-    let service = service(context)?;
-    runtime()?.block_on(until_stopped(service, |addresses| {
+/// Serves until Ctrl-C or SIGTERM; SIGHUP reads the settings from `inputs` again.
+pub(crate) fn run(context: &Context, inputs: Inputs) -> Outcome {
+    let live = Arc::new(LiveSettings::new(context.loaded.clone()));
+    let service = service(context, Arc::clone(&live))?;
+    let serving = until_stopped(service, |addresses| {
         output::note(format_args!(
             "serving on http://{} (Ctrl-C stops)",
             addresses.http
         ));
-    }))
+    });
+    runtime()?.block_on(async {
+        let reloads = tokio::spawn(reload_at_hangup(
+            live,
+            inputs,
+            listen(SignalKind::hangup())?,
+        ));
+        let outcome = serving.await;
+        reloads.abort();
+        outcome
+    })
 }
 
 /// The service over the database of the settings.
-pub(crate) fn service(context: &Context) -> Result<Service, Failure> {
+pub(crate) fn service(context: &Context, live: Arc<LiveSettings>) -> Result<Service, Failure> {
     let url = &context.settings().database.url;
     let store = open_store(context.settings(), context.clock.clone())
         .map_err(|error| Failure::from(error).context(format_args!("cannot open {url}")))?;
-    let live = Arc::new(LiveSettings::new(context.loaded.clone()));
     Ok(Service::new(live, store, context.clock.clone()))
 }
 
@@ -61,13 +71,44 @@ pub(crate) async fn until_stopped(service: Service, ready: impl FnOnce(&Addresse
     }
 }
 
+fn listen(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|error| {
+        Failure::of(Exit::PartWay, error).context("signals cannot be listened for")
+    })
+}
+
+/// Takes over changed settings at each SIGHUP; wrong ones change nothing. Either way the log says so.
+async fn reload_at_hangup(live: Arc<LiveSettings>, inputs: Inputs, mut hangups: Signal) {
+    while hangups.recv().await.is_some() {
+        match live.reload(&inputs) {
+            Ok(reload) => log(&reload),
+            Err(invalid) => {
+                for problem in invalid.problems() {
+                    tracing::error!("the old settings stay: {problem}");
+                }
+            }
+        }
+    }
+}
+
+fn log(reload: &Reload) {
+    for warning in &reload.warnings {
+        tracing::warn!("{warning}");
+    }
+    for change in &reload.changed {
+        let Change { key, old, new, .. } = change;
+        tracing::info!(who = "SIGHUP", key, old, new, "setting changed");
+    }
+    for change in &reload.waiting {
+        let Change { key, old, new, .. } = change;
+        tracing::warn!(key, old, new, "setting waits for a restart");
+    }
+    let (n_changed, n_waiting) = (reload.changed.len(), reload.waiting.len());
+    tracing::info!(n_changed, n_waiting, "settings read again");
+}
+
 /// Resolves at Ctrl-C or SIGTERM.
 fn stopped() -> Result<impl Future<Output = ()>, Failure> {
-    let listen = |kind| {
-        signal(kind).map_err(|error| {
-            Failure::of(Exit::PartWay, error).context("signals cannot be listened for")
-        })
-    };
     let (mut interrupt, mut terminate) = (
         listen(SignalKind::interrupt())?,
         listen(SignalKind::terminate())?,
