@@ -3,6 +3,7 @@
 use std::fmt;
 
 use http::{HeaderMap, Uri, header};
+use rsr_hierarchy::Viewer;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -45,9 +46,12 @@ pub(crate) enum Caller {
 }
 
 impl Caller {
-    /// Whether everything may be seen and changed.
-    pub(crate) const fn is_administrator(&self) -> bool {
-        !matches!(self, Self::Anonymous)
+    /// What the hierarchy may show them.
+    pub(crate) const fn viewer(&self) -> Viewer {
+        match self {
+            Self::Anonymous => Viewer::Anonymous,
+            Self::Token | Self::Local | Self::Admin { .. } => Viewer::Administrator,
+        }
     }
 }
 

@@ -2,19 +2,23 @@
 
 use std::sync::Arc;
 
-use rsr_base::SharedClock;
+use rsr_base::{ProjectId, SharedClock};
+use rsr_deletion::DeletionTracker;
 use rsr_hierarchy::{CursorKey, Limits};
 use rsr_settings::{LiveSettings, Settings};
-use rsr_store::Store;
+use rsr_store::{Store, Tx};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use crate::access::Token;
+use crate::access::{Caller, Token};
 use crate::bounds::Bounds;
 use crate::bridge::Bridge;
+use crate::caches::{Caches, Reader};
 use crate::drain::Drain;
 use crate::measure::Measure;
+use crate::problem::{Kind, Problem};
+use crate::progress::RateLimited;
 
 /// One running service. Cloning shares it.
 #[derive(Clone, Debug)]
@@ -36,6 +40,11 @@ pub(crate) struct Parts {
     /// One permit a request under way.
     pub(crate) in_flight: Arc<Semaphore>,
     pub(crate) measure: Measure,
+    pub(crate) caches: Caches,
+    /// Projects being deleted.
+    pub(crate) deletions: DeletionTracker<ProjectId>,
+    /// Lists of children that were cut.
+    pub(crate) cut_warnings: RateLimited,
 }
 
 impl std::ops::Deref for App {
@@ -60,6 +69,9 @@ impl App {
             cursor_key: new_cursor_key(),
             token: token.map(|token| Token::new(token.expose())),
             is_loopback: settings.server.listen.ip().is_loopback(),
+            caches: Caches::new(&settings.cache, &clock),
+            deletions: DeletionTracker::with_clock(&settings.deletion, Arc::clone(&clock)),
+            cut_warnings: RateLimited::new(Arc::clone(&clock)),
             measure: Measure::new(Arc::clone(&live), &store, Arc::clone(&clock)),
             live,
             store,
@@ -76,6 +88,42 @@ impl App {
     pub(crate) fn limits(&self) -> Limits {
         let hierarchy = &self.settings().hierarchy;
         Limits::new(hierarchy.max_descendants_per_request, hierarchy.chunk_size)
+    }
+
+    /// Runs a write in one transaction on a thread, and forgets what the caches knew once it is kept.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self, &mut Tx) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let app = self.clone();
+        self.bridge
+            .run(move || {
+                let done = app.store.write(|tx| work(&app, tx));
+                app.caches.forget();
+                done
+            })
+            .await
+    }
+
+    /// A question of this caller about one project.
+    pub(crate) fn reader(&self, project: ProjectId, caller: &Caller) -> Reader<'_> {
+        Reader {
+            store: &self.store,
+            deletions: &self.deletions,
+            project,
+            viewer: caller.viewer(),
+        }
+    }
+
+    /// Refuses a change of a project that is being deleted.
+    pub(crate) fn refuse_while_deleted(&self, project: ProjectId) -> Result<(), Problem> {
+        if self.deletions.contains(project) {
+            return Err(Problem::new(
+                Kind::BeingDeleted,
+                format!("project {project} is being deleted"),
+            ));
+        }
+        Ok(())
     }
 
     /// Why no request should be sent here now; empty where all is well.

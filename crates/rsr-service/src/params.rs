@@ -13,32 +13,47 @@ pub(crate) struct Params {
 /// More parameters than any route knows, so that a hostile query string costs little.
 const PARAMS_MAX: usize = 64;
 
+/// An id in a path. A text that is no id names nothing that is stored.
+pub(crate) fn id<T: From<i64>>(what: &str, text: &str) -> Result<T, Problem> {
+    text.parse::<i64>()
+        .map(T::from)
+        .map_err(|_not_an_id| Problem::not_found(what, text))
+}
+
+/// Splits and decodes a query string, in its order.
+pub(crate) fn pairs(query: Option<&str>) -> Result<Vec<(String, String)>, Problem> {
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    for pair in query
+        .unwrap_or("")
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+    {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let name = decode(name)
+            .ok_or_else(|| Problem::new(Kind::InvalidParameter, "a name is not UTF-8"))?;
+        let value = decode(value)
+            .ok_or_else(|| invalid(name.clone(), "is not UTF-8 in percent-encoding"))?;
+        if pairs.len() == PARAMS_MAX {
+            return Err(Problem::new(
+                Kind::InvalidParameter,
+                format!("more than {PARAMS_MAX} parameters"),
+            ));
+        }
+        pairs.push((name, value));
+    }
+    Ok(pairs)
+}
+
 impl Params {
     /// Splits a query string. Repeated names are refused, since no route has a list.
     pub(crate) fn parse(query: Option<&str>) -> Result<Self, Problem> {
-        let mut pairs: Vec<(String, String)> = Vec::new();
-        for pair in query
-            .unwrap_or("")
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-        {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = decode(name)
-                .ok_or_else(|| Problem::new(Kind::InvalidParameter, "a name is not UTF-8"))?;
-            let value = decode(value)
-                .ok_or_else(|| invalid(name.clone(), "is not UTF-8 in percent-encoding"))?;
-            if pairs.len() == PARAMS_MAX {
-                return Err(Problem::new(
-                    Kind::InvalidParameter,
-                    format!("more than {PARAMS_MAX} parameters"),
-                ));
-            }
-            if pairs.iter().any(|(known, _)| *known == name) {
-                return Err(invalid(name, "is given twice"));
-            }
-            pairs.push((name, value));
+        let pairs = pairs(query)?;
+        let mut names: Vec<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        match names.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(invalid(pair[0].to_owned(), "is given twice")),
+            None => Ok(Self { pairs }),
         }
-        Ok(Self { pairs })
     }
 
     /// The text of a parameter, if it is given.
@@ -97,7 +112,10 @@ impl Params {
     }
 }
 
-fn invalid(name: impl Into<std::borrow::Cow<'static, str>>, why: &'static str) -> Problem {
+pub(crate) fn invalid(
+    name: impl Into<std::borrow::Cow<'static, str>>,
+    why: &'static str,
+) -> Problem {
     Problem::field(Kind::InvalidParameter, name, why)
 }
 

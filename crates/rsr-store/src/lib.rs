@@ -14,7 +14,7 @@ mod tree;
 mod tx;
 
 pub use error::{Conflict, Error};
-pub use hierarchy::{ChildRow, NamedOrganisation, ParentRow, Resume, RoleRow, SectorRow};
+pub use hierarchy::{ChildRow, ListedProjects, NamedOrganisation, ParentRow, Resume, RoleRow, SectorRow};
 pub use pool::PoolUse;
 pub use read::Place;
 pub use rows::{

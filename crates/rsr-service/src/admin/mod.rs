@@ -1,6 +1,20 @@
-//! The administration of a running service.
+//! The administration of a running service: its routes, and the socket they are on.
 
+mod caches;
+mod deletions;
+mod findings;
 mod socket;
 
+use crate::routes::table::Route;
+
+pub(crate) use findings::of_caches;
 pub(crate) use socket::AdminSocket;
 pub use socket::SocketError;
+
+/// The routes of the admin socket and the admin listener alone.
+pub(crate) fn routes() -> Vec<Route> {
+    [caches::routes(), deletions::routes()]
+        .into_iter()
+        .flatten()
+        .collect()
+}

@@ -3,6 +3,10 @@
 //! A handler answers with a [`Problem`]. What it says to the caller ([`Problem::detail`]) is apart from why it happened
 //! ([`Problem::because`]), which is logged with the request's id and never sent.
 
+mod from;
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
@@ -13,9 +17,6 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
-
-#[cfg(test)]
-mod tests;
 
 /// The kinds of trouble the API knows. Each has one status, one `type` and one title, and keeps them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -252,15 +253,21 @@ impl Problem {
         document
     }
 
-    /// Writes the response of this problem, and logs it: errors of ours as such, refusals of the caller's for debugging.
-    pub(crate) fn respond(&self, request_id: Option<&str>) -> Response {
-        let status = self.kind.status();
+    /// Logs it: errors of ours as such, refusals of the caller's for debugging.
+    pub(crate) fn log(&self) {
         let cause = self.cause.as_deref().map(chain);
-        if matches!(self.kind, Kind::Internal) {
+        if matches!(self.kind, Kind::Internal | Kind::Unavailable) {
             tracing::error!(detail = %self.detail, cause = cause.as_deref(), "request failed");
         } else {
-            tracing::debug!(%status, detail = %self.detail, cause = cause.as_deref(), "request refused");
+            let status = self.kind.status().as_u16();
+            tracing::debug!(status, detail = %self.detail, cause = cause.as_deref(), "request refused");
         }
+    }
+
+    /// Writes the response of this problem, and logs it.
+    pub(crate) fn respond(&self, request_id: Option<&str>) -> Response {
+        self.log();
+        let status = self.kind.status();
         let mut response = Response::new(Body::from(self.document(request_id).to_string()));
         *response.status_mut() = status;
         let headers = response.headers_mut();

@@ -1,28 +1,41 @@
 //! What the service answers: a table of routes, a module per subject.
 
+mod answer;
 mod description;
 mod health;
+mod hierarchy;
+mod link;
 mod metrics;
+mod projects;
 pub(crate) mod table;
 
 use axum::Router;
 use axum::middleware::from_fn;
 
+use crate::admin;
 use crate::app::App;
 use crate::trace;
 use table::Route;
 
 /// Every public route.
 pub(crate) fn public_routes() -> Vec<Route> {
-    [health::routes(), metrics::routes(), description::routes()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        hierarchy::routes(),
+        projects::routes(),
+        health::routes(),
+        metrics::routes(),
+        description::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Every route of the admin socket: those of the public side, and the administration.
 pub(crate) fn admin_routes() -> Vec<Route> {
-    public_routes()
+    let mut routes = public_routes();
+    routes.extend(admin::routes());
+    routes
 }
 
 /// The service as the public listener shows it.

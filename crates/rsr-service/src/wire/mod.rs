@@ -1,7 +1,15 @@
 //! What JSON looks like outside: every type that is written or read, apart from the domain's.
 
+mod caches;
 mod element;
+mod input;
 mod nested;
+mod project;
+mod time;
 
-pub(crate) use element::{Element, Organisation, ParentElement, Sector};
+pub(crate) use caches::{CAUSES, CacheFigures, deletions, global, sweep};
+pub(crate) use element::Element;
+pub(crate) use input::{Fields, refused, required};
 pub(crate) use nested::NestedArray;
+pub(crate) use project::Project;
+pub(crate) use time::rfc3339;

@@ -2,9 +2,11 @@
 
 mod branches;
 mod links;
+mod list;
 mod nodes;
 mod row;
 mod scope;
 
 pub use branches::Resume;
+pub use list::ListedProjects;
 pub use row::{ChildRow, NamedOrganisation, ParentRow, RoleRow, SectorRow};

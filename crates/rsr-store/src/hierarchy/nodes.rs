@@ -154,7 +154,7 @@ fn children_of<'a>(
     format!("WHERE p.parent_id = {parent} AND {within} AND {after} ORDER BY {order} LIMIT {n}")
 }
 
-fn key_of(field: SortField, project: &Project) -> Key {
+pub(super) fn key_of(field: SortField, project: &Project) -> Key {
     let value = match field {
         SortField::Id => None,
         SortField::Title => Some(project.title.as_str()),

@@ -1,0 +1,1 @@
+//! The admin routes, in memory.

@@ -1,0 +1,8 @@
+//! What the service promises over HTTP, asked in memory.
+
+mod admin;
+mod hierarchy;
+mod live;
+mod outside;
+mod projects;
+mod support;
