@@ -3,6 +3,7 @@
 #![warn(clippy::indexing_slicing)]
 
 pub mod codelists;
+pub mod export;
 mod finding;
 pub mod model;
 pub mod reader;

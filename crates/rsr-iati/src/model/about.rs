@@ -2,7 +2,7 @@
 
 use crate::model::element::element;
 use crate::model::shared::{Narrative, Plain, TextBlock};
-use crate::model::value::{Date, DateTime, Decimal, Flag, Whole};
+use crate::model::value::{Date, DateTime, Decimal, Flag, Value as _, Whole};
 
 element! {
     /// The attributes of `iati-activity`.
@@ -24,6 +24,37 @@ element! {
             budget_not_provided: String = "budget-not-provided",
         }
     }
+}
+
+impl ActivityHead {
+    /// The same without attributes that mean nothing, and how many those were.
+    pub(crate) fn without_gaps(&self) -> (Self, u64) {
+        let mut valid = self.clone();
+        let mut n = 0;
+        let mut keep = |is_valid: bool| {
+            n += u64::from(!is_valid);
+            is_valid
+        };
+        valid.last_updated = valid.last_updated.filter(|value| keep(value.is_valid()));
+        valid.humanitarian = valid.humanitarian.filter(|value| keep(value.is_valid()));
+        valid.hierarchy = valid.hierarchy.filter(|value| keep(value.is_valid()));
+        valid.language = valid.language.filter(|value| keep(is_language(value)));
+        (valid, n)
+    }
+}
+
+/// Whether `xml:lang` may say so.
+fn is_language(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let is_part = |part: &str, digits: bool| {
+        (1..=8).contains(&part.len())
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_alphabetic() || digits && b.is_ascii_digit())
+    };
+    text.is_empty()
+        || parts.next().is_some_and(|part| is_part(part, false))
+            && parts.all(|part| is_part(part, true))
 }
 
 element! {

@@ -93,6 +93,19 @@ pub struct ReadOptions {
     pub strict: bool,
 }
 
+impl From<&rsr_settings::IatiSettings> for ReadOptions {
+    fn from(settings: &rsr_settings::IatiSettings) -> Self {
+        let field_bytes = usize::try_from(settings.max_field_bytes.bytes()).unwrap_or(usize::MAX);
+        Self {
+            limits: Limits {
+                field_bytes,
+                ..Limits::default()
+            },
+            strict: false,
+        }
+    }
+}
+
 /// What was read so far. `n_read` = kept + skipped, once no activity is open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

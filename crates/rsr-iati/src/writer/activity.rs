@@ -11,7 +11,8 @@ const FLUSH_BYTES: usize = 64 * 1024;
 /// What becomes of elements and activities that lack what 2.03 asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Gaps {
-    /// They are refused, with an error that names what is missing.
+    /// They are refused, with an error that names what is missing or, where all is there, not valid. Attributes of an
+    /// activity that mean nothing are left out; none of them is required.
     #[default]
     Refuse,
     /// They are written with the gap: the file will not be valid. Nothing is ever invented to fill it.
@@ -50,6 +51,9 @@ enum State {
 impl<'f, W: Write> ActivityWriter<'f, W> {
     pub(super) fn new(file: &'f mut FileWriter<W>, head: &ActivityHead) -> Self {
         let mark = file.buffer.len();
+        let valid = (file.options.gaps == Gaps::Refuse).then(|| head.without_gaps());
+        let head = valid.as_ref().map_or(head, |(valid, _)| valid);
+        let n_gaps = valid.as_ref().map_or(0, |(_, n)| *n);
         let (n_replaced, n_left_out) = write_head(head, &file.options.namespaces, &mut file.buffer);
         file.buffer.push('\n');
         Self {
@@ -60,7 +64,7 @@ impl<'f, W: Write> ActivityWriter<'f, W> {
             seen: 0,
             state: State::Head,
             n_replaced,
-            n_left_out,
+            n_left_out: n_left_out + n_gaps,
         }
     }
 
@@ -68,28 +72,17 @@ impl<'f, W: Write> ActivityWriter<'f, W> {
     ///
     /// # Errors
     ///
-    /// [`WriteError::OutOfOrder`], [`WriteError::Repeated`], [`WriteError::Unknown`] and [`WriteError::Gaps`] leave the
+    /// [`WriteError::OutOfOrder`], [`WriteError::Repeated`], [`WriteError::Unknown`], [`WriteError::Gaps`] and
+    /// [`WriteError::Invalid`] leave the
     /// element out and the activity as it was. After [`WriteError::Missing`] nothing more of it is taken.
     /// [`WriteError::Io`] ends the file.
     pub fn element(&mut self, element: &ActivityElement) -> Result<(), WriteError> {
         let kind = element.kind();
         self.check_place(element, kind)?;
-        if self.file.options.gaps == Gaps::Refuse {
-            let gaps = element.gaps();
-            if !gaps.is_empty() {
-                return Err(WriteError::Gaps { gaps });
-            }
-        }
         if kind > ElementKind::ActivityDate {
             self.leave_head()?;
         }
-        let mut out = Fragment::new(&mut self.file.buffer)
-            .with_scope(&self.file.options.namespaces)
-            .with_language(self.language.as_deref());
-        element.write(&mut out);
-        let (n_replaced, n_left_out) = (out.n_replaced, out.n_left_out);
-        self.n_replaced += n_replaced;
-        self.n_left_out += n_left_out;
+        self.write(element)?;
         self.file.buffer.push('\n');
         self.last = Some(kind);
         self.seen |= 1 << element.rank();
@@ -114,6 +107,48 @@ impl<'f, W: Write> ActivityWriter<'f, W> {
         if self.file.buffer.len() >= FLUSH_BYTES {
             self.flush()?;
         }
+        Ok(())
+    }
+
+    /// Writes the element, or nothing where it may not be written.
+    fn write(&mut self, element: &ActivityElement) -> Result<(), WriteError> {
+        let FileWriter {
+            buffer,
+            options,
+            checker,
+            ..
+        } = &mut *self.file;
+        if options.gaps == Gaps::Refuse {
+            let gaps = element.gaps();
+            if !gaps.is_empty() {
+                return Err(WriteError::Gaps { gaps });
+            }
+        }
+        let mark = buffer.len();
+        let mut out = Fragment::new(buffer)
+            .with_scope(&options.namespaces)
+            .with_language(self.language.as_deref());
+        element.write(&mut out);
+        let (n_replaced, n_left_out) = (out.n_replaced, out.n_left_out);
+        if options.gaps == Gaps::Refuse {
+            // A fragment is checked by itself, so it has to declare its own prefixes.
+            let alone = (!options.namespaces.is_empty()).then(|| element.to_xml());
+            let written = buffer.get(mark..).unwrap_or_default();
+            let mut first = None;
+            checker.check(
+                element.name(),
+                alone.as_deref().unwrap_or(written),
+                &mut |finding| {
+                    first.get_or_insert(finding);
+                },
+            );
+            if let Some(finding) = first {
+                buffer.truncate(mark);
+                return Err(WriteError::Invalid { finding });
+            }
+        }
+        self.n_replaced += n_replaced;
+        self.n_left_out += n_left_out;
         Ok(())
     }
 

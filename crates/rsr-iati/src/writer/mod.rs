@@ -8,7 +8,7 @@
 //! use rsr_iati::model::{ActivityElement, ActivityHead, Identifier, TextBlock};
 //! use rsr_iati::writer::{FileOptions, FileWriter, WriteError};
 //!
-//! let mut file = FileWriter::new(Vec::new(), &FileOptions::default())?;
+//! let mut file = FileWriter::new(Vec::new(), &FileOptions::default());
 //! let mut activity = file.activity(&ActivityHead::default());
 //! activity.element(&ActivityElement::Title(TextBlock::new("Wells")))?;
 //! let error = activity.element(&ActivityElement::Identifier(Identifier::new("XM-1"))).unwrap_err();
@@ -23,6 +23,7 @@ use std::io::{self, Write};
 pub use activity::{ActivityWriter, Gaps};
 
 use crate::model::{ActivityHead, DateTime, ElementKind, Gap};
+use crate::schema::FragmentChecker;
 use crate::xml::escape_attribute;
 
 /// What comes after the last activity.
@@ -72,6 +73,12 @@ pub enum WriteError {
         /// All of them, at least one.
         gaps: Vec<Gap>,
     },
+    /// The element is not valid against the schema of 2.03. Nothing of it was written; the activity may go on.
+    #[error("{finding}")]
+    Invalid {
+        /// The first thing that is wrong.
+        finding: crate::report::Finding,
+    },
     /// The activity lacks an element that every activity has. Nothing of the activity was written; what is still to come
     /// of it is refused.
     #[error("the activity has no <{element}>")]
@@ -79,7 +86,7 @@ pub enum WriteError {
         /// Its name.
         element: &'static str,
     },
-    /// The activity's own attributes have gaps.
+    /// An activity was dropped after part of it was written.
     #[error("an activity was given up half-way, so the file is not complete")]
     Unfinished,
     /// The file could not be written.
@@ -97,6 +104,7 @@ fn list(gaps: &[Gap]) -> String {
 pub struct FileWriter<W> {
     out: W,
     options: FileOptions,
+    checker: FragmentChecker,
     /// What is not yet in `out`.
     buffer: String,
     n_bytes: u64,
@@ -107,15 +115,13 @@ pub struct FileWriter<W> {
 }
 
 impl<W: Write> FileWriter<W> {
-    /// Begins a file.
-    ///
-    /// # Errors
-    ///
-    /// [`WriteError::Io`].
-    pub fn new(out: W, options: &FileOptions) -> Result<Self, WriteError> {
+    /// Begins a file. Nothing is written before its first activity.
+    #[must_use]
+    pub fn new(out: W, options: &FileOptions) -> Self {
         let mut file = Self {
             out,
             options: options.clone(),
+            checker: FragmentChecker::new(),
             buffer: String::new(),
             n_bytes: 0,
             n_activities: 0,
@@ -124,8 +130,7 @@ impl<W: Write> FileWriter<W> {
             unfinished: false,
         };
         file.write_root();
-        file.flush_buffer()?;
-        Ok(file)
+        file
     }
 
     fn write_root(&mut self) {
@@ -161,7 +166,8 @@ impl<W: Write> FileWriter<W> {
         ActivityWriter::new(self, head)
     }
 
-    /// Ends the file and gives back what it was written to, flushed.
+    /// Ends the file and gives back what it was written to, flushed. Without an activity nothing was written to it: a file
+    /// of none is not valid.
     ///
     /// # Errors
     ///
@@ -170,8 +176,10 @@ impl<W: Write> FileWriter<W> {
         if self.unfinished {
             return Err(WriteError::Unfinished);
         }
-        self.buffer.push_str(CLOSING);
-        self.flush_buffer()?;
+        if self.n_activities > 0 {
+            self.buffer.push_str(CLOSING);
+            self.flush_buffer()?;
+        }
         self.out.flush()?;
         Ok(self.out)
     }
@@ -200,7 +208,24 @@ impl<W: Write> FileWriter<W> {
         self.n_left_out
     }
 
-    fn flush_buffer(&mut self) -> io::Result<()> {
+    /// Bytes of the file so far, those included that are still in the buffer.
+    pub(crate) fn offset(&self) -> u64 {
+        self.n_bytes + self.buffer.len() as u64
+    }
+
+    pub(crate) fn out_mut(&mut self) -> &mut W {
+        &mut self.out
+    }
+
+    /// Counts the last activity in another file, where its bytes went.
+    pub(crate) fn give_last(&mut self, n_bytes: u64, to: &mut Self) {
+        self.n_activities -= 1;
+        self.n_bytes -= n_bytes;
+        to.n_activities += 1;
+        to.n_bytes += n_bytes;
+    }
+
+    pub(crate) fn flush_buffer(&mut self) -> io::Result<()> {
         self.out.write_all(self.buffer.as_bytes())?;
         self.n_bytes += self.buffer.len() as u64;
         self.buffer.clear();
