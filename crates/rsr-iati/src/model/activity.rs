@@ -10,7 +10,7 @@ use crate::model::about::{
 };
 use crate::model::element::Element as _;
 use crate::model::fragment::Fragment;
-use crate::model::gaps::{Gap, Gaps};
+use crate::model::gaps::{Gap, GapKind, Gaps};
 use crate::model::money::{
     Budget, CapitalSpend, CountryBudgetItems, CrsAdd, Fss, PlannedDisbursement, Transaction,
 };
@@ -245,6 +245,11 @@ impl ActivityElement {
     pub fn gaps(&self) -> Vec<Gap> {
         let mut gaps = Gaps::of(self.name());
         self.find_gaps(&mut gaps);
+        if let Self::Identifier(identifier) = self
+            && identifier.identifier().is_empty()
+        {
+            gaps.push("", GapKind::Missing);
+        }
         gaps.into_list()
     }
 

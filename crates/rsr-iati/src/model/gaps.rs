@@ -98,7 +98,7 @@ impl Gaps {
         }
     }
 
-    fn push(&mut self, part: &str, kind: GapKind) {
+    pub(crate) fn push(&mut self, part: &str, kind: GapKind) {
         if self.list.len() < TOLD_MAX {
             self.list.push(Gap {
                 path: self.path.clone(),

@@ -2,4 +2,6 @@
 
 mod data;
 mod reading;
+mod round_trip;
 mod schema;
+mod source;
