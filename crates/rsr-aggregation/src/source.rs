@@ -218,14 +218,17 @@ pub trait BulkSource {
     /// # Errors
     ///
     /// Where the read fails.
-    fn each_indicator(&mut self, take: Take<'_, IndicatorUpdates<'_>>) -> Result<(), Self::Error>;
+    fn each_indicator(
+        &mut self,
+        take: &mut dyn FnMut(IndicatorUpdates<'_>),
+    ) -> Result<(), Self::Error>;
 
     /// Every period that has approved updates or stored words.
     ///
     /// # Errors
     ///
     /// Where the read fails.
-    fn each_texts(&mut self, take: Take<'_, BulkTexts<'_>>) -> Result<(), Self::Error>;
+    fn each_texts(&mut self, take: &mut dyn FnMut(BulkTexts<'_>)) -> Result<(), Self::Error>;
 
     /// Every dimension value that a period of the set uses, or whose copy below does, with its parent value.
     ///

@@ -133,15 +133,10 @@ fn read_own<S: BulkSource, W>(
     }
 }
 
-/// Runs `write` for rows that a source hands out, up to the first error.
-fn until_error<R, E>(
-    failed: &mut Option<E>,
-    mut write: impl FnMut(R) -> Result<(), E>,
-) -> impl FnMut(R) {
-    move |row| {
-        if failed.is_none() {
-            *failed = write(row).err();
-        }
+/// Does something for a row that a source hands out, unless it failed for one before.
+fn unless_failed<E>(failed: &mut Option<E>, write: impl FnOnce() -> Result<(), E>) {
+    if failed.is_none() {
+        *failed = write().err();
     }
 }
 
@@ -152,18 +147,20 @@ fn write_periods<S: BulkSource, K: Sink>(
     report: &mut BulkReport,
 ) -> Result<(), BulkError<S::Error, K::Error>> {
     let mut failed = None;
-    let mut take = until_error(&mut failed, |period: crate::BulkPeriod| {
-        if let Some(total) = rollup.total(period.id)?
-            && total != period.stored
-        {
-            report.n_periods_written += 1;
-            sink.write_period(period.id, &total)
-                .map_err(BulkError::Sink)?;
-        }
-        Ok(())
-    });
-    source.each_period(&mut take).map_err(BulkError::Source)?;
-    drop(take);
+    source
+        .each_period(&mut |period| {
+            unless_failed(&mut failed, || {
+                if let Some(total) = rollup.total(period.id)?
+                    && total != period.stored
+                {
+                    report.n_periods_written += 1;
+                    sink.write_period(period.id, &total)
+                        .map_err(BulkError::Sink)?;
+                }
+                Ok(())
+            });
+        })
+        .map_err(BulkError::Source)?;
     failed.map_or(Ok(()), Err)
 }
 
@@ -270,15 +267,17 @@ fn write_texts<S: BulkSource, K: Sink>(
     report: &mut BulkReport,
 ) -> Result<(), BulkError<S::Error, K::Error>> {
     let mut failed = None;
-    let mut take = until_error(&mut failed, |row: crate::BulkTexts<'_>| {
-        let texts = period_texts(row.measure, row.has_scores, row.texts);
-        if rollup.order().find(row.period).is_some() && texts != *row.stored {
-            report.n_texts_written += 1;
-            sink.write_texts(row.period, &texts)?;
-        }
-        Ok(())
-    });
-    source.each_texts(&mut take).map_err(BulkError::Source)?;
-    drop(take);
+    source
+        .each_texts(&mut |row| {
+            unless_failed(&mut failed, || {
+                let texts = period_texts(row.measure, row.has_scores, row.texts);
+                if rollup.order().find(row.period).is_some() && texts != *row.stored {
+                    report.n_texts_written += 1;
+                    sink.write_texts(row.period, &texts)?;
+                }
+                Ok(())
+            });
+        })
+        .map_err(BulkError::Source)?;
     failed.map_or(Ok(()), |error| Err(BulkError::Sink(error)))
 }

@@ -8,7 +8,7 @@ use rsr_base::{DimensionValueId, PeriodId, ProjectId};
 use super::column::Column;
 use super::rollup::{PeriodTooLarge, Rollup};
 use crate::tally::{Standing, Tally};
-use crate::{Contribution, Numbers, Total};
+use crate::{Contribution, Measure, Numbers, Total};
 
 /// Marks a pair that goes up into none.
 const NONE: u32 = u32::MAX;
@@ -47,13 +47,16 @@ impl<'r> Pairs<'r> {
     }
 
     /// Takes in a pair and all above it that are not there yet: a row at a child asks for one at its parent (rule 27).
-    /// `None` where the period is not in the roll-up.
+    /// `None` where the period is not in the roll-up, or is qualitative.
     pub(super) fn insert(&mut self, period: PeriodId, value: DimensionValueId) -> Option<u32> {
         let mut period = self.rollup.order().find(period)?;
         let mut value = value;
         let mut first = None;
         let mut below = NONE;
         loop {
+            if self.rollup.measure(period) == Measure::Qualitative {
+                return first;
+            }
             let next = u32::try_from(self.pairs.len()).ok().filter(|&n| n < NONE)?;
             let (index, is_new) = match self.indices.entry((period, value)) {
                 Entry::Occupied(known) => (*known.get(), false),

@@ -187,6 +187,11 @@ impl Rollup {
         }
     }
 
+    /// How the period adds up.
+    pub(super) fn measure(&self, index: u32) -> Measure {
+        self.flags[index as usize].measure()
+    }
+
     /// Whether any update counts for the period.
     pub(super) fn has_updates(&self, index: u32) -> bool {
         self.flags[index as usize].has(Flags::HAS_UPDATES)
