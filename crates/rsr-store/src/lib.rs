@@ -1,8 +1,10 @@
 //! SQL storage for rsr: projects, results, the queue.
 #![forbid(unsafe_code)]
 
+mod elements;
 mod error;
 mod hierarchy;
+mod import;
 mod numbers;
 mod pool;
 mod read;
@@ -14,7 +16,10 @@ mod tree;
 mod tx;
 
 pub use error::{Conflict, Error};
-pub use hierarchy::{ChildRow, ListedProjects, NamedOrganisation, ParentRow, Resume, RoleRow, SectorRow};
+pub use hierarchy::{
+    ChildRow, ListedProjects, NamedOrganisation, ParentRow, Resume, RoleRow, SectorRow,
+};
+pub use import::{CutShort, FileReport, ImportNote, Importer, LinkReport};
 pub use pool::PoolUse;
 pub use read::Place;
 pub use rows::{

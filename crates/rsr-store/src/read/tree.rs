@@ -77,7 +77,10 @@ impl Snapshot {
     ) -> Result<Vec<(ProjectId, Option<ProjectId>)>, Error> {
         self.db().rows(
             "SELECT id, parent_id FROM projects WHERE id > ?1 ORDER BY id LIMIT ?2",
-            params![after.map_or(i64::MIN, |id| id.0), i64::try_from(n).unwrap_or(i64::MAX)],
+            params![
+                after.map_or(i64::MIN, |id| id.0),
+                i64::try_from(n).unwrap_or(i64::MAX)
+            ],
             |row| Ok((ProjectId(row.int(0)?), row.opt_int(1)?.map(ProjectId))),
         )
     }

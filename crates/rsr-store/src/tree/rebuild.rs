@@ -13,10 +13,15 @@ const ROOTS_PER_CHUNK: i64 = 1_000;
 ///
 /// O(n log n) time. A project whose parent is not stored counts as a root.
 pub(crate) fn all(db: &dyn Session) -> Result<(), Error> {
-    // In one statement each: what is gone, what hangs in a cycle, and the many roots without children.
+    // In one statement each: what became a root, what is none any more, and the many roots without children.
     db.execute(
         "DELETE FROM positions WHERE root_id <> project_id
          AND project_id IN (SELECT p.id FROM projects p WHERE p.parent_id IS NULL)",
+        params![],
+    )?;
+    db.execute(
+        "DELETE FROM positions WHERE root_id = project_id
+         AND project_id IN (SELECT p.id FROM projects p JOIN projects u ON u.id = p.parent_id)",
         params![],
     )?;
     db.execute(

@@ -3,6 +3,7 @@
 use rsr_base::{OrganisationId, ProjectId, UserId};
 
 use super::Tx;
+use crate::elements::organisation;
 use crate::error::{Conflict, Error};
 use crate::rows::Role;
 use crate::sql::params;
@@ -90,14 +91,6 @@ impl Tx {
         name: &str,
         kind: &str,
     ) -> Result<OrganisationId, Error> {
-        let id = self.db().number(
-            "INSERT INTO organisations (ref, name, type) VALUES (?1, ?2, ?3)
-             ON CONFLICT (ref) DO UPDATE SET
-                 name = CASE organisations.name WHEN '' THEN excluded.name ELSE organisations.name END,
-                 type = CASE organisations.type WHEN '' THEN excluded.type ELSE organisations.type END
-             RETURNING id",
-            params![reference, name, kind],
-        )?;
-        Ok(OrganisationId(id))
+        organisation(self.db(), reference, name, kind)
     }
 }

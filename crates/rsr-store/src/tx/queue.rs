@@ -44,16 +44,17 @@ impl Tx {
         Ok(())
     }
 
-    /// Queues the parents of a project's periods: their sums change when the project's switch, or its place, does.
-    pub(crate) fn queue_periods_above(&mut self, project: i64) -> Result<(), Error> {
+    /// Queues the parents of a project's periods: their sums change when the project's switch, or its place, does. Answers how
+    /// many.
+    pub(crate) fn queue_periods_above(&mut self, project: i64) -> Result<u64, Error> {
         self.queue_listed(
             "SELECT DISTINCT parent_period_id FROM periods WHERE project_id = ?1 AND parent_period_id IS NOT NULL",
             project,
         )
     }
 
-    /// Queues all periods of a project that have copies below.
-    pub(crate) fn queue_periods_with_children(&mut self, project: i64) -> Result<(), Error> {
+    /// Queues all periods of a project that have copies below. Answers how many.
+    pub(crate) fn queue_periods_with_children(&mut self, project: i64) -> Result<u64, Error> {
         self.queue_listed(
             "SELECT p.id FROM periods p WHERE p.project_id = ?1
              AND EXISTS (SELECT 1 FROM periods c WHERE c.parent_period_id = p.id)",
@@ -61,11 +62,12 @@ impl Tx {
         )
     }
 
-    fn queue_listed(&mut self, sql: &str, project: i64) -> Result<(), Error> {
-        for period in self.db().rows(sql, params![project], |row| row.int(0))? {
-            self.queue_period(PeriodId(period))?;
+    fn queue_listed(&mut self, sql: &str, project: i64) -> Result<u64, Error> {
+        let listed = self.db().rows(sql, params![project], |row| row.int(0))?;
+        for period in &listed {
+            self.queue_period(PeriodId(*period))?;
         }
-        Ok(())
+        Ok(listed.len() as u64)
     }
 
     /// The topmost period above one: itself where it has no parent, nothing in a cycle.

@@ -14,6 +14,8 @@ CREATE TABLE organisations (
   type TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
+-- linked_parent_id is the parent that the links of imported activities gave last: while they say the same, a parent that
+-- was set by hand stands.
 -- parent_id is the truth of the tree. It has no foreign key on purpose: data from elsewhere may name a parent that is
 -- not stored, and the check must be able to say so.
 CREATE TABLE projects (
@@ -41,7 +43,7 @@ CREATE TABLE projects (
   last_updated        TEXT,
   head_xml            TEXT NOT NULL DEFAULT '',
   content_hash        BLOB,
-  import_run          INTEGER,
+  linked_parent_id    INTEGER,
   created_ms          INTEGER NOT NULL,
   changed_ms          INTEGER NOT NULL
 ) STRICT;
@@ -176,8 +178,7 @@ CREATE TABLE results (
   description        TEXT NOT NULL DEFAULT '',
   aggregation_status INTEGER,
   xml                TEXT NOT NULL DEFAULT '',
-  omitted_because    TEXT,
-  import_run         INTEGER
+  omitted_because    TEXT
 ) STRICT;
 CREATE INDEX results_by_project ON results (project_id, place, id);
 CREATE INDEX results_by_parent ON results (parent_result_id) WHERE parent_result_id IS NOT NULL;
@@ -197,8 +198,7 @@ CREATE TABLE indicators (
   reference           TEXT,
   title               TEXT NOT NULL DEFAULT '',
   description         TEXT NOT NULL DEFAULT '',
-  xml                 TEXT NOT NULL DEFAULT '',
-  import_run          INTEGER
+  xml                 TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX indicators_by_result ON indicators (result_id, place, id);
 CREATE INDEX indicators_by_project ON indicators (project_id, id);
@@ -227,8 +227,7 @@ CREATE TABLE periods (
   score              INTEGER,
   scores             TEXT NOT NULL DEFAULT '',
   comment            TEXT NOT NULL DEFAULT '',
-  xml                TEXT NOT NULL DEFAULT '',
-  import_run         INTEGER
+  xml                TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX periods_by_indicator ON periods (indicator_id, place, id);
 CREATE INDEX periods_by_project ON periods (project_id, id);
@@ -370,6 +369,8 @@ CREATE TABLE tokens (
   revoked_ms INTEGER
 ) STRICT;
 CREATE INDEX tokens_by_user ON tokens (user_id);
+
+CREATE INDEX organisations_by_name ON organisations (name) WHERE ref IS NULL;
 
 CREATE TABLE import_runs (
   id          INTEGER PRIMARY KEY AUTOINCREMENT,

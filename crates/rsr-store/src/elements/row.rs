@@ -1,0 +1,224 @@
+//! Elements into rows, and the columns of a project that follow from them.
+
+use rsr_base::{OrganisationId, ProjectId};
+use rsr_iati::model::{ActivityElement, ActivityHead, ElementKind, Value as _};
+use rsr_iati::schema::FragmentChecker;
+
+use super::{columns, day, first_text, head_to_xml};
+use crate::error::Error;
+use crate::sql::{Session, params};
+
+/// Takes all element rows of a project away, with what was derived from them.
+pub(crate) fn clear(db: &dyn Session, project: ProjectId) -> Result<(), Error> {
+    db.execute(
+        "DELETE FROM project_elements WHERE project_id = ?1",
+        params![project],
+    )?;
+    for table in columns::TABLES {
+        db.execute(
+            &format!("DELETE FROM {table} WHERE project_id = ?1"),
+            params![project],
+        )?;
+    }
+    Ok(())
+}
+
+/// What the elements of an activity say about the project as a whole.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Summary {
+    title: String,
+    status: String,
+    dates: [Option<String>; 4],
+    reporting_ref: Option<String>,
+    reporting_name: String,
+    reporting_kind: String,
+}
+
+impl Summary {
+    /// Takes in one element; the first title, status and date of a kind count.
+    pub(crate) fn note(&mut self, element: &ActivityElement) {
+        match element {
+            ActivityElement::Title(title) if self.title.is_empty() => {
+                first_text(&title.narratives).clone_into(&mut self.title);
+            }
+            ActivityElement::ActivityStatus(status) if self.status.is_empty() => {
+                columns::code(Some(status)).clone_into(&mut self.status);
+            }
+            ActivityElement::ActivityDate(date) => {
+                let nth = match date.kind.as_deref() {
+                    Some("1") => 0,
+                    Some("2") => 1,
+                    Some("3") => 2,
+                    Some("4") => 3,
+                    _ => return,
+                };
+                if let Some(slot @ None) = self.dates.get_mut(nth) {
+                    *slot = day(date.date.as_ref());
+                }
+            }
+            ActivityElement::ReportingOrg(org) if self.reporting_ref.is_none() => {
+                let reference = org.reference.as_deref().map(str::trim);
+                self.reporting_ref = reference.filter(|text| !text.is_empty()).map(str::to_owned);
+                first_text(&org.narratives).clone_into(&mut self.reporting_name);
+                self.reporting_kind = org.kind.clone().unwrap_or_default();
+            }
+            _ => {}
+        }
+    }
+
+    /// Writes the columns of the project that follow from its elements and head.
+    pub(crate) fn write(
+        &self,
+        db: &dyn Session,
+        project: ProjectId,
+        head: &ActivityHead,
+        now_ms: i64,
+    ) -> Result<(), Error> {
+        let organisation = self.organisation(db)?;
+        let [planned_start, actual_start, planned_end, actual_end] = &self.dates;
+        db.execute(
+            "UPDATE projects SET title = ?2, title_folded = ?3, activity_status = ?4, planned_start = ?5,
+                 actual_start = ?6, planned_end = ?7, actual_end = ?8, organisation_id = ?9, reporting_ref = ?10,
+                 default_currency = ?11, last_updated = ?12, head_xml = ?13, changed_ms = ?14 WHERE id = ?1",
+            params![
+                project,
+                &self.title,
+                &self.title.to_lowercase(),
+                &self.status,
+                planned_start.as_deref(),
+                actual_start.as_deref(),
+                planned_end.as_deref(),
+                actual_end.as_deref(),
+                organisation,
+                self.reporting_ref.as_deref(),
+                head.default_currency.as_deref().unwrap_or_default(),
+                head.last_updated.as_ref().map(|moment| moment.text()),
+                &head_to_xml(head),
+                now_ms,
+            ],
+        )?;
+        Ok(())
+    }
+
+    fn organisation(&self, db: &dyn Session) -> Result<Option<OrganisationId>, Error> {
+        if self.reporting_ref.is_none() && self.reporting_name.is_empty() {
+            return Ok(None);
+        }
+        organisation(
+            db,
+            self.reporting_ref.as_deref(),
+            &self.reporting_name,
+            &self.reporting_kind,
+        )
+        .map(Some)
+    }
+}
+
+/// The organisation of that reference, or of that name among those without one; made where there is none.
+pub(crate) fn organisation(
+    db: &dyn Session,
+    reference: Option<&str>,
+    name: &str,
+    kind: &str,
+) -> Result<OrganisationId, Error> {
+    let known = db.row(
+        "SELECT id, name FROM organisations WHERE ref = ?1
+         UNION ALL SELECT id, name FROM organisations WHERE ?1 IS NULL AND ref IS NULL AND name = ?2 LIMIT 1",
+        params![reference, name],
+        |row| Ok((row.int(0)?, row.text(1)?.is_empty())),
+    )?;
+    let id = match known {
+        None => db.number(
+            "INSERT INTO organisations (ref, name, type) VALUES (?1, ?2, ?3) RETURNING id",
+            params![reference, name, kind],
+        )?,
+        Some((id, true)) if !name.is_empty() => {
+            db.execute(
+                "UPDATE organisations SET name = ?2, type = ?3 WHERE id = ?1",
+                params![id, name, kind],
+            )?;
+            id
+        }
+        Some((id, _)) => id,
+    };
+    Ok(OrganisationId(id))
+}
+
+/// Writes the elements of one activity, in any order.
+#[derive(Debug)]
+pub(crate) struct ElementWriter<'a> {
+    pub(crate) db: &'a dyn Session,
+    pub(crate) project: ProjectId,
+    pub(crate) default_currency: &'a str,
+    checker: &'a mut FragmentChecker,
+    n_written: i64,
+    /// A bit for each kind that was written and may stand once.
+    once: u64,
+}
+
+impl<'a> ElementWriter<'a> {
+    pub(crate) fn new(
+        db: &'a dyn Session,
+        project: ProjectId,
+        default_currency: &'a str,
+        checker: &'a mut FragmentChecker,
+    ) -> Self {
+        Self {
+            db,
+            project,
+            default_currency,
+            checker,
+            n_written: 0,
+            once: 0,
+        }
+    }
+
+    /// The place the next element of a kind gets: the order of 2.03 first, then the order of coming.
+    pub(crate) fn next_place(&mut self, kind: ElementKind) -> i64 {
+        self.n_written += 1;
+        place(kind, self.n_written)
+    }
+
+    /// Why an element cannot stand in a valid activity, `None` where it can.
+    pub(crate) fn objection(&mut self, element: &ActivityElement, xml: &str) -> Option<String> {
+        let kind = element.kind();
+        if kind == ElementKind::Unknown {
+            return Some(format!("2.03 has no <{}> here", element.name()));
+        }
+        let mut objection = None;
+        if kind != ElementKind::Extension {
+            self.checker.check(element.name(), xml, &mut |finding| {
+                objection.get_or_insert_with(|| finding.message.clone());
+            });
+        }
+        if objection.is_none() && !kind.is_repeatable() {
+            let bit = 1_u64 << (kind as u32 % 64);
+            if self.once & bit != 0 {
+                return Some(format!("2.03 allows one <{}>", element.name()));
+            }
+            self.once |= bit;
+        }
+        objection
+    }
+
+    /// Writes an element that is not a result. Answers why exports will leave it out, `None` where they will not.
+    pub(crate) fn write(
+        &mut self,
+        element: &ActivityElement,
+        xml: &str,
+    ) -> Result<Option<String>, Error> {
+        let objection = self.objection(element, xml);
+        let place = self.next_place(element.kind());
+        self.db.execute(
+            "INSERT INTO project_elements (project_id, place, name, xml, omitted_because) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![self.project, place, element.name(), xml, objection.as_deref()],
+        )?;
+        columns::write(self.db, self.project, place, element, self.default_currency)?;
+        Ok(objection)
+    }
+}
+
+/// Places of one kind are 2³² apart from those of the next.
+pub(crate) fn place(kind: ElementKind, nth: i64) -> i64 {
+    (i64::from(kind as u32) << 32) | nth
+}

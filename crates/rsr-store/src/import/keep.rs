@@ -1,0 +1,310 @@
+//! Whether an activity is kept, and its rows.
+
+use rsr_base::ProjectId;
+use rsr_iati::model::{ActivityElement, DateTime, ElementKind};
+use rsr_iati::reader::{Finding, Severity};
+use rsr_iati::schema::FragmentChecker;
+use rsr_iati::xml::Position;
+use uuid::Uuid;
+
+use super::draft::{Draft, Held};
+use crate::elements::{ElementWriter, ResultRows, Summary, clear};
+use crate::error::Error;
+use crate::sql::{Session, params};
+use crate::tree::positions;
+
+/// Which run and file an activity comes from, and when.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stamp {
+    pub(super) run: i64,
+    pub(super) file: i64,
+    pub(super) now_ms: i64,
+}
+
+/// What came of some activities.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Kept {
+    pub(super) kept: u64,
+    pub(super) unchanged: u64,
+    /// Activities of the same file that were kept before, and a newer one took the place of.
+    pub(super) replaced_here: u64,
+}
+
+impl Kept {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.kept += other.kept;
+        self.unchanged += other.unchanged;
+        self.replaced_here += other.replaced_here;
+    }
+}
+
+/// Makes the temporary tables where they are missing: where big activities wait, and what a run has seen.
+pub(super) fn prepare(db: &dyn Session) -> Result<(), Error> {
+    db.script(
+        "CREATE TEMPORARY TABLE IF NOT EXISTS import_spill (
+             nth INTEGER PRIMARY KEY, xml TEXT NOT NULL, pos INTEGER, line INTEGER, col INTEGER);
+         CREATE TEMPORARY TABLE IF NOT EXISTS import_seen (
+             run INTEGER NOT NULL, project_id INTEGER NOT NULL, file INTEGER NOT NULL, is_changed INTEGER NOT NULL,
+             PRIMARY KEY (run, project_id))",
+    )
+}
+
+/// Forgets what a run has seen.
+pub(super) fn drop_seen(db: &dyn Session, run: i64) -> Result<(), Error> {
+    db.execute("DELETE FROM import_seen WHERE run = ?1", params![run])?;
+    Ok(())
+}
+
+/// What is stored under an identifier.
+struct Stored {
+    project: i64,
+    hash: Option<Vec<u8>>,
+    last_updated: Option<String>,
+    /// The file of this run that brought it.
+    file: Option<i64>,
+}
+
+/// Keeps an activity, or answers zero with the reason among the findings.
+pub(super) fn activity(
+    db: &dyn Session,
+    draft: &Draft,
+    stamp: &Stamp,
+    checker: &mut FragmentChecker,
+    findings: &mut Vec<Finding>,
+) -> Result<Kept, Error> {
+    let identifier = draft.identifier.as_deref().unwrap_or_default();
+    if identifier.is_empty() {
+        let message = "the activity has no identifier and is skipped".to_owned();
+        findings.push(about(draft, Severity::Error, "blank-identifier", message));
+        return Ok(Kept::default());
+    }
+    let hash = draft.hash();
+    let mut kept = Kept {
+        kept: 1,
+        ..Kept::default()
+    };
+    let stored = stored(db, identifier, stamp.run)?;
+    if let Some(stored) = &stored {
+        if let Some(refusal) = refusal(draft, stored) {
+            findings.push(refusal);
+            return Ok(Kept::default());
+        }
+        if stored.hash.as_deref() == Some(&hash[..]) {
+            kept.unchanged = 1;
+            see(db, stamp, stored.project, false)?;
+            return Ok(kept);
+        }
+        if let Some(file) = stored.file {
+            kept.replaced_here = u64::from(file == stamp.file);
+            let message = format!(
+                "activity {identifier} comes twice; this one is newer and replaces the other"
+            );
+            findings.push(about(
+                draft,
+                Severity::Warning,
+                "duplicate-identifier",
+                message,
+            ));
+        }
+    }
+    let is_new = stored.is_none();
+    let project = match stored {
+        Some(stored) => ProjectId(stored.project),
+        None => create(db, identifier, stamp)?,
+    };
+    if !is_new {
+        clear(db, project)?;
+    }
+    write(db, draft, project, is_new, stamp, checker, findings)?;
+    db.execute(
+        "UPDATE projects SET content_hash = ?2 WHERE id = ?1",
+        params![project, &hash[..]],
+    )?;
+    see(db, stamp, project.0, true)?;
+    Ok(kept)
+}
+
+fn stored(db: &dyn Session, identifier: &str, run: i64) -> Result<Option<Stored>, Error> {
+    db.row(
+        "SELECT p.id, p.content_hash, p.last_updated, s.file FROM projects p
+         LEFT JOIN import_seen s ON s.run = ?2 AND s.project_id = p.id WHERE p.iati_identifier = ?1",
+        params![identifier, run],
+        |row| {
+            Ok(Stored {
+                project: row.int(0)?,
+                hash: row.opt_blob(1)?.map(<[u8]>::to_vec),
+                last_updated: row.opt_string(2)?,
+                file: row.opt_int(3)?,
+            })
+        },
+    )
+}
+
+/// Why what is stored stands: within a run the newer one wins and the first of two alike; over runs the newer one.
+fn refusal(draft: &Draft, stored: &Stored) -> Option<Finding> {
+    let seconds = |moment: &DateTime| moment.value().map(|moment| moment.unix_seconds());
+    let incoming = draft.head.last_updated.as_ref().and_then(seconds);
+    let present = stored.last_updated.as_deref().map(DateTime::new);
+    let present = present.as_ref().and_then(seconds);
+    let identifier = draft.identifier.as_deref().unwrap_or_default();
+    if stored.file.is_some() {
+        let message = format!(
+            "activity {identifier} comes twice; the other one is kept, this one is not newer"
+        );
+        return (incoming <= present)
+            .then(|| about(draft, Severity::Error, "duplicate-identifier", message));
+    }
+    let message =
+        format!("activity {identifier} is stored as it was updated later, and is skipped");
+    (incoming.is_some() && incoming < present)
+        .then(|| about(draft, Severity::Error, "older-than-stored", message))
+}
+
+fn create(db: &dyn Session, identifier: &str, stamp: &Stamp) -> Result<ProjectId, Error> {
+    let id = db.number(
+        "INSERT INTO projects (uuid, iati_identifier, is_published, created_ms, changed_ms)
+         VALUES (?1, ?2, 1, ?3, ?3) RETURNING id",
+        params![&Uuid::new_v4().as_bytes()[..], identifier, stamp.now_ms],
+    )?;
+    positions::insert(db, ProjectId(id), None)?;
+    Ok(ProjectId(id))
+}
+
+fn see(db: &dyn Session, stamp: &Stamp, project: i64, is_changed: bool) -> Result<(), Error> {
+    db.execute(
+        "INSERT INTO import_seen (run, project_id, file, is_changed) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (run, project_id) DO UPDATE SET file = excluded.file,
+             is_changed = CASE WHEN import_seen.is_changed = 1 THEN 1 ELSE excluded.is_changed END",
+        params![stamp.run, project, stamp.file, is_changed],
+    )?;
+    Ok(())
+}
+
+/// Writes all rows of an activity.
+fn write(
+    db: &dyn Session,
+    draft: &Draft,
+    project: ProjectId,
+    is_new: bool,
+    stamp: &Stamp,
+    checker: &mut FragmentChecker,
+    findings: &mut Vec<Finding>,
+) -> Result<(), Error> {
+    let currency = draft.head.default_currency.as_deref().unwrap_or_default();
+    let mut elements = ElementWriter::new(db, project, currency, checker);
+    let mut results = ResultRows::new(db, project, is_new)?;
+    let mut summary = Summary::default();
+    let mut parents: Vec<String> = Vec::new();
+    draft.each(db, &mut |held: &Held| {
+        let objection = if let ActivityElement::Result(result) = &held.element {
+            let objection = elements.objection(&held.element, &held.xml);
+            let n = results.write(result, objection.as_deref())?;
+            if n > 0 {
+                let message = "an actual is no number of at most two places; it is kept as text and counts as no value";
+                let mut finding = about(draft, Severity::Warning, "actual-without-number", message.to_owned());
+                finding.position = held.position;
+                finding.count = n;
+                finding.path.push_str("/result/indicator/period/actual");
+                findings.push(finding);
+            }
+            objection
+        } else {
+            summary.note(&held.element);
+            note_links(draft, held, &mut parents, findings);
+            elements.write(&held.element, &held.xml)?
+        };
+        if let Some(objection) = objection {
+            left_out(draft, held, &objection, findings);
+        }
+        Ok(())
+    })?;
+    results.finish()?;
+    summary.write(db, project, &draft.head, stamp.now_ms)
+}
+
+/// Finds links to itself and to more than one parent.
+fn note_links(draft: &Draft, held: &Held, parents: &mut Vec<String>, findings: &mut Vec<Finding>) {
+    let ActivityElement::RelatedActivity(related) = &held.element else {
+        return;
+    };
+    let reference = related.reference.as_deref().unwrap_or_default().trim();
+    let identifier = draft.identifier.as_deref().unwrap_or_default();
+    let mut find = |code, message| {
+        let mut finding = about(draft, Severity::Warning, code, message);
+        finding.position = held.position;
+        finding.path.push_str("/related-activity");
+        findings.push(finding);
+    };
+    if reference == identifier {
+        find(
+            "self-reference",
+            format!("activity {identifier} is related to itself; no link is made"),
+        );
+    } else if related.kind.as_deref() == Some("1")
+        && !parents.iter().any(|known| known == reference)
+    {
+        if let Some(first) = parents.first() {
+            find(
+                "several-parents",
+                format!(
+                    "activity {identifier} has parent {first}; {reference} stays a related activity"
+                ),
+            );
+        }
+        parents.push(reference.to_owned());
+    }
+}
+
+/// Finds an element that exports will leave out; of several of one name the first is told, the others are counted.
+fn left_out(draft: &Draft, held: &Held, objection: &str, findings: &mut Vec<Finding>) {
+    let path = format!("{PATH}/{}", held.element.name());
+    let is_unknown = held.element.kind() == ElementKind::Unknown;
+    let code = if is_unknown {
+        "no-place-in-2.03"
+    } else {
+        "left-out-of-exports"
+    };
+    let same = |finding: &&mut Finding| finding.code == code && finding.path == path;
+    if let Some(known) = findings.iter_mut().find(same) {
+        known.count += 1;
+        return;
+    }
+    let message = format!("kept, and left out of exports: {objection}");
+    let mut finding = about(draft, Severity::Warning, code, message);
+    finding.position = held.position;
+    finding.path = path;
+    findings.push(finding);
+}
+
+const PATH: &str = "iati-activities/iati-activity";
+
+/// A finding about an activity as a whole.
+fn about(draft: &Draft, severity: Severity, code: &'static str, message: String) -> Finding {
+    finding(
+        draft.identifier.as_deref(),
+        draft.position,
+        severity,
+        code,
+        message,
+    )
+}
+
+pub(super) fn finding(
+    identifier: Option<&str>,
+    position: Position,
+    severity: Severity,
+    code: &'static str,
+    message: String,
+) -> Finding {
+    Finding {
+        code,
+        severity,
+        message,
+        path: PATH.to_owned(),
+        position,
+        identifier: identifier
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned),
+        count: 1,
+    }
+}

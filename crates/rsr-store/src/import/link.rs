@@ -1,0 +1,138 @@
+//! The pass at the end of an import that links activities with each other.
+//!
+//! Parents come from related activities: the first that an activity names itself (type 1), else the first activity that
+//! names it as a child (type 2), in the order they were stored. The outcome is remembered beside the parent, so a project that was moved by hand
+//! stays where it is until the links themselves change. A circle of parents is stored as it was given: nothing is lost,
+//! no root leads there, and the check tells of it.
+
+use rsr_iati::reader::{Finding, Severity};
+use rsr_iati::xml::Position;
+
+use super::report::{ImportNote, LinkReport};
+use super::{Hear, keep, link_results, oddities};
+use crate::error::Error;
+use crate::sql::{Session, params};
+use crate::tree::rebuild;
+use crate::tx::Tx;
+
+/// The parent that the links give a project `c`.
+const WANTED: &str = "coalesce(
+    (SELECT p.id FROM related_activities r JOIN projects p ON p.iati_identifier = r.ref
+     WHERE r.project_id = c.id AND r.type = '1' AND p.id <> c.id ORDER BY r.place LIMIT 1),
+    (SELECT r.project_id FROM related_activities r
+     WHERE r.ref = c.iati_identifier AND r.type IN ('1', '2') AND r.type = '2' AND r.project_id <> c.id
+     ORDER BY r.project_id, r.place LIMIT 1))";
+
+/// Links everything that is stored.
+pub(super) fn link(tx: &mut Tx, run: i64, hear: Hear<'_>) -> Result<LinkReport, Error> {
+    let mut report = LinkReport::default();
+    let mut tell = |report: &mut LinkReport, finding: &Finding| {
+        report.n_findings += finding.count;
+        hear(ImportNote::Link { finding });
+    };
+    keep::prepare(tx.db())?;
+    report.n_moved = parents(tx.db(), run)?;
+    link_results::link(tx, run, &mut report)?;
+    if report.n_moved > 0 {
+        rebuild::all(tx.db())?;
+    }
+    report.n_in_cycles = in_cycles(tx.db())?.unsigned_abs();
+    if report.n_in_cycles > 0 {
+        let message = format!(
+            "{} projects have parents that lead round in a circle; `rsr project check` lists them",
+            report.n_in_cycles
+        );
+        let finding = linked(None, "parent-cycle", message);
+        tell(&mut report, &finding);
+    }
+    oddities::find(tx.db(), run, &mut |finding| tell(&mut report, finding))?;
+    tx.db().script("DROP TABLE import_touched")?;
+    Ok(report)
+}
+
+/// Sets the parents that the links give where they changed. Answers how many.
+///
+/// Leaves the projects that changed, by themselves or by their parent, in the temporary table `import_touched`.
+fn parents(db: &dyn Session, run: i64) -> Result<u64, Error> {
+    db.script(
+        "DROP TABLE IF EXISTS import_touched;
+         DROP TABLE IF EXISTS import_wanted;
+         CREATE TEMPORARY TABLE import_touched (project_id INTEGER PRIMARY KEY);
+         CREATE TEMPORARY TABLE import_wanted (project_id INTEGER PRIMARY KEY, parent_id INTEGER)",
+    )?;
+    let n_moved = db.execute(
+        &format!(
+            "INSERT INTO import_wanted (project_id, parent_id)
+             SELECT id, wanted FROM (SELECT c.id, c.linked_parent_id, {WANTED} AS wanted
+                 FROM projects c WHERE c.content_hash IS NOT NULL) AS links
+             WHERE wanted IS DISTINCT FROM linked_parent_id"
+        ),
+        params![],
+    )?;
+    db.execute(
+        "UPDATE projects SET parent_id = w.parent_id, linked_parent_id = w.parent_id
+         FROM import_wanted w WHERE w.project_id = projects.id",
+        params![],
+    )?;
+    db.execute(
+        "INSERT INTO import_touched (project_id)
+         SELECT project_id FROM import_seen WHERE run = ?1 AND is_changed = 1
+         UNION SELECT project_id FROM import_wanted",
+        params![run],
+    )?;
+    cut(db)?;
+    db.script("DROP TABLE import_wanted")?;
+    Ok(n_moved as u64)
+}
+
+/// Cuts the links of results to parents that are no more.
+fn cut(db: &dyn Session) -> Result<(), Error> {
+    for (table, column) in [
+        ("results", "parent_result_id"),
+        ("indicators", "parent_indicator_id"),
+        ("periods", "parent_period_id"),
+    ] {
+        db.execute(
+            &format!(
+                "UPDATE {table} SET {column} = NULL WHERE {column} IS NOT NULL
+                 AND project_id IN (SELECT project_id FROM import_wanted)
+                 AND (SELECT o.project_id FROM {table} o WHERE o.id = {table}.{column}) IS DISTINCT FROM
+                     (SELECT p.parent_id FROM projects p WHERE p.id = {table}.project_id)"
+            ),
+            params![],
+        )?;
+    }
+    db.execute(
+        "UPDATE dimension_values SET parent_value_id = NULL WHERE parent_value_id IS NOT NULL
+         AND name_id IN (SELECT n.id FROM dimension_names n JOIN import_wanted w ON w.project_id = n.project_id
+             JOIN dimension_names o ON o.id = n.parent_name_id WHERE o.project_id IS DISTINCT FROM w.parent_id)",
+        params![],
+    )?;
+    db.execute(
+        "UPDATE dimension_names SET parent_name_id = NULL WHERE parent_name_id IS NOT NULL
+         AND project_id IN (SELECT project_id FROM import_wanted)
+         AND (SELECT o.project_id FROM dimension_names o WHERE o.id = dimension_names.parent_name_id) IS DISTINCT FROM
+             (SELECT p.parent_id FROM projects p WHERE p.id = dimension_names.project_id)",
+        params![],
+    )?;
+    Ok(())
+}
+
+fn in_cycles(db: &dyn Session) -> Result<i64, Error> {
+    db.number(
+        "SELECT count(*) FROM projects p WHERE NOT EXISTS (SELECT 1 FROM positions o WHERE o.project_id = p.id)",
+        params![],
+    )
+}
+
+/// A finding of linking: it stands in no file.
+pub(super) fn linked(identifier: Option<&str>, code: &'static str, message: String) -> Finding {
+    let nowhere = Position {
+        offset: 0,
+        line: 0,
+        column: 0,
+    };
+    let mut finding = keep::finding(identifier, nowhere, Severity::Warning, code, message);
+    finding.path.push_str("/related-activity");
+    finding
+}

@@ -1,0 +1,263 @@
+//! Files of activities into the database.
+//!
+//! Activities are read element by element. Each is held until its end, its elements beyond a bound in a temporary table, so
+//! that nothing is written of one that turns out to be broken, old or unchanged. Activities are kept in
+//! transactions of a chunk each, and between two chunks anybody else may write.
+
+mod draft;
+mod keep;
+mod link;
+mod link_results;
+mod oddities;
+mod report;
+
+use std::io::Read;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rsr_base::ByteSize;
+use rsr_iati::reader::{ActivityReader, Event, ReadError, ReadOptions};
+use rsr_iati::reader::{Finding, Severity};
+use rsr_iati::schema::FragmentChecker;
+use rsr_settings::IatiSettings;
+
+pub use report::{CutShort, FileReport, ImportNote, LinkReport};
+
+use crate::error::Error;
+use crate::sql::params;
+use crate::store::Store;
+use crate::tx::Tx;
+use draft::Draft;
+use keep::Kept;
+
+/// Most bytes of fragments in one transaction, besides the number of activities the settings give.
+const CHUNK_BYTES_MAX: ByteSize = ByteSize::from_mib(8);
+
+/// Takes files in, one after the other; [`Importer::finish`] links them.
+///
+/// Importing the same files again changes nothing: an activity whose content is the stored one is left alone.
+#[derive(Debug)]
+pub struct Importer {
+    store: Store,
+    settings: IatiSettings,
+    run: i64,
+    n_files: i64,
+    checker: FragmentChecker,
+}
+
+/// Who hears what an import comes upon.
+pub(crate) type Hear<'h> = &'h mut dyn FnMut(ImportNote<'_>);
+
+/// A transaction and what was put into it.
+#[derive(Debug, Default)]
+struct Chunk {
+    tx: Option<Tx>,
+    n_activities: usize,
+    n_bytes: u64,
+    kept: Kept,
+}
+
+impl Store {
+    /// Begins an import.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::begin`].
+    pub fn importer(&self, settings: &IatiSettings) -> Result<Importer, Error> {
+        let run = self.write(|tx| {
+            tx.db().number(
+                "INSERT INTO import_runs (started_ms) VALUES (?1) RETURNING id",
+                params![tx.now_ms()],
+            )
+        })?;
+        Ok(Importer {
+            store: self.clone(),
+            settings: settings.clone(),
+            run,
+            n_files: 0,
+            checker: FragmentChecker::new(),
+        })
+    }
+}
+
+impl Importer {
+    /// Takes one file in. `name` is how reports call it; `cancel` is looked at before each activity and leaves whole
+    /// activities behind.
+    ///
+    /// Memory does not grow with the file or its activities but with the largest element.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`], [`Error::Locked`], [`Error::DiskFull`], [`Error::Io`]: the chunks before are kept, the one at hand
+    /// is not. What is wrong with the file is no error of this kind: see [`FileReport::cut_short`].
+    pub fn file(
+        &mut self,
+        name: &str,
+        source: impl Read + Send,
+        strict: bool,
+        cancel: &AtomicBool,
+        hear: Hear<'_>,
+    ) -> Result<FileReport, Error> {
+        self.n_files += 1;
+        let mut options = ReadOptions::default();
+        options.strict = strict;
+        options.limits.field_bytes = self.settings.max_field_bytes.as_usize();
+        let mut reader = ActivityReader::with_options(source, &options);
+        let mut report = FileReport::new(name);
+        let mut chunk = Chunk::default();
+        let mut draft = Draft::default();
+        report.cut_short = loop {
+            if cancel.load(Ordering::Relaxed) {
+                let line = reader.position().line;
+                break Some(CutShort::Cancelled { line });
+            }
+            let event = reader.next_event();
+            for finding in reader.take_findings() {
+                hear(ImportNote::Finding {
+                    file: name,
+                    finding: &finding,
+                });
+            }
+            match event {
+                Ok(Some(Event::ActivityStart(head, position))) => draft.start(head, position),
+                Ok(Some(Event::Element(element, position))) => {
+                    if draft.push(element, position) {
+                        let tx = self.open(&mut chunk)?;
+                        draft.spill(tx.db())?;
+                    }
+                }
+                Ok(Some(Event::ActivityEnd)) => {
+                    let worst = self.keep(&mut draft, &mut chunk, &mut report, hear)?;
+                    if let Some(finding) = worst.filter(|_| strict) {
+                        break Some(CutShort::Unreadable(ReadError::Strict(finding)));
+                    }
+                }
+                Ok(Some(Event::ActivitySkipped(finding))) => {
+                    hear(ImportNote::Skipped {
+                        file: name,
+                        finding: &finding,
+                    });
+                }
+                Ok(None) => break None,
+                Err(error) => break Some(CutShort::Unreadable(error)),
+            }
+        };
+        self.commit(&mut chunk, &mut report)?;
+        report.read = reader.counts().n_read;
+        report.skipped = report.read.saturating_sub(report.kept);
+        report.n_findings += reader.counts().n_findings;
+        self.note_file(&report)?;
+        Ok(report)
+    }
+
+    /// Links what was taken in: parents, indicators and periods, dimension values, then the positions in the tree; queues the
+    /// periods whose sums change. All in one transaction.
+    ///
+    /// # Errors
+    ///
+    /// As [`Importer::file`]; a later import links what this one did not.
+    pub fn finish(self, hear: Hear<'_>) -> Result<LinkReport, Error> {
+        let mut tx = self.store.begin()?;
+        let report = link::link(&mut tx, self.run, hear)?;
+        tx.db().execute(
+            "UPDATE import_runs SET finished_ms = ?2, is_linked = 1 WHERE id = ?1",
+            params![self.run, tx.now_ms()],
+        )?;
+        keep::drop_seen(tx.db(), self.run)?;
+        tx.commit()?;
+        Ok(report)
+    }
+
+    /// The transaction of the chunk at hand, begun where there is none.
+    fn open<'c>(&self, chunk: &'c mut Chunk) -> Result<&'c mut Tx, Error> {
+        if chunk.tx.is_none() {
+            let tx = self.store.begin()?;
+            keep::prepare(tx.db())?;
+            chunk.tx = Some(tx);
+        }
+        Ok(chunk.tx.as_mut().expect("a chunk was opened just above"))
+    }
+
+    /// Keeps a complete activity, or says why not. Answers the finding that strict reading stops at.
+    fn keep(
+        &mut self,
+        draft: &mut Draft,
+        chunk: &mut Chunk,
+        report: &mut FileReport,
+        hear: Hear<'_>,
+    ) -> Result<Option<Finding>, Error> {
+        let mut findings = Vec::new();
+        self.open(chunk)?;
+        let tx = chunk.tx.as_mut().expect("a chunk was opened just above");
+        let stamp = keep::Stamp {
+            run: self.run,
+            file: self.n_files,
+            now_ms: tx.now_ms(),
+        };
+        let kept = keep::activity(tx.db(), draft, &stamp, &mut self.checker, &mut findings)?;
+        chunk.n_bytes += draft.n_bytes();
+        chunk.n_activities += 1;
+        chunk.kept.add(&kept);
+        draft.clear(tx.db())?;
+        let is_full = chunk.n_activities >= self.settings.import_chunk_size
+            || chunk.n_bytes >= CHUNK_BYTES_MAX.bytes();
+        if is_full {
+            self.commit(chunk, report)?;
+            hear(ImportNote::Progress {
+                file: &report.file,
+                kept: report.kept,
+            });
+        }
+        let mut worst = None;
+        for finding in findings {
+            report.n_findings += finding.count;
+            hear(match kept.kept {
+                0 => ImportNote::Skipped {
+                    file: &report.file,
+                    finding: &finding,
+                },
+                _ => ImportNote::Finding {
+                    file: &report.file,
+                    finding: &finding,
+                },
+            });
+            if finding.severity == Severity::Error {
+                worst.get_or_insert(finding);
+            }
+        }
+        Ok(worst)
+    }
+
+    fn commit(&self, chunk: &mut Chunk, report: &mut FileReport) -> Result<(), Error> {
+        let chunk = std::mem::take(chunk);
+        if let Some(tx) = chunk.tx {
+            tx.commit()?;
+        }
+        report.kept = report
+            .kept
+            .saturating_add(chunk.kept.kept)
+            .saturating_sub(chunk.kept.replaced_here);
+        report.unchanged += chunk.kept.unchanged;
+        Ok(())
+    }
+
+    fn note_file(&self, report: &FileReport) -> Result<(), Error> {
+        let int = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        let cut_short = report.cut_short.as_ref().map(ToString::to_string);
+        self.store.write(|tx| {
+            tx.db().execute(
+                "INSERT INTO import_files (run_id, file, n_read, n_kept, n_skipped, n_findings, cut_short)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![
+                    self.run,
+                    &report.file,
+                    int(report.read),
+                    int(report.kept),
+                    int(report.skipped),
+                    int(report.n_findings),
+                    cut_short.as_deref()
+                ],
+            )?;
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,272 @@
+//! Files of activities into the database.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use rsr_settings::Settings;
+use rsr_store::{FileReport, ImportNote, Importer, LinkReport};
+
+use crate::support::{TestStore, real_files};
+
+/// What a whole import came to.
+pub(crate) struct Imported {
+    pub(crate) files: Vec<FileReport>,
+    pub(crate) links: LinkReport,
+    pub(crate) notes: Vec<String>,
+}
+
+impl Imported {
+    fn has(&self, code: &str) -> bool {
+        self.notes.iter().any(|note| note == code)
+    }
+}
+
+fn hear(notes: &mut Vec<String>) -> impl FnMut(ImportNote<'_>) + '_ {
+    |note| {
+        let finding = match note {
+            ImportNote::Finding { finding, .. }
+            | ImportNote::Skipped { finding, .. }
+            | ImportNote::Link { finding } => finding,
+            _ => return,
+        };
+        notes.push(finding.code.to_owned());
+    }
+}
+
+fn importer(test: &TestStore) -> Importer {
+    test.store.importer(&Settings::default().iati).unwrap()
+}
+
+/// Imports texts as files `0`, `1` …
+pub(crate) fn import(test: &TestStore, texts: &[&str]) -> Imported {
+    let mut notes = Vec::new();
+    let mut importer = importer(test);
+    let mut files = Vec::new();
+    for (nth, text) in texts.iter().enumerate() {
+        let cancel = AtomicBool::new(false);
+        let report = importer
+            .file(
+                &nth.to_string(),
+                text.as_bytes(),
+                false,
+                &cancel,
+                &mut hear(&mut notes),
+            )
+            .unwrap();
+        files.push(report);
+    }
+    let links = importer.finish(&mut hear(&mut notes)).unwrap();
+    Imported {
+        files,
+        links,
+        notes,
+    }
+}
+
+/// Imports files of the real data.
+pub(crate) fn import_files(test: &TestStore, paths: &[PathBuf]) -> Imported {
+    let mut notes = Vec::new();
+    let mut importer = importer(test);
+    let mut files = Vec::new();
+    for path in paths {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let cancel = AtomicBool::new(false);
+        let source = File::open(path).unwrap();
+        let report = importer
+            .file(&name, source, false, &cancel, &mut hear(&mut notes))
+            .unwrap();
+        assert_eq!(report.read, report.kept + report.skipped, "{name}");
+        files.push(report);
+    }
+    let links = importer.finish(&mut hear(&mut notes)).unwrap();
+    Imported {
+        files,
+        links,
+        notes,
+    }
+}
+
+pub(crate) fn activity(identifier: &str, updated: &str, more: &str) -> String {
+    format!(
+        "<iati-activity last-updated-datetime=\"{updated}\" default-currency=\"EUR\">
+           <iati-identifier>{identifier}</iati-identifier>
+           <reporting-org ref=\"XM-1\" type=\"10\"><narrative>Wells</narrative></reporting-org>
+           <title><narrative>Title of {identifier}</narrative></title>
+           <description><narrative>About {identifier}</narrative></description>
+           <participating-org ref=\"XM-1\" role=\"1\" type=\"10\"/>
+           <activity-status code=\"2\"/>
+           <activity-date type=\"1\" iso-date=\"2024-01-01\"/>
+           <recipient-country code=\"KE\"/>
+           <sector vocabulary=\"1\" code=\"14030\"/>
+           {more}
+         </iati-activity>"
+    )
+}
+
+pub(crate) fn file(activities: &[String]) -> String {
+    format!(
+        "<iati-activities version=\"2.03\">{}</iati-activities>",
+        activities.concat()
+    )
+}
+
+const DAY: &str = "2024-01-01T00:00:00Z";
+
+#[test]
+fn the_same_file_again_changes_nothing() {
+    let test = TestStore::new();
+    let text = file(&[activity("XM-1-1", DAY, ""), activity("XM-1-2", DAY, "")]);
+    let first = import(&test, &[&text]);
+    assert_eq!((first.files[0].kept, first.files[0].unchanged), (2, 0));
+    let again = import(&test, &[&text]);
+    assert_eq!((again.files[0].kept, again.files[0].unchanged), (2, 2));
+    assert_eq!(again.links.n_moved, 0);
+}
+
+#[test]
+fn of_one_identifier_the_newest_stands() {
+    let test = TestStore::new();
+    let later = "2024-02-01T00:00:00Z";
+    let text = file(&[
+        activity("XM-1-1", DAY, "<capital-spend percentage=\"1\"/>"),
+        activity("XM-1-1", later, "<capital-spend percentage=\"2\"/>"),
+        activity("XM-1-1", later, "<capital-spend percentage=\"3\"/>"),
+        activity(" ", later, ""),
+    ]);
+    let done = import(&test, &[&text]);
+    assert_eq!(
+        (
+            done.files[0].read,
+            done.files[0].kept,
+            done.files[0].skipped
+        ),
+        (4, 1, 3)
+    );
+    assert!(done.has("duplicate-identifier") && done.has("blank-identifier"));
+    let older = file(&[activity("XM-1-1", DAY, "<capital-spend percentage=\"4\"/>")]);
+    let done = import(&test, &[&older]);
+    assert_eq!((done.files[0].kept, done.files[0].skipped), (0, 1));
+    assert!(done.has("older-than-stored"));
+}
+
+#[test]
+fn parents_come_from_either_side() {
+    let test = TestStore::new();
+    let text = file(&[
+        activity(
+            "A",
+            DAY,
+            "<related-activity type=\"2\" ref=\"B\"/><related-activity type=\"1\" ref=\"A\"/>",
+        ),
+        activity("B", DAY, ""),
+        activity(
+            "C",
+            DAY,
+            "<related-activity type=\"1\" ref=\"B\"/><related-activity type=\"1\" ref=\"A\"/>",
+        ),
+        activity("D", DAY, "<related-activity type=\"1\" ref=\"E\"/>"),
+    ]);
+    let done = import(&test, &[&text]);
+    let snapshot = test.store.snapshot().unwrap();
+    let project = |identifier: &str| {
+        let id = snapshot.project_by_identifier(identifier).unwrap().unwrap();
+        snapshot.project(id).unwrap()
+    };
+    assert_eq!(project("B").parent, Some(project("A").id));
+    assert_eq!(project("C").parent, Some(project("B").id));
+    assert_eq!(project("D").parent, None);
+    assert_eq!(done.links.n_moved, 2);
+    for code in [
+        "self-reference",
+        "several-parents",
+        "link-to-unknown",
+        "link-without-counterpart",
+    ] {
+        assert!(done.has(code), "{code} is found");
+    }
+    assert_eq!(snapshot.position_disagreements(None, 10).unwrap(), []);
+    drop(snapshot);
+    // The missing one comes later, in a run of its own.
+    let done = import(&test, &[&file(&[activity("E", DAY, "")])]);
+    assert_eq!(done.links.n_moved, 1);
+}
+
+#[test]
+fn a_circle_of_parents_is_kept_and_told() {
+    let test = TestStore::new();
+    let text = file(&[
+        activity("A", DAY, "<related-activity type=\"1\" ref=\"B\"/>"),
+        activity("B", DAY, "<related-activity type=\"1\" ref=\"A\"/>"),
+        activity("C", DAY, "<related-activity type=\"1\" ref=\"A\"/>"),
+    ]);
+    let done = import(&test, &[&text]);
+    assert_eq!(done.links.n_in_cycles, 3);
+    assert!(done.has("parent-cycle"));
+    assert_eq!(import(&test, &[&text]).links.n_moved, 0);
+}
+
+const RESULT: &str = "<result type=\"1\"><title><narrative>Water</narrative></title>
+    <indicator measure=\"1\"><title><narrative>People</narrative></title>
+      <period><period-start iso-date=\"2024-01-01\"/><period-end iso-date=\"2024-12-31\"/>
+        <target value=\"10\"/>
+        <actual value=\"1\"/><actual value=\"7\"/><actual value=\"3\"><dimension name=\"sex\" value=\"f\"/></actual>
+      </period></indicator></result>";
+
+#[test]
+fn indicators_and_periods_take_after_the_parents() {
+    let test = TestStore::new();
+    let text = file(&[
+        activity("A", DAY, RESULT),
+        activity(
+            "B",
+            DAY,
+            &format!("<related-activity type=\"1\" ref=\"A\"/>{RESULT}"),
+        ),
+    ]);
+    let done = import(&test, &[&text]);
+    assert_eq!(
+        (
+            done.links.n_indicators_matched,
+            done.links.n_periods_matched
+        ),
+        (1, 1)
+    );
+    assert_eq!(done.links.n_queued, 1);
+    let again = import(&test, &[&text]);
+    assert_eq!(
+        (again.links.n_indicators_matched, again.links.n_queued),
+        (0, 0)
+    );
+}
+
+#[test]
+fn all_real_files_come_in_and_come_again_unchanged() {
+    let Some(paths) = real_files() else { return };
+    let test = TestStore::new();
+    let first = import_files(&test, &paths);
+    for report in &first.files {
+        println!(
+            "{}: read {} kept {} skipped {} unchanged {} findings {} {}",
+            report.file,
+            report.read,
+            report.kept,
+            report.skipped,
+            report.unchanged,
+            report.n_findings,
+            report
+                .cut_short
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default()
+        );
+    }
+    println!("{:?}", first.links);
+    let again = import_files(&test, &paths);
+    for report in &again.files {
+        assert_eq!(report.unchanged, report.kept, "{}", report.file);
+    }
+    assert_eq!(again.links.n_moved, 0);
+    let snapshot = test.store.snapshot().unwrap();
+    assert_eq!(snapshot.position_disagreements(None, 10).unwrap(), []);
+}
