@@ -7,6 +7,7 @@
 mod cli;
 mod commands;
 mod context;
+mod demo;
 mod exit;
 mod interrupt;
 mod logging;
