@@ -5,6 +5,7 @@
 pub mod codelists;
 pub mod export;
 mod finding;
+pub mod lossless;
 pub mod model;
 pub mod reader;
 pub mod report;

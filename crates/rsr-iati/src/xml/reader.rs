@@ -381,9 +381,19 @@ impl<R: Read> Reader<R> {
         self.window.record_from(self.at);
     }
 
-    /// Takes what was kept so far, up to the end of the token at hand.
-    pub(crate) fn take_record(&mut self) -> String {
-        self.window.take_record()
+    /// Appends what was kept so far, up to the end of the token at hand, and goes on.
+    pub(crate) fn take_record(&mut self, out: &mut String) {
+        self.window.take_record(out);
+    }
+
+    /// How much is kept, roughly: up to the last time the window moved on.
+    pub(crate) fn recorded_len(&self) -> usize {
+        self.window.recorded_len()
+    }
+
+    /// The token at hand as it is written. An end that an empty-element tag gives is written nowhere.
+    pub(crate) fn written(&self) -> &str {
+        self.window.slice(self.at, self.window.start)
     }
 
     /// Stops keeping.

@@ -168,16 +168,20 @@ impl<R: Read> Window<R> {
         });
     }
 
-    /// Gives what was consumed since recording began or the last take, and goes on recording.
-    pub(super) fn take_record(&mut self) -> String {
-        self.flush_record();
-        match &mut self.recorded {
-            Some(recorded) => {
-                recorded.from = self.start;
-                std::mem::take(&mut recorded.bytes)
-            }
-            None => String::new(),
+    /// Appends what was consumed since recording began or the last take, and goes on recording.
+    pub(super) fn take_record(&mut self, out: &mut String) {
+        if let Some(recorded) = &mut self.recorded {
+            out.push_str(&recorded.bytes);
+            recorded.bytes.clear();
+            out.push_str(self.text.get(recorded.from..self.start).unwrap_or_default());
+            recorded.from = self.start;
         }
+    }
+
+    pub(super) fn recorded_len(&self) -> usize {
+        self.recorded.as_ref().map_or(0, |recorded| {
+            recorded.bytes.len() + (self.start - recorded.from)
+        })
     }
 
     pub(super) fn stop_record(&mut self) {

@@ -1,6 +1,7 @@
 //! What the crate promises its users, a module per topic.
 
 mod data;
+mod lossless;
 mod reading;
 mod round_trip;
 mod schema;
