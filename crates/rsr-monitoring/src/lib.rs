@@ -9,10 +9,14 @@
 //! ```
 
 mod allocator;
+mod findings;
 #[cfg(feature = "layer")]
 mod layer;
+mod leaks;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod objects;
+mod pressure;
 mod readings;
 mod scope;
 mod vitals;
@@ -22,13 +26,22 @@ pub use allocator::CountingAllocator;
 pub use allocator::counts_threads;
 #[cfg(feature = "jemalloc")]
 pub use allocator::purge;
+pub use findings::{
+    Evidence, Finding, FindingBook, FindingEvent, FindingId, FindingState, Indicator, Observation,
+    Severity,
+};
 #[cfg(feature = "layer")]
 pub use layer::{
     InScope, InvalidHeaderPrefix, MeasureLayer, Measured, MeasuredBody, MeasuredFuture,
     Measurement, Observe, Switches,
 };
+pub use leaks::{
+    LeakDetector, LeakEvent, LeakRules, LeakSample, LeakState, LeakVerdict, Outlook, analyse,
+};
 #[cfg(feature = "metrics")]
 pub use metrics::{Counter, Family, Format, Gauge, Histogram, MetricError, Registry, Series};
+pub use objects::{LiveInstances, Tracked, live_instances, track};
+pub use pressure::{Consumer, Pressure, PressureChange, PressureLevel, PressureSteps, Shed, Work};
 pub use readings::{
     GroupReading, HeapReading, Limit, LimitSource, ProcessReading, Reading, Readings, StallReading,
     SystemReading,

@@ -15,9 +15,6 @@ pub use text::Format;
 
 use family::{Kind, Shape};
 
-#[cfg(test)]
-mod tests;
-
 /// Most series of one family unless it is told otherwise.
 const SERIES_MAX: usize = 1_000;
 

@@ -17,9 +17,6 @@ pub use cgroup::{GroupReading, Limit, LimitSource};
 pub use process::ProcessReading;
 pub use system::{StallReading, SystemReading};
 
-#[cfg(test)]
-mod tests;
-
 /// Limits are looked up again after this time: an orchestrator may change them under a running process.
 const LIMIT_AGE_MAX: Duration = Duration::from_secs(30);
 

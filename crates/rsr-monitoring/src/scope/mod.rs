@@ -10,9 +10,6 @@ use rsr_base::ByteSize;
 
 use crate::allocator;
 
-#[cfg(test)]
-mod tests;
-
 /// Counts the bytes that one piece of work allocates and frees: a request, an import, one roll-up.
 ///
 /// The allocator's own counters of the running thread are read when the work is entered and when it is left, so only

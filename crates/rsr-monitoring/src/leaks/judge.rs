@@ -1,0 +1,250 @@
+//! The rule: when a history of troughs is a leak.
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts of blocks and hours between them, above zero and far below 2^53"
+)]
+
+use super::history::{BLOCK_HOURS, Block};
+use super::trend;
+
+/// A trend that looks like a leak.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Trend {
+    /// MiB an hour.
+    pub(super) slope: f64,
+    /// MiB over the window.
+    pub(super) growth: f64,
+    /// MiB at the window's start.
+    pub(super) base: f64,
+    /// Hours.
+    pub(super) span: f64,
+    /// Times larger than chance would bring about.
+    pub(super) drift: f64,
+}
+
+/// Sizes and times of the rule. They were chosen on the training half of the labelled series (`benches/leaks`).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bars {
+    /// MiB, and a share of the base: growth below both is none.
+    pub(super) growth_min: f64,
+    pub(super) growth_share_min: f64,
+    /// Hours of growth before a verdict where nothing flat came before it: longer than a long saw-tooth, which until
+    /// its first fall looks like a leak.
+    pub(super) span_min: f64,
+    /// Hours of growth before a verdict where the history before it was flat, and hours of such history.
+    pub(super) span_after_flat_min: f64,
+    pub(super) flat_min: f64,
+    /// Most that the flat history moved, as a share of the growth.
+    pub(super) flat_range_max: f64,
+    /// Hours of growth before a verdict where the growth is this many times the base: no cache does that.
+    pub(super) span_if_huge_min: f64,
+    pub(super) huge_share: f64,
+    pub(super) mann_kendall_min: f64,
+    pub(super) drift_min: f64,
+    /// Least slope of the second half and of the last third, as a share of the whole window's.
+    pub(super) late_slope_min: f64,
+    /// Most that is left unexplained by a few flat levels, as a share of what a line leaves, where it is no leak.
+    pub(super) stair_error_max: f64,
+    /// Least growth, as a share of what the load is held to explain in the same time.
+    pub(super) load_share_min: f64,
+    /// Most that one block may grow, as a share of the growth.
+    pub(super) jump_max: f64,
+    /// Most that the troughs may have fallen back, as a share of the growth.
+    pub(super) fall_max: f64,
+}
+
+impl Default for Bars {
+    fn default() -> Self {
+        Self {
+            growth_min: 4.0,
+            growth_share_min: 0.02,
+            span_min: 9.0,
+            span_after_flat_min: 3.0,
+            flat_min: 2.5,
+            flat_range_max: 0.35,
+            span_if_huge_min: 5.5,
+            huge_share: 1.2,
+            mann_kendall_min: 2.6,
+            drift_min: 4.0,
+            late_slope_min: 0.65,
+            stair_error_max: 0.7,
+            load_share_min: 0.3,
+            jump_max: 0.35,
+            fall_max: 0.35,
+        }
+    }
+}
+
+/// Blocks that a window has at least, at any scale.
+const BLOCKS_MIN: usize = 7;
+
+/// Blocks taken together: half an hour to four hours. Saw-teeth shorter than a scale do not show in its troughs.
+const SCALES: [usize; 4] = [1, 2, 4, 8];
+
+/// The clearest leak that ends now, if any window shows one.
+pub(super) fn judge(blocks: &[Block], bars: &Bars) -> Option<Trend> {
+    let [by_changes, by_level] = bytes_per_load(blocks);
+    let trend = judge_adjusted(blocks, by_changes, bars)?;
+    // While load and memory have only risen, no one can say which part is the load's: both answers must agree.
+    let is_settled = (by_level - by_changes).abs() <= 0.1 * by_changes.abs();
+    (is_settled || judge_adjusted(blocks, by_level, bars).is_some()).then_some(trend)
+}
+
+fn judge_adjusted(blocks: &[Block], per_load: f64, bars: &Bars) -> Option<Trend> {
+    let by_load: Vec<f64> = blocks
+        .iter()
+        .map(|block| per_load * block.load.unwrap_or(0.0))
+        .collect();
+    let troughs: Vec<f64> = blocks
+        .iter()
+        .zip(&by_load)
+        .map(|(block, part)| block.trough - part)
+        .collect();
+    SCALES
+        .iter()
+        .filter_map(|scale| judge_at(&troughs, *scale, bars))
+        // The load's part is never known exactly: a trend that is small beside it may be what is left of it.
+        .filter(|trend| {
+            trend.growth >= bars.load_share_min * trend::range(newest(&by_load, trend.span))
+        })
+        .max_by(|a, b| a.drift.total_cmp(&b.drift))
+}
+
+fn judge_at(fine: &[f64], scale: usize, bars: &Bars) -> Option<Trend> {
+    // Counted from the newest back, so that no window ends before now.
+    let oldest = fine.len() % scale;
+    let troughs: Vec<f64> = fine
+        .get(oldest..)?
+        .chunks_exact(scale)
+        .map(|chunk| chunk.iter().copied().fold(f64::INFINITY, f64::min))
+        .collect();
+    let hours = scale as f64 * BLOCK_HOURS;
+    let last_start = troughs.len().checked_sub(BLOCKS_MIN)?;
+    // Every start in the last twelve hours, every fourth before: growth that began yesterday is long since known.
+    let recent = last_start.saturating_sub((12.0 / hours) as usize);
+    (0..=last_start)
+        .filter(|start| *start >= recent || start.is_multiple_of(4))
+        .filter_map(|start| judge_window(&troughs, start, hours, bars))
+        .filter(|trend| !is_stair(fine, trend, bars))
+        .max_by(|a, b| a.drift.total_cmp(&b.drift))
+}
+
+fn judge_window(troughs: &[f64], start: usize, hours: f64, bars: &Bars) -> Option<Trend> {
+    let (before, window) = troughs.split_at(start);
+    let steps = (window.len() - 1) as f64;
+    let span = steps * hours;
+    // Cheap questions first: most windows of a healthy service end here.
+    let rough = window.last()? - window.first()?;
+    let base = trend::median(&mut window.iter().take(3).copied().collect::<Vec<_>>())?;
+    let growth_min = bars.growth_min.max(bars.growth_share_min * base);
+    if rough < 0.7 * growth_min {
+        return None;
+    }
+    let slope = trend::slope(window)?;
+    let growth = slope * steps;
+    let flat_blocks = (bars.flat_min / hours).ceil() as usize;
+    let was_flat = before
+        .len()
+        .checked_sub(flat_blocks.max(2))
+        .and_then(|from| before.get(from..))
+        .is_some_and(|before| trend::range(before) <= bars.flat_range_max * growth);
+    let span_min = if was_flat {
+        bars.span_after_flat_min
+    } else if growth >= bars.huge_share * base {
+        bars.span_if_huge_min
+    } else {
+        bars.span_min
+    };
+    if growth < growth_min || span < span_min {
+        return None;
+    }
+    // It goes on: in the second half, and in the last third.
+    let goes_on = [2, 3].into_iter().all(|part| {
+        let (early, late) = window.split_at(window.len() - window.len().div_ceil(part));
+        let bar = bars.late_slope_min * trend::slope(early).unwrap_or(0.0).max(slope);
+        trend::slope(late).is_some_and(|late| late >= bar)
+    });
+    // It is spread over the window, and does not fall back, now or earlier.
+    let jump = window
+        .iter()
+        .zip(window.iter().skip(1))
+        .map(|(a, b)| b - a)
+        .fold(0.0, f64::max);
+    if !goes_on
+        || jump > bars.jump_max * growth
+        || trend::drawdown(troughs) > bars.fall_max * growth
+    {
+        return None;
+    }
+    let drift = trend::drift(window, slope);
+    if drift < bars.drift_min || trend::mann_kendall(window, slope) < bars.mann_kendall_min {
+        return None;
+    }
+    Some(Trend {
+        slope: slope / hours,
+        growth,
+        base,
+        span,
+        drift,
+    })
+}
+
+/// Whether a few flat treads describe the window better than a line does.
+fn is_stair(fine: &[f64], trend: &Trend, bars: &Bars) -> bool {
+    const BLOCKS_A_LEVEL: usize = 6;
+    const LEVELS_MAX: usize = 6;
+    let window = newest(fine, trend.span);
+    // Teeth of a saw are no steps: what they hide is seen at a coarser scale alone.
+    if trend::drawdown(window) > bars.fall_max * trend.growth {
+        return false;
+    }
+    let levels = (window.len() / BLOCKS_A_LEVEL).clamp(2, LEVELS_MAX);
+    trend::error_of_levels(window, levels) < bars.stair_error_max * trend::error_of_line(window)
+}
+
+/// The blocks of the last `hours`.
+fn newest(blocks: &[f64], hours: f64) -> &[f64] {
+    let n = ((hours / BLOCK_HOURS) as usize + 1).min(blocks.len());
+    blocks.split_at(blocks.len() - n).1
+}
+
+/// MiB for each request a second, estimated in two ways: from how changes of memory follow changes of load beside the
+/// trend of both, and from the changes as they are, which takes a trend of both for the load's.
+///
+/// Each is a weighted median over pairs of near blocks. 0 where load is not known or asks for nothing.
+fn bytes_per_load(blocks: &[Block]) -> [f64; 2] {
+    const PAIRS_MIN: usize = 12;
+    let mut changes = Vec::new();
+    for lag in [1, 2, 4] {
+        let pairs = blocks.iter().zip(blocks.iter().skip(lag));
+        let known = pairs.filter_map(|(earlier, later)| {
+            Some((
+                later.load? - earlier.load?,
+                later.trough - earlier.trough,
+                lag as f64,
+            ))
+        });
+        changes.extend(known);
+    }
+    if changes.len() < PAIRS_MIN {
+        return [0.0; 2];
+    }
+    let per_block = |part: fn(&(f64, f64, f64)) -> f64| {
+        trend::median(&mut changes.iter().map(part).collect::<Vec<_>>()).unwrap_or(0.0)
+    };
+    let load_trend = per_block(|(load, _, lag)| load / lag);
+    let memory_trend = per_block(|(_, memory, lag)| memory / lag);
+    let estimate = |load_trend: f64, memory_trend: f64| {
+        let ratios = changes
+            .iter()
+            .map(|(load, memory, lag)| (load - load_trend * lag, memory - memory_trend * lag))
+            .filter(|(load, _)| load.abs() > 1e-9)
+            .map(|(load, memory)| (memory / load, load.abs()));
+        trend::weighted_median(ratios.collect())
+            .unwrap_or(0.0)
+            .max(0.0)
+    };
+    [estimate(load_trend, memory_trend), estimate(0.0, 0.0)]
+}
