@@ -8,6 +8,7 @@ use crate::snapshot::Snapshot;
 use crate::sql::{Session, params};
 
 mod dimensions;
+mod elements;
 mod people;
 mod projects;
 mod queue;
