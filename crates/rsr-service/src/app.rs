@@ -19,6 +19,7 @@ use crate::drain::Drain;
 use crate::measure::Measure;
 use crate::problem::{Kind, Problem};
 use crate::progress::RateLimited;
+use crate::watch::Watch;
 
 /// One running service. Cloning shares it.
 #[derive(Clone, Debug)]
@@ -40,6 +41,7 @@ pub(crate) struct Parts {
     /// One permit a request under way.
     pub(crate) in_flight: Arc<Semaphore>,
     pub(crate) measure: Measure,
+    pub(crate) watch: Watch,
     pub(crate) caches: Caches,
     /// Projects being deleted.
     pub(crate) deletions: DeletionTracker<ProjectId>,
@@ -60,8 +62,9 @@ impl App {
         let settings = live.current();
         let bounds = Bounds::of(&settings);
         let drain = Drain::new();
+        let measure = Measure::new(Arc::clone(&live), &store, Arc::clone(&clock));
         let token = settings.server.api_token.as_ref();
-        Self(Arc::new(Parts {
+        let app = Self(Arc::new(Parts {
             bridge: Bridge::new(&bounds, drain.clone()),
             in_flight: Arc::new(Semaphore::new(bounds.requests_max)),
             bounds,
@@ -69,14 +72,42 @@ impl App {
             cursor_key: new_cursor_key(),
             token: token.map(|token| Token::new(token.expose())),
             is_loopback: settings.server.listen.ip().is_loopback(),
+            watch: Watch::new(&settings, measure.limit(), Arc::clone(&clock)),
             caches: Caches::new(&settings.cache, &clock),
             deletions: DeletionTracker::with_clock(&settings.deletion, Arc::clone(&clock)),
             cut_warnings: RateLimited::new(Arc::clone(&clock)),
-            measure: Measure::new(Arc::clone(&live), &store, Arc::clone(&clock)),
+            measure,
             live,
             store,
             clock,
-        }))
+        }));
+        app.export_figures();
+        for cache in app.caches.registry.all() {
+            app.watch.pressure.register(cache);
+        }
+        app
+    }
+
+    /// Lets each scrape read the caches and the deletion tracker as they are then.
+    fn export_figures(&self) {
+        let metrics = Arc::clone(&self.measure.metrics);
+        let caches = self.caches.registry.clone();
+        let deletions = self.deletions.clone();
+        let live = Arc::clone(&self.live);
+        let series: Vec<_> = caches
+            .names()
+            .iter()
+            .filter_map(|name| metrics.caches.cache(name).ok())
+            .collect();
+        self.measure.metrics.registry.before_scrape(move || {
+            metrics.deletions.follow(&deletions.stats());
+            if live.current().monitoring.cache_metrics_enabled {
+                let stats = caches.stats_all();
+                for cache in &series {
+                    cache.follow(&stats);
+                }
+            }
+        });
     }
 
     /// The settings at this moment.

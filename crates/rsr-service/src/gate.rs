@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use http::{Method, Uri};
 use http_body_util::Limited;
+use rsr_monitoring::Work;
 
 use crate::access::Credentials;
 use crate::app::App;
@@ -57,6 +58,20 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
 
 async fn pass(guard: &Guard, mut request: Request, next: Next) -> Result<Response, Problem> {
     let Guard { app, operation, .. } = guard;
+    let work = match operation.weight {
+        Weight::Light => Work::Vital,
+        Weight::Normal => Work::Light,
+        Weight::Heavy => Work::Heavy,
+    };
+    app.watch.pressure.admit(work).map_err(|shed| {
+        let retry_after = shed.retry_after;
+        Problem::new(
+            Kind::MemoryPressure,
+            "memory is short: this route waits until it is not",
+        )
+        .after(retry_after)
+        .because(shed)
+    })?;
     let _place = if operation.weight == Weight::Light {
         None
     } else {

@@ -21,6 +21,7 @@ mod caches;
 pub mod client;
 mod drain;
 mod gate;
+mod health;
 mod measure;
 mod metrics;
 mod openapi;
@@ -31,6 +32,7 @@ mod routes;
 mod serve;
 mod server;
 mod trace;
+mod watch;
 mod wire;
 
 pub use admin::SocketError;

@@ -15,8 +15,8 @@ use tokio::net::TcpListener;
 use crate::admin::{AdminSocket, SocketError};
 use crate::app::App;
 use crate::drain::Phase;
-use crate::routes;
 use crate::server::{Listening, accept_loop};
+use crate::{routes, watch};
 
 /// Opens the database these settings name, with connections for the service's readers, streams and workers.
 ///
@@ -51,6 +51,12 @@ impl Service {
     #[must_use]
     pub fn router(&self) -> Router {
         routes::public(&self.app)
+    }
+
+    /// Does what is due in the background, by the service's clock, as [`serve`] does every second. For services that are
+    /// asked in memory.
+    pub fn beat(&self) {
+        watch::Duties::begin(&self.app).beat(&self.app);
     }
 
     /// The routes of the admin socket. Over any other connection each request needs the token.
@@ -146,7 +152,8 @@ pub async fn serve(
             accept(Listening::Tcp(listener), routes::admin(&app)).await;
         }
     };
-    let serving = async { tokio::join!(public, admin, second) };
+    let watching = watch::keep(app.clone());
+    let serving = async { tokio::join!(public, admin, second, watching) };
     let stopping = async {
         stop.await;
         let grace = app.settings().server.grace_time;
@@ -158,7 +165,7 @@ pub async fn serve(
     };
     ready(&addresses);
     tokio::select! {
-        ((), (), ()) = serving => {}
+        ((), (), (), ()) = serving => {}
         () = stopping => {}
     }
     tracing::info!("stopped");

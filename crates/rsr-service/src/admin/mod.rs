@@ -3,17 +3,19 @@
 mod caches;
 mod deletions;
 mod findings;
+mod memory;
 mod socket;
 
 use crate::routes::table::Route;
 
 pub(crate) use findings::of_caches;
+pub(crate) use memory::figures;
 pub(crate) use socket::AdminSocket;
 pub use socket::SocketError;
 
 /// The routes of the admin socket and the admin listener alone.
 pub(crate) fn routes() -> Vec<Route> {
-    [caches::routes(), deletions::routes()]
+    [caches::routes(), deletions::routes(), memory::routes()]
         .into_iter()
         .flatten()
         .collect()

@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
 use bytes::Bytes;
+use rsr_monitoring::Scope;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::bounds::Bounds;
@@ -293,6 +294,8 @@ fn spawn<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> tokio::task::JoinHandle<T> {
     let span = tracing::Span::current();
+    // What the thread allocates counts for the request that asked.
+    let work = Scope::carry(work);
     tokio::task::spawn_blocking(move || {
         let _permit = permit;
         span.in_scope(work)

@@ -1,20 +1,23 @@
 //! Caches, the deletion tracker, leaks.
 
+use rsr_cache::AllStats;
+use rsr_deletion::DeletionStats;
 use rsr_monitoring::{Counter, Family, Gauge, MetricError};
 
 use super::{Define, each};
+use crate::wire::CAUSES;
 
 /// Families of the caches; a series for each cache is made when it is registered.
 #[derive(Debug)]
 pub(crate) struct CacheMetrics {
-    pub(crate) entries: Family<Gauge>,
-    pub(crate) bytes: Family<Gauge>,
-    pub(crate) capacity: Family<Gauge>,
-    pub(crate) utilization: Family<Gauge>,
-    pub(crate) expired: Family<Gauge>,
-    pub(crate) hits: Family<Counter>,
-    pub(crate) misses: Family<Counter>,
-    pub(crate) evictions: Family<Counter>,
+    entries: Family<Gauge>,
+    bytes: Family<Gauge>,
+    capacity: Family<Gauge>,
+    utilization: Family<Gauge>,
+    expired: Family<Gauge>,
+    hits: Family<Counter>,
+    misses: Family<Counter>,
+    evictions: Family<Counter>,
 }
 
 impl CacheMetrics {
@@ -45,13 +48,75 @@ impl CacheMetrics {
     }
 }
 
+/// The series of one cache, looked up once.
+#[derive(Debug)]
+pub(crate) struct CacheSeries {
+    name: String,
+    entries: Gauge,
+    bytes: Gauge,
+    capacity: Gauge,
+    utilization: Gauge,
+    expired: Gauge,
+    hits: Counter,
+    misses: Counter,
+    evictions: [Counter; CAUSES.len()],
+}
+
+impl CacheMetrics {
+    /// The series of this cache, which exist from now on.
+    pub(crate) fn cache(&self, name: &str) -> Result<CacheSeries, MetricError> {
+        let one = [name];
+        let mut evictions = Vec::with_capacity(CAUSES.len());
+        for cause in CAUSES {
+            evictions.push(self.evictions.with(&[name, cause.as_str()])?);
+        }
+        let n_causes = evictions.len();
+        Ok(CacheSeries {
+            name: name.to_owned(),
+            entries: self.entries.with(&one)?,
+            bytes: self.bytes.with(&one)?,
+            capacity: self.capacity.with(&one)?,
+            utilization: self.utilization.with(&one)?,
+            expired: self.expired.with(&one)?,
+            hits: self.hits.with(&one)?,
+            misses: self.misses.with(&one)?,
+            evictions: evictions
+                .try_into()
+                .map_err(|_length| MetricError::Labels {
+                    name: self.evictions.name().to_owned(),
+                    expected: CAUSES.len(),
+                    given: n_causes,
+                })?,
+        })
+    }
+}
+
+impl CacheSeries {
+    /// Takes over the figures of the cache it was made for.
+    pub(crate) fn follow(&self, all: &AllStats) {
+        let Some(stats) = all.caches.get(&self.name) else {
+            return;
+        };
+        self.entries.set_count(stats.size);
+        self.bytes.set_count(stats.bytes.bytes());
+        self.capacity.set_count(stats.max_size);
+        self.utilization.set(stats.utilization_percent() / 100.0);
+        self.expired.set_count(stats.expired_entries);
+        self.hits.follow(stats.n_hits);
+        self.misses.follow(stats.n_misses);
+        for (counter, cause) in self.evictions.iter().zip(CAUSES) {
+            counter.follow(stats.removed.of(cause));
+        }
+    }
+}
+
 /// The deletion tracker's.
 #[derive(Debug)]
 pub(crate) struct DeletionMetrics {
-    pub(crate) entries: Gauge,
-    pub(crate) stale: Gauge,
+    entries: Gauge,
+    stale: Gauge,
     /// Begun, finished, swept.
-    pub(crate) operations: [Counter; 3],
+    operations: [Counter; 3],
 }
 
 impl DeletionMetrics {
@@ -74,6 +139,18 @@ impl DeletionMetrics {
             stale,
             operations: each(&operations, ["begun", "finished", "swept"])?,
         })
+    }
+}
+
+impl DeletionMetrics {
+    /// Takes over the tracker's figures.
+    pub(crate) fn follow(&self, stats: &DeletionStats) {
+        self.entries.set_count(stats.n_active + stats.n_stale);
+        self.stale.set_count(stats.n_stale);
+        let [begun, finished, swept] = &self.operations;
+        begun.follow(stats.n_begun);
+        finished.follow(stats.n_finished);
+        swept.follow(stats.n_swept);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Is it alive, is it ready.
+//! Is it alive, is it ready, are its parts well.
 
 use axum::Json;
 use axum::extract::State;
@@ -9,22 +9,31 @@ use serde_json::json;
 
 use super::table::{Operation, Route};
 use crate::app::App;
+use crate::health::Health;
+use crate::problem::Problem;
 
 pub(super) fn routes() -> Vec<Route> {
+    let light = |path, id, about| Operation::get(path, id, about).light();
     vec![
         Route {
-            operation: Operation::get("/health/live", "health_live", "Whether the process answers")
-                .light(),
+            operation: light("/health/live", "health_live", "Whether the process answers"),
             handler: get(live),
         },
         Route {
-            operation: Operation::get(
+            operation: light(
                 "/health/ready",
                 "health_ready",
                 "Whether requests should be sent here; 503 with reasons where not",
-            )
-            .light(),
+            ),
             handler: get(ready),
+        },
+        Route {
+            operation: light(
+                "/health/memory",
+                "health_memory",
+                "How every part is; 503 where one fails",
+            ),
+            handler: get(memory),
         },
     ]
 }
@@ -41,4 +50,20 @@ async fn ready(State(app): State<App>) -> Response {
         (StatusCode::SERVICE_UNAVAILABLE, "not ready")
     };
     (status, Json(json!({ "status": word, "reasons": reasons }))).into_response()
+}
+
+async fn memory(State(app): State<App>) -> Result<Response, Problem> {
+    memory_health(&app).await
+}
+
+/// The same answer for everybody and for administration.
+pub(crate) async fn memory_health(app: &App) -> Result<Response, Problem> {
+    let asked = app.clone();
+    let health = app.bridge.run(move || Ok(Health::of(&asked))).await?;
+    let status = if health.is_failing() {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::OK
+    };
+    Ok((status, Json(health)).into_response())
 }

@@ -7,6 +7,7 @@ mod hierarchy;
 mod link;
 mod metrics;
 mod projects;
+mod results;
 pub(crate) mod table;
 
 use axum::Router;
@@ -15,6 +16,7 @@ use axum::middleware::from_fn;
 use crate::admin;
 use crate::app::App;
 use crate::trace;
+pub(crate) use health::memory_health;
 use table::Route;
 
 /// Every public route.
@@ -22,6 +24,7 @@ pub(crate) fn public_routes() -> Vec<Route> {
     [
         hierarchy::routes(),
         projects::routes(),
+        results::routes(),
         health::routes(),
         metrics::routes(),
         description::routes(),

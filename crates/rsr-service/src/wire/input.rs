@@ -63,6 +63,11 @@ impl Fields {
             .transpose()
     }
 
+    /// Whether a field is there, `null` included.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.fields.contains_key(name)
+    }
+
     pub(crate) fn text(&mut self, name: &'static str) -> Result<Option<String>, Problem> {
         self.value(name, "a text")
     }

@@ -5,4 +5,5 @@ mod hierarchy;
 mod live;
 mod outside;
 mod projects;
+mod results;
 mod support;

@@ -1,0 +1,146 @@
+//! How the parts of the service are, and what is wrong with those that are not well.
+
+use rsr_monitoring::{LeakState, PressureLevel};
+use serde::Serialize;
+
+use crate::admin;
+use crate::app::App;
+
+/// How one part is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum State {
+    Ok,
+    Warning,
+    Disabled,
+    Failing,
+}
+
+/// One part, and why it is not well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Part {
+    pub(crate) state: State,
+    pub(crate) reasons: Vec<String>,
+}
+
+/// All parts, by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Health {
+    pub(crate) overall: &'static str,
+    pub(crate) parts: std::collections::BTreeMap<&'static str, Part>,
+}
+
+impl Health {
+    /// Looks at every part. Opens a snapshot of the database, so call it on a thread that may wait.
+    pub(crate) fn of(app: &App) -> Self {
+        let parts = [
+            ("memory", memory(app)),
+            ("leaks", leaks(app)),
+            ("caches", caches(app)),
+            ("deletions", deletions(app)),
+            ("database", database(app)),
+            (
+                "metrics",
+                switched(app.settings().monitoring.prometheus_enabled),
+            ),
+            ("profiling", switched(app.settings().profiling.enabled)),
+        ];
+        let is_well = |part: &Part| matches!(part.state, State::Ok | State::Disabled);
+        let all_well = parts.iter().all(|(_, part)| is_well(part));
+        Self {
+            overall: if all_well { "healthy" } else { "degraded" },
+            parts: parts.into_iter().collect(),
+        }
+    }
+
+    /// Whether a part does not do its work.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.parts.values().any(|part| part.state == State::Failing)
+    }
+}
+
+fn part(state: State, reasons: Vec<String>) -> Part {
+    let state = if reasons.is_empty() { State::Ok } else { state };
+    Part { state, reasons }
+}
+
+fn switched(is_on: bool) -> Part {
+    Part {
+        state: if is_on { State::Ok } else { State::Disabled },
+        reasons: Vec::new(),
+    }
+}
+
+fn memory(app: &App) -> Part {
+    let pressure = &app.watch.pressure;
+    let level = pressure.level();
+    if level == PressureLevel::Normal {
+        return part(State::Ok, Vec::new());
+    }
+    let mut reasons = vec![format!("memory pressure is {}", level.name())];
+    for consumer in pressure.largest(3) {
+        reasons.push(format!("{} holds {}", consumer.name, consumer.held));
+    }
+    let state = if level >= PressureLevel::Shed {
+        State::Failing
+    } else {
+        State::Warning
+    };
+    part(state, reasons)
+}
+
+fn leaks(app: &App) -> Part {
+    if !app.settings().leaks.enabled {
+        return switched(false);
+    }
+    let outlook = app.watch.outlook();
+    let reason = match outlook.state {
+        LeakState::Suspected => "memory looks as if it leaked",
+        LeakState::Confirmed => "memory leaks: see `rsr memory check-leaks`",
+        _ => return part(State::Ok, Vec::new()),
+    };
+    part(State::Warning, vec![reason.to_owned()])
+}
+
+fn caches(app: &App) -> Part {
+    let all = app.caches.registry.stats_all();
+    let stats: Vec<_> = all.caches.into_values().collect();
+    let reasons = admin::of_caches(&all.global, &stats)
+        .into_iter()
+        .filter(|issue| issue.severity != "low")
+        .map(|issue| match issue.cache {
+            Some(cache) => format!("cache {cache}: {}", issue.message),
+            None => issue.message,
+        })
+        .collect();
+    part(State::Warning, reasons)
+}
+
+fn deletions(app: &App) -> Part {
+    let stats = app.deletions.stats();
+    let mut reasons = Vec::new();
+    let warn_entries = app.settings().deletion.warn_entries as u64;
+    if stats.n_active + stats.n_stale >= warn_entries {
+        reasons.push(format!(
+            "{} deletions are tracked",
+            stats.n_active + stats.n_stale
+        ));
+    }
+    if stats.n_stale > 0 {
+        reasons.push(format!("{} tracked deletions are stale", stats.n_stale));
+    }
+    part(State::Warning, reasons)
+}
+
+fn database(app: &App) -> Part {
+    match app.store.snapshot() {
+        Ok(_) => part(State::Ok, Vec::new()),
+        Err(error) => {
+            tracing::warn!(%error, "the database does not answer the health check");
+            part(
+                State::Failing,
+                vec!["the database does not answer".to_owned()],
+            )
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! What looks after the service while it runs: pressure, leaks, sweeps. One beat a second, each duty when it is due.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rsr_base::{ByteSize, MemoryBudget, SharedClock};
+use rsr_cache::CacheRegistry;
+use rsr_monitoring::{LeakDetector, LeakEvent, LeakSample, Outlook, Pressure, Reading};
+use rsr_settings::Settings;
+
+use crate::app::App;
+use crate::drain::Phase;
+
+/// The state of memory, as it is judged while the service runs.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub(crate) pressure: Pressure,
+    pub(crate) budget: MemoryBudget,
+    leaks: Mutex<LeakDetector>,
+}
+
+impl Watch {
+    pub(crate) fn new(settings: &Settings, limit: Option<ByteSize>, clock: SharedClock) -> Self {
+        let budget = MemoryBudget::root("process", limit.unwrap_or(ByteSize::MAX));
+        let pressure = Pressure::new((&settings.memory).into(), budget.clone(), clock);
+        pressure.set_limit(settings.memory.limit);
+        Self {
+            pressure,
+            budget,
+            leaks: Mutex::new(LeakDetector::new((&settings.leaks).into())),
+        }
+    }
+
+    /// What is known about leaks now.
+    pub(crate) fn outlook(&self) -> Outlook {
+        self.detector().outlook()
+    }
+
+    /// Takes a sample at once, and judges.
+    pub(crate) fn sample(
+        &self,
+        at: Duration,
+        reading: &Reading,
+        caches: &CacheRegistry,
+    ) -> Option<LeakEvent> {
+        let allocated = reading
+            .heap
+            .map(|heap| heap.allocated)
+            .or(reading.process.map(|process| process.resident))?;
+        self.detector().observe(&LeakSample {
+            at,
+            allocated,
+            accounted: caches.stats_all().global.total_bytes,
+            resident: reading.process.map(|process| process.resident),
+            load: None,
+        })
+    }
+
+    /// Forgets the history: a new base begins now.
+    pub(crate) fn reset(&self) {
+        self.detector().reset();
+    }
+
+    fn follow(&self, settings: &Settings) {
+        self.pressure.set_steps((&settings.memory).into());
+        self.detector().set_rules((&settings.leaks).into());
+    }
+
+    fn detector(&self) -> std::sync::MutexGuard<'_, LeakDetector> {
+        self.leaks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Time between two beats.
+const BEAT: Duration = Duration::from_secs(1);
+
+/// Beats until the service stops.
+pub(crate) async fn keep(app: App) {
+    let mut duties = Duties::begin(&app);
+    let mut beats = tokio::time::interval(BEAT);
+    beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = app.drain.reached(Phase::Draining) => return,
+            _now = beats.tick() => {}
+        }
+        let beat = {
+            let app = app.clone();
+            let mut duties = duties;
+            // Sweeps free memory, which can take a while: not on a thread that serves.
+            tokio::task::spawn_blocking(move || {
+                duties.beat(&app);
+                duties
+            })
+        };
+        match beat.await {
+            Ok(after) => duties = after,
+            Err(error) => {
+                tracing::error!(%error, "a background duty failed; it goes on at the next beat");
+                duties = Duties::begin(&app);
+            }
+        }
+    }
+}
+
+/// When each duty was last done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Duties {
+    caches: Duration,
+    deletions: Duration,
+    leaks: Duration,
+}
+
+impl Duties {
+    pub(crate) fn begin(app: &App) -> Self {
+        let now = app.clock.elapsed();
+        Self {
+            caches: now,
+            deletions: now,
+            leaks: now,
+        }
+    }
+
+    /// Does what is due by the service's clock.
+    pub(crate) fn beat(&mut self, app: &App) {
+        let settings = app.settings();
+        let now = app.clock.elapsed();
+        app.measure.follow_settings();
+        app.watch.follow(&settings);
+        let reading = app.measure.read();
+        follow_pressure(app, &reading);
+        if is_due(&mut self.leaks, now, settings.leaks.check_interval) && settings.leaks.enabled {
+            judge_leaks(app, now, &reading);
+        }
+        if is_due(&mut self.caches, now, settings.cache.cleanup_interval) {
+            let swept = app.caches.registry.cleanup_all(false);
+            tracing::debug!(removed = swept.total.n_removed, "caches swept");
+        }
+        if is_due(&mut self.deletions, now, settings.deletion.cleanup_interval) {
+            for stale in &app.deletions.sweep(false).stale {
+                tracing::warn!(project = %stale.id, age = ?stale.age, "a deletion never ended: no longer tracked");
+            }
+        }
+    }
+}
+
+fn is_due(last: &mut Duration, now: Duration, every: Duration) -> bool {
+    let is_due = now.saturating_sub(*last) >= every;
+    if is_due {
+        *last = now;
+    }
+    is_due
+}
+
+fn follow_pressure(app: &App, reading: &Reading) {
+    if let Some(change) = app.watch.pressure.update(reading) {
+        let largest: Vec<String> = change
+            .largest
+            .iter()
+            .map(|consumer| format!("{} {}", consumer.name, consumer.held))
+            .collect();
+        tracing::warn!(
+            from = change.from.name(),
+            to = change.to.name(),
+            share = format!("{:.2}", change.share),
+            limit = %change.limit,
+            largest = largest.join(", "),
+            "memory pressure changed"
+        );
+    }
+    let level = app.watch.pressure.level() as u8;
+    app.measure
+        .metrics
+        .memory
+        .pressure_level
+        .set(f64::from(level));
+}
+
+/// Judges, and tells of a change: each is one event, a state that holds is none.
+pub(crate) fn judge_leaks(app: &App, now: Duration, reading: &Reading) {
+    const MIB: f64 = 1_048_576.0;
+    let event = app.watch.sample(now, reading, &app.caches.registry);
+    let growth = app.watch.outlook().verdict;
+    let slope = growth.map_or(0.0, |verdict| verdict.slope_mb_per_hour * MIB / 3600.0);
+    app.measure.metrics.memory.growth.set(slope);
+    let Some(event) = event else { return };
+    let (word, verdict) = match event {
+        LeakEvent::Suspected(verdict) => ("suspected", verdict),
+        LeakEvent::Confirmed(verdict) => ("confirmed", verdict),
+        LeakEvent::Resolved(verdict) => ("resolved", verdict),
+        _ => return,
+    };
+    if word == "confirmed" {
+        let severity = if verdict.pages { "high" } else { "medium" };
+        if let Ok(counter) = app.measure.metrics.leaks.detected.with(&["heap", severity]) {
+            counter.inc();
+        }
+    }
+    tracing::warn!(
+        slope_mb_per_hour = verdict.slope_mb_per_hour,
+        growth = %verdict.growth,
+        confidence = verdict.confidence,
+        "memory leak {word}"
+    );
+}

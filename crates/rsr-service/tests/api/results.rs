@@ -1,0 +1,110 @@
+//! Results, and reports on them from draft to approval.
+
+use http::Method;
+use rsr_store::Error;
+use serde_json::{Value, json};
+
+use crate::support::World;
+
+/// A project with one result, indicator and period; answers the period and a user.
+async fn period(world: &World, measure: &str) -> (i64, i64) {
+    let project = world.plant(&[None])[0];
+    let user = world
+        .store
+        .write(|tx| tx.create_user("Ada", Some("ada@example.org"), false))
+        .unwrap_or_else(|error: Error| panic!("{error}"));
+    let make = async |path: &str, body: Value| {
+        let made = world.send(Method::POST, path, &body).await;
+        assert_eq!(made.status, 201, "{path}: {}", made.text());
+        made.json()["id"].as_i64().unwrap()
+    };
+    let result = make(
+        "/api/v1/results/",
+        json!({ "project": project.0, "title": "Water", "type": "1" }),
+    )
+    .await;
+    let indicator = make(
+        "/api/v1/indicators/",
+        json!({ "result": result, "title": "Wells", "measure": measure }),
+    )
+    .await;
+    let period = make(
+        "/api/v1/periods/",
+        json!({ "indicator": indicator, "start": "2024-01-01", "end": "2024-12-31" }),
+    )
+    .await;
+    (period, user.0)
+}
+
+#[tokio::test]
+async fn a_report_goes_from_draft_to_approved() {
+    let world = World::new();
+    let (period, user) = period(&world, "1").await;
+    let path = format!("/api/v1/periods/{period}/updates/");
+    let report = json!({ "user": user, "value": "12.50", "text": "first" });
+    let made = world.send(Method::POST, &path, &report).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let update = made.header("location").unwrap().to_owned();
+    let approved = world
+        .send(Method::PATCH, &update, &json!({ "status": "A" }))
+        .await;
+    assert_eq!(approved.status, 200, "{}", approved.text());
+    assert_eq!(
+        world.send(Method::DELETE, &update, &json!({})).await.status,
+        200
+    );
+    world
+        .send(Method::DELETE, &update, &json!({}))
+        .await
+        .is_problem(404, "not-found", None);
+}
+
+#[tokio::test]
+async fn reports_are_checked_by_field() {
+    let world = World::new();
+    let (period, user) = period(&world, "1").await;
+    let path = format!("/api/v1/periods/{period}/updates/");
+    let refused = async |body: Value, field: &str| {
+        world
+            .send(Method::POST, &path, &body)
+            .await
+            .is_problem(400, "invalid-body", Some(field));
+    };
+    refused(json!({ "value": 1 }), "user").await;
+    refused(json!({ "user": user, "value": "1e3" }), "value").await;
+    refused(json!({ "user": user, "value": "NaN" }), "value").await;
+    refused(json!({ "user": user, "value": 0.125 }), "value").await;
+    refused(json!({ "user": user, "status": "X" }), "status").await;
+    refused(
+        json!({ "user": user, "disaggregations": [{ "value": 1 }] }),
+        "dimension_value",
+    )
+    .await;
+    let period = json!({ "indicator": 1, "start": "31-12-2024" });
+    world
+        .send(Method::POST, "/api/v1/periods/", &period)
+        .await
+        .is_problem(400, "invalid-body", Some("start"));
+}
+
+#[tokio::test]
+async fn a_percentage_period_takes_one_report() {
+    let world = World::new();
+    let (period, user) = period(&world, "2").await;
+    let path = format!("/api/v1/periods/{period}/updates/");
+    let report = json!({ "user": user, "numerator": 1, "denominator": 4 });
+    assert_eq!(world.send(Method::POST, &path, &report).await.status, 201);
+    world
+        .send(Method::POST, &path, &report)
+        .await
+        .is_problem(409, "conflict", None);
+    let manual = json!({ "manual_value": "7" });
+    let manual = world
+        .send(
+            Method::PATCH,
+            &format!("/api/v1/periods/{period}/"),
+            &manual,
+        )
+        .await;
+    manual.is_problem(409, "conflict", None);
+}
