@@ -6,6 +6,7 @@
 
 pub mod big_file;
 pub mod iati_codelists;
+pub mod iati_rules;
 pub mod iati_tables;
 pub mod lint_layers;
 pub mod summary;

@@ -47,6 +47,11 @@ enum Command {
         /// The file with the rules
         rules: std::path::PathBuf,
     },
+    /// Generates the rules of rsr-iati from the standard's standard.json
+    IatiRules {
+        /// The file with the ruleset
+        rules: std::path::PathBuf,
+    },
     /// Generates the schema tables of rsr-iati from a folder with the IATI schemas
     IatiTables {
         /// The folder with one folder a version
@@ -114,6 +119,13 @@ fn dispatch(command: Command) -> Result<bool> {
             written(
                 "crates/rsr-iati/src/codelists/generated.rs",
                 &xtask::iati_codelists::generate(&text)?,
+            )
+        }
+        Command::IatiRules { rules } => {
+            let text = std::fs::read_to_string(rules)?;
+            written(
+                "crates/rsr-iati/src/rules/standard.rs",
+                &xtask::iati_rules::generate(&text)?,
             )
         }
         Command::IatiTables { schemas } => iati_tables(&schemas),

@@ -9,6 +9,7 @@ pub mod lossless;
 pub mod model;
 pub mod reader;
 pub mod report;
+pub mod rules;
 pub mod schema;
 pub mod validate;
 pub mod writer;

@@ -19,14 +19,18 @@ mod subject;
 mod tests;
 
 use std::borrow::Cow;
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Read;
+use std::sync::Arc;
 
 use crate::codelists;
 use crate::report::{Finding, Severity};
+use crate::rules::{self, Ruleset};
 use crate::schema::{self, Checker, FileKind, Version};
 use crate::xml::{NoticeKind, Reader, Token};
 
-use subject::Watch;
+use subject::{Subject, Watch};
 
 /// What is checked, and how much is kept.
 #[derive(Clone, Debug)]
@@ -36,6 +40,13 @@ pub struct Options {
     pub version: Option<Version>,
     /// Whether codes are held against the codelists; files before 2.01 are not, whose lists were others.
     pub codelists: bool,
+    /// What the standard's rules are held against; `None`: they are not asked. They are made for 2.01 and later.
+    pub rules: Option<rules::Context>,
+    /// The ruleset; by default the standard's own.
+    pub ruleset: Option<Arc<Ruleset>>,
+    /// Whether an identifier that stands twice in the file is found. It takes eight bytes an activity, and stops at a
+    /// million.
+    pub duplicates: bool,
     /// Findings kept for one activity. More are counted, not kept. 10,000.
     pub findings_max: usize,
 }
@@ -45,6 +56,9 @@ impl Default for Options {
         Self {
             version: None,
             codelists: true,
+            rules: Some(rules::Context::default()),
+            ruleset: None,
+            duplicates: true,
             findings_max: 10_000,
         }
     }
@@ -100,6 +114,13 @@ pub fn validate<R: Read>(input: R, options: &Options, sink: &mut dyn FnMut(Group
     let mut reader = Reader::new(input);
     let mut run = Run {
         checker: Checker::new(options.version),
+        rules: options.rules.as_ref().map(|context| {
+            rules::Checker::new(
+                options.ruleset.as_deref().unwrap_or(Ruleset::standard()),
+                context,
+            )
+        }),
+        identifiers: options.duplicates.then(HashSet::new),
         codes: options.codelists.then(codelists::Checker::new),
         watch: Watch::default(),
         findings: Gathered {
@@ -131,16 +152,22 @@ pub fn validate<R: Read>(input: R, options: &Options, sink: &mut dyn FnMut(Group
     run.finish(sink)
 }
 
-struct Run {
+/// Identifiers that are remembered to find a second one.
+const IDENTIFIERS_MAX: usize = 1_000_000;
+
+struct Run<'o> {
     checker: Checker,
     codes: Option<codelists::Checker>,
+    rules: Option<rules::Checker<'o>>,
+    /// Hashes of the identifiers so far.
+    identifiers: Option<HashSet<u64>>,
     watch: Watch,
     findings: Gathered,
     file_findings: Gathered,
     summary: Summary,
 }
 
-impl Run {
+impl Run<'_> {
     fn token<R: Read>(
         &mut self,
         token: Token,
@@ -160,15 +187,52 @@ impl Run {
         self.checker
             .check(reader, &mut |finding| gathered.add(finding, summary));
         // The root decides, so this comes after the schema's check.
-        if let Some(codes) = self.codes.as_mut().filter(|_| is_second(&self.checker)) {
-            codes.check(reader, &mut |finding| gathered.add(finding, summary));
+        if is_second(&self.checker) {
+            if let Some(codes) = &mut self.codes {
+                codes.check(reader, &mut |finding| gathered.add(finding, summary));
+            }
+            if let Some(rules) = &mut self.rules {
+                rules.check(reader, &mut |finding| gathered.add(finding, summary));
+            }
         }
         if let Some(subject) = self.watch.take_ended(token, reader) {
             self.summary.n_subjects += 1;
+            self.duplicate(&subject, reader);
             if let Some(group) = self.findings.take(subject.identifier, subject.title) {
                 sink(group);
             }
         }
+    }
+
+    /// **Source:** rule 1.1.2 of the official validator.
+    fn duplicate<R: Read>(&mut self, subject: &Subject, reader: &Reader<R>) {
+        let Some(known) = self
+            .identifiers
+            .as_mut()
+            .filter(|_| !subject.identifier.is_empty())
+        else {
+            return;
+        };
+        let mut hasher = DefaultHasher::new();
+        subject.identifier.hash(&mut hasher);
+        if known.len() < IDENTIFIERS_MAX && known.insert(hasher.finish())
+            || known.len() >= IDENTIFIERS_MAX
+        {
+            return;
+        }
+        let finding = Finding {
+            code: Cow::Borrowed("1.1.2"),
+            severity: Severity::Error,
+            category: Cow::Borrowed("identifiers"),
+            message: format!(
+                "the identifier {} stands for more than one activity of the file",
+                subject.identifier
+            ),
+            path: reader.path(),
+            line: subject.line,
+            codelist: None,
+        };
+        self.findings.add(finding, &mut self.summary);
     }
 
     fn notices<R: Read>(&mut self, reader: &mut Reader<R>) {

@@ -12,6 +12,8 @@ const SHOWN_MAX: usize = 1024;
 pub(super) struct Subject {
     pub(super) identifier: String,
     pub(super) title: String,
+    /// Where its start tag ends.
+    pub(super) line: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +49,7 @@ impl Watch {
                 if is_subject {
                     self.inside = reader.depth();
                     self.has_title = false;
+                    self.subject.line = reader.end_line();
                 }
             }
             Token::Start => self.child(reader),
@@ -113,6 +116,7 @@ impl Watch {
         Subject {
             identifier: subject.identifier.trim().to_owned(),
             title: subject.title.trim().to_owned(),
+            line: subject.line,
         }
     }
 }

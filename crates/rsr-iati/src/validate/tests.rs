@@ -3,19 +3,26 @@ use super::*;
 /// The groups as lines: identifier, title, codes.
 fn groups(xml: &str) -> (Vec<String>, Summary) {
     let mut lines = Vec::new();
-    let summary = validate(xml.as_bytes(), &Options::default(), &mut |group| {
-        let codes: Vec<_> = group
-            .findings
-            .iter()
-            .map(|f| format!("{}@{}", f.code, f.line))
-            .collect();
-        lines.push(format!(
-            "{}|{}|{}",
-            group.identifier,
-            group.title,
-            codes.join(" ")
-        ));
-    });
+    let summary = validate(
+        xml.as_bytes(),
+        &Options {
+            rules: None,
+            ..Options::default()
+        },
+        &mut |group| {
+            let codes: Vec<_> = group
+                .findings
+                .iter()
+                .map(|f| format!("{}@{}", f.code, f.line))
+                .collect();
+            lines.push(format!(
+                "{}|{}|{}",
+                group.identifier,
+                group.title,
+                codes.join(" ")
+            ));
+        },
+    );
     (lines, summary)
 }
 
@@ -65,6 +72,7 @@ fn more_findings_than_fit_are_counted() {
     );
     let options = Options {
         findings_max: 5,
+        rules: None,
         ..Options::default()
     };
     let mut seen = Vec::new();
@@ -72,4 +80,46 @@ fn more_findings_than_fit_are_counted() {
         seen.push((group.findings.len(), group.n_left_out))
     });
     assert_eq!((seen, summary.n_critical), (vec![(5, 16)], 21));
+}
+
+#[test]
+fn schema_codelists_and_rules_are_checked_in_one_reading() {
+    let xml = "<iati-activities version='2.03'>
+        <iati-activity default-currency='EUR' xml:lang='en'><iati-identifier>A-1</iati-identifier>
+        <activity-status code='77'/>
+        <activity-date type='1' iso-date='2024-02-01'/><activity-date type='3' iso-date='2024-01-01'/>
+        </iati-activity>
+        <iati-activity><iati-identifier>A-1</iati-identifier></iati-activity></iati-activities>";
+    let mut codes = Vec::new();
+    let summary = validate(xml.as_bytes(), &Options::default(), &mut |group| {
+        codes.extend(
+            group
+                .findings
+                .iter()
+                .map(|f| format!("{}@{}", f.code, f.line)),
+        );
+    });
+    for expected in [
+        "schema-unexpected-element@3",
+        "9.5.1@3",
+        "11.1.2@4",
+        "1.1.2@6",
+    ] {
+        assert!(
+            codes.iter().any(|code| code == expected),
+            "{expected} is not among {codes:?}"
+        );
+    }
+    assert!(summary.n_critical > 0 && summary.n_error > 0 && summary.n_warning > 0);
+    let old = xml.replace("2.03", "1.05");
+    let mut codes = Vec::new();
+    validate(old.as_bytes(), &Options::default(), &mut |group| {
+        codes.extend(group.findings.into_iter().map(|f| f.code))
+    });
+    assert!(
+        codes
+            .iter()
+            .all(|code| code.starts_with("schema-") || code == "1.1.2"),
+        "rules are for 2.01 on: {codes:?}"
+    );
 }

@@ -4,5 +4,6 @@ mod data;
 mod lossless;
 mod reading;
 mod round_trip;
+mod rules;
 mod schema;
 mod source;

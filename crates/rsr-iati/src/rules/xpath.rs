@@ -1,0 +1,398 @@
+//! The part of XPath 1.0 that rulesets are written in.
+//!
+//! Relative paths of child elements, attributes, `text()`, `.` and `..` with predicates; `or`, `and`, comparisons, `+`,
+//! `|`; `count`, `not`, `number`, `string`, `true`, `false`; texts and numbers. In a loop the text `'$1'` stands for the
+//! value at hand. A context is such a path from the root, with `//` where its steps may be anywhere.
+
+use std::iter::Peekable;
+use std::vec::IntoIter;
+
+use crate::schema::number_of_name;
+
+/// The place of a name in [`Names`].
+pub(super) type Name = u16;
+
+/// The names of elements and attributes that a ruleset mentions. Attributes carry their prefix.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    texts: Vec<Box<str>>,
+    /// The numbers of the names that the schemas know too, by the schemas' numbers: most are found so, at once.
+    by_schema: Vec<Option<Name>>,
+}
+
+impl Names {
+    fn id(&mut self, name: &str) -> Option<Name> {
+        let place = self
+            .texts
+            .iter()
+            .position(|known| **known == *name)
+            .unwrap_or_else(|| {
+                self.texts.push(name.into());
+                self.texts.len() - 1
+            });
+        let number = Name::try_from(place).ok();
+        if let Some(known) = number_of_name(name) {
+            if self.by_schema.len() <= known {
+                self.by_schema.resize(known + 1, None);
+            }
+            if let Some(slot) = self.by_schema.get_mut(known) {
+                *slot = number;
+            }
+        }
+        number
+    }
+
+    /// The number of a name that the ruleset mentions.
+    pub(super) fn find(&self, name: &str) -> Option<Name> {
+        if let Some(known) = number_of_name(name) {
+            return self.by_schema.get(known).copied().flatten();
+        }
+        let place = self.texts.iter().position(|known| **known == *name)?;
+        Name::try_from(place).ok()
+    }
+}
+
+/// One step of a path.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Step {
+    Child { name: Name, predicates: Vec<Expr> },
+    Attribute(Name),
+    Text,
+    Parent,
+    This,
+}
+
+/// A step of a context; `deep`: anywhere below the step before.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ContextStep {
+    pub(super) name: Name,
+    pub(super) deep: bool,
+    pub(super) predicates: Vec<Expr>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Expr {
+    Path(Vec<Step>),
+    Text(String),
+    /// The value of the loop.
+    Variable,
+    Number(f64),
+    Or(Box<Self>, Box<Self>),
+    And(Box<Self>, Box<Self>),
+    Compare(Box<Self>, Comparison, Box<Self>),
+    Add(Box<Self>, Box<Self>),
+    Union(Box<Self>, Box<Self>),
+    Call(Function, Vec<Self>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    AtMost,
+    Greater,
+    AtLeast,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Function {
+    Count,
+    Not,
+    Number,
+    Text,
+    True,
+    False,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Lexeme {
+    Name(String),
+    Text(String),
+    Number(f64),
+    Sign(&'static str),
+}
+
+/// Signs, longer ones before those they begin with.
+const SIGNS: [&str; 18] = [
+    "//", "..", "!=", "<=", ">=", "::", "/", "@", ".", "[", "]", "(", ")", "|", "=", "<", ">", "+",
+];
+
+fn lex(text: &str) -> Option<Vec<Lexeme>> {
+    let mut lexemes = Vec::new();
+    let mut rest = text.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let length = if first == '\'' || first == '"' {
+            let inside = rest.get(1..)?;
+            let end = inside.find(first)?;
+            lexemes.push(Lexeme::Text(inside.get(..end)?.to_owned()));
+            end + 2
+        } else if first.is_ascii_digit() {
+            let end = rest
+                .find(|c: char| !c.is_ascii_digit() && c != '.')
+                .unwrap_or(rest.len());
+            lexemes.push(Lexeme::Number(rest.get(..end)?.parse().ok()?));
+            end
+        } else if first.is_alphabetic() || first == '_' {
+            let name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+            let mut end = rest.find(|c| !name(c)).unwrap_or(rest.len());
+            // A prefix such as that of xml:lang, and not an axis.
+            if let Some(after) = rest
+                .get(end..)
+                .and_then(|after| after.strip_prefix(':'))
+                .filter(|after| !after.starts_with(':'))
+            {
+                end += 1 + after.find(|c| !name(c)).unwrap_or(after.len());
+            }
+            lexemes.push(Lexeme::Name(rest.get(..end)?.to_owned()));
+            end
+        } else {
+            let sign = SIGNS.into_iter().find(|sign| rest.starts_with(sign))?;
+            lexemes.push(Lexeme::Sign(sign));
+            sign.len()
+        };
+        rest = rest.get(length..)?.trim_start();
+    }
+    Some(lexemes)
+}
+
+/// Predicates within predicates. Rulesets have two.
+const DEPTH_MAX: usize = 16;
+
+struct Parser<'n> {
+    rest: Peekable<IntoIter<Lexeme>>,
+    names: &'n mut Names,
+    /// Whether `'$1'` is the loop's value here, or just a text.
+    in_loop: bool,
+    depth: usize,
+}
+
+/// Reads an expression; `None` where it is none or uses more of XPath than is known here.
+pub(super) fn parse(text: &str, in_loop: bool, names: &mut Names) -> Option<Expr> {
+    let mut parser = Parser {
+        rest: lex(text)?.into_iter().peekable(),
+        names,
+        in_loop,
+        depth: 0,
+    };
+    let expr = parser.or()?;
+    parser.rest.next().is_none().then_some(expr)
+}
+
+/// A context: the steps down from the root, and how many `..` follow them.
+pub(super) type Context = (Vec<ContextStep>, usize);
+
+/// Reads a context: one or more paths from the root with `|` between.
+pub(super) fn parse_context(text: &str, names: &mut Names) -> Option<Vec<Context>> {
+    let mut parser = Parser {
+        rest: lex(text)?.into_iter().peekable(),
+        names,
+        in_loop: false,
+        depth: 0,
+    };
+    let mut contexts = Vec::new();
+    loop {
+        let mut steps = Vec::new();
+        let mut up = 0;
+        while let Some(sign) = parser.any(&["//", "/"]) {
+            if parser.any(&[".."]).is_some() {
+                up += 1;
+                continue;
+            }
+            let name = parser.name()?;
+            let name = parser.names.id(&name)?;
+            steps.push(ContextStep {
+                name,
+                deep: sign == "//",
+                predicates: parser.predicates()?,
+            });
+        }
+        if steps.len() <= up {
+            return None;
+        }
+        contexts.push((steps, up));
+        if parser.any(&["|"]).is_none() {
+            return parser.rest.next().is_none().then_some(contexts);
+        }
+    }
+}
+
+impl Parser<'_> {
+    fn any(&mut self, signs: &[&'static str]) -> Option<&'static str> {
+        match self.rest.peek() {
+            Some(Lexeme::Sign(sign)) if signs.contains(sign) => {
+                let sign = *sign;
+                self.rest.next();
+                Some(sign)
+            }
+            _ => None,
+        }
+    }
+
+    fn word(&mut self, word: &str) -> bool {
+        self.rest
+            .next_if(|lexeme| matches!(lexeme, Lexeme::Name(name) if name == word))
+            .is_some()
+    }
+
+    fn name(&mut self) -> Option<String> {
+        match self.rest.next()? {
+            Lexeme::Name(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    fn or(&mut self) -> Option<Expr> {
+        let mut left = self.and()?;
+        while self.word("or") {
+            left = Expr::Or(Box::new(left), Box::new(self.and()?));
+        }
+        Some(left)
+    }
+
+    fn and(&mut self) -> Option<Expr> {
+        let mut left = self.comparison()?;
+        while self.word("and") {
+            left = Expr::And(Box::new(left), Box::new(self.comparison()?));
+        }
+        Some(left)
+    }
+
+    fn comparison(&mut self) -> Option<Expr> {
+        let mut left = self.sum()?;
+        while let Some(sign) = self.any(&["=", "!=", "<", "<=", ">", ">="]) {
+            let comparison = match sign {
+                "=" => Comparison::Equal,
+                "!=" => Comparison::NotEqual,
+                "<" => Comparison::Less,
+                "<=" => Comparison::AtMost,
+                ">" => Comparison::Greater,
+                _ => Comparison::AtLeast,
+            };
+            left = Expr::Compare(Box::new(left), comparison, Box::new(self.sum()?));
+        }
+        Some(left)
+    }
+
+    fn sum(&mut self) -> Option<Expr> {
+        let mut left = self.union()?;
+        while self.any(&["+"]).is_some() {
+            left = Expr::Add(Box::new(left), Box::new(self.union()?));
+        }
+        Some(left)
+    }
+
+    fn union(&mut self) -> Option<Expr> {
+        let mut left = self.primary()?;
+        while self.any(&["|"]).is_some() {
+            left = Expr::Union(Box::new(left), Box::new(self.primary()?));
+        }
+        Some(left)
+    }
+
+    fn primary(&mut self) -> Option<Expr> {
+        match self.rest.peek()? {
+            Lexeme::Number(number) => {
+                let number = *number;
+                self.rest.next();
+                Some(Expr::Number(number))
+            }
+            Lexeme::Text(text) => {
+                let expr = if self.in_loop && text == "$1" {
+                    Expr::Variable
+                } else {
+                    Expr::Text(text.clone())
+                };
+                self.rest.next();
+                Some(expr)
+            }
+            Lexeme::Sign("(") => {
+                self.rest.next();
+                let inside = self.nested(Self::or)?;
+                self.any(&[")"])?;
+                Some(inside)
+            }
+            Lexeme::Name(name) => {
+                let function = match name.as_str() {
+                    "count" => Some(Function::Count),
+                    "not" => Some(Function::Not),
+                    "number" => Some(Function::Number),
+                    "string" => Some(Function::Text),
+                    "true" => Some(Function::True),
+                    "false" => Some(Function::False),
+                    _ => None,
+                };
+                let first = self.name()?;
+                match function {
+                    Some(function) if self.any(&["("]).is_some() => self.call(function),
+                    _ => self.path(Some(first)),
+                }
+            }
+            Lexeme::Sign(_) => self.path(None),
+        }
+    }
+
+    fn call(&mut self, function: Function) -> Option<Expr> {
+        let mut arguments = Vec::new();
+        if self.any(&[")"]).is_none() {
+            arguments.push(self.nested(Self::or)?);
+            self.any(&[")"])?;
+        }
+        let wanted = usize::from(!matches!(function, Function::True | Function::False));
+        (arguments.len() == wanted).then_some(Expr::Call(function, arguments))
+    }
+
+    /// A relative path; `first` is the name of its first step where that was read already.
+    fn path(&mut self, first: Option<String>) -> Option<Expr> {
+        let mut steps = Vec::new();
+        let mut name = first;
+        loop {
+            let step = match name.take() {
+                Some(name) if name == "text" && self.any(&["("]).is_some() => {
+                    self.any(&[")"])?;
+                    Step::Text
+                }
+                Some(name) => Step::Child {
+                    name: self.names.id(&name)?,
+                    predicates: self.predicates()?,
+                },
+                None => match self.any(&["@", "..", "."]) {
+                    Some("@") => {
+                        let name = self.name()?;
+                        Step::Attribute(self.names.id(&name)?)
+                    }
+                    Some("..") => Step::Parent,
+                    Some(_) => Step::This,
+                    None => {
+                        name = Some(self.name()?);
+                        continue;
+                    }
+                },
+            };
+            steps.push(step);
+            if self.any(&["/"]).is_none() {
+                return Some(Expr::Path(steps));
+            }
+        }
+    }
+
+    fn predicates(&mut self) -> Option<Vec<Expr>> {
+        let mut predicates = Vec::new();
+        while self.any(&["["]).is_some() {
+            predicates.push(self.nested(Self::or)?);
+            self.any(&["]"])?;
+        }
+        Some(predicates)
+    }
+
+    fn nested(&mut self, read: fn(&mut Self) -> Option<Expr>) -> Option<Expr> {
+        self.depth += 1;
+        let expr = if self.depth > DEPTH_MAX {
+            None
+        } else {
+            read(self)
+        };
+        self.depth -= 1;
+        expr
+    }
+}
