@@ -37,7 +37,7 @@ struct Capture {
     /// For each open element from the anchor on, what is wanted of it and its node.
     path: Vec<Option<(usize, NodeId)>>,
     n_texts_open: usize,
-    lacking: [Lacking; 4],
+    lacking: AllLacking,
     has: [bool; 2],
     in_transaction: bool,
     is_too_large: bool,
@@ -54,6 +54,30 @@ impl Lacking {
     fn add(&mut self, line: u64) {
         self.count += 1;
         self.line = self.line.or(Some(line));
+    }
+}
+
+/// What lacks each of the things that one or all should have.
+#[derive(Clone, Copy, Debug, Default)]
+struct AllLacking {
+    languages: Lacking,
+    sectors: Lacking,
+    places: Lacking,
+    currencies: Lacking,
+}
+
+impl AllLacking {
+    fn of(&mut self, all: All) -> &mut Lacking {
+        match all {
+            All::Languages => &mut self.languages,
+            All::Sectors => &mut self.sectors,
+            All::Places => &mut self.places,
+            All::Currencies => &mut self.currencies,
+        }
+    }
+
+    fn seen(mut self, all: All) -> Lacking {
+        *self.of(all)
     }
 }
 
@@ -215,7 +239,7 @@ impl Capture {
         self.tree.clear();
         self.path.clear();
         self.n_texts_open = 0;
-        self.lacking = [Lacking::default(); 4];
+        self.lacking = AllLacking::default();
         self.in_transaction = false;
         self.is_too_large = false;
         self.keep(None, 0, name, line, reader, set);
@@ -297,10 +321,10 @@ impl Capture {
     fn count_lacking<R: Read>(&mut self, line: u64, reader: &Reader<R>) {
         match (self.path.len(), reader.local_name()) {
             (_, "narrative") if reader.attribute("xml:lang").is_none() => {
-                self.lacking[All::Languages as usize].add(line)
+                self.lacking.of(All::Languages).add(line);
             }
             (_, "value" | "forecast" | "loan-status") if reader.attribute("currency").is_none() => {
-                self.lacking[All::Currencies as usize].add(line);
+                self.lacking.of(All::Currencies).add(line);
             }
             (1, "transaction") => {
                 self.in_transaction = true;
@@ -334,7 +358,7 @@ impl Capture {
             let line = ended.map_or(0, |(_, node)| self.tree.line(node));
             for (has, all) in self.has.into_iter().zip([All::Sectors, All::Places]) {
                 if !has {
-                    self.lacking[all as usize].add(line);
+                    self.lacking.of(all).add(line);
                 }
             }
         }
@@ -376,7 +400,7 @@ impl Capture {
             agencies: &context.agencies,
         };
         let lacking = |all: All| {
-            let lacking = self.lacking[all as usize];
+            let lacking = self.lacking.seen(all);
             (lacking.count, lacking.line)
         };
         for group in &anchor.groups {

@@ -109,7 +109,7 @@ impl<'t> Scene<'t> {
                 let Item::Element(id) = item else { continue };
                 match step {
                     Step::Child { name, predicates } => {
-                        self.children(id, *name, predicates, &mut next)
+                        self.children(id, *name, predicates, &mut next);
                     }
                     Step::Attribute(name) => {
                         next.extend(
@@ -187,9 +187,7 @@ impl<'t> Scene<'t> {
     fn compare(self, left: &Value<'t>, comparison: Comparison, right: &Value<'t>) -> bool {
         match (left, right) {
             (Value::Nodes(_), Value::Bool(truth)) | (Value::Bool(truth), Value::Nodes(_)) => {
-                let nodes = if let Value::Nodes(items) = left {
-                    items
-                } else {
+                let Value::Nodes(nodes) = left else {
                     return self.compare(right, flipped(comparison), left);
                 };
                 numbers(

@@ -92,10 +92,10 @@ fn each_expr(case: &Case, show: &mut dyn FnMut(&Expr, Use)) {
         } => [at, start, end].into_iter().for_each(&mut date),
         Test::TimeLimit { start, end } => [start, end].into_iter().for_each(&mut date),
         Test::OnlyOneOf { excluded: all } | Test::Evaluates { all } => {
-            all.iter().for_each(|expr| show(expr, Use::Exists))
+            all.iter().for_each(|expr| show(expr, Use::Exists));
         }
         Test::StartsWith { prefixes, .. } => {
-            prefixes.iter().for_each(|expr| show(expr, Use::Value))
+            prefixes.iter().for_each(|expr| show(expr, Use::Value));
         }
         Test::OneOrAll { one, .. } => show(one, Use::Exists),
         Test::IfThen { condition, then } => [condition, then]

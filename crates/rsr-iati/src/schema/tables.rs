@@ -157,7 +157,6 @@ const fn index() -> [NameId; SLOTS] {
 }
 
 /// Mixes length, start and end of a name; the names differ there.
-#[expect(clippy::cast_possible_truncation, reason = "the remainder is small")]
 const fn slot_of(name: &[u8]) -> usize {
     let ends = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
         (Some(first), Some(last)) => {
