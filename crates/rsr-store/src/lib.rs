@@ -3,6 +3,7 @@
 
 mod elements;
 mod error;
+mod export;
 mod hierarchy;
 mod import;
 mod numbers;
@@ -16,6 +17,7 @@ mod tree;
 mod tx;
 
 pub use error::{Conflict, Error};
+pub use export::{Activities, ActivityFilter, Omission};
 pub use hierarchy::{
     ChildRow, ListedProjects, NamedOrganisation, ParentRow, Resume, RoleRow, SectorRow,
 };

@@ -10,7 +10,7 @@ mod row;
 
 pub(crate) use head::{head_from_xml, head_to_xml};
 pub(crate) use results::{ResultRows, indicator_from_xml, period_from_xml, result_from_xml};
-pub(crate) use row::{ElementWriter, Summary, clear, organisation};
+pub(crate) use row::{ElementWriter, Summary, clear, organisation, place};
 
 use rsr_iati::model::{Date, Narrative, TextBlock};
 

@@ -5,6 +5,7 @@
 //! this module names an engine.
 
 use std::fmt::Debug;
+use std::ops::ControlFlow;
 
 use crate::error::Error;
 
@@ -37,13 +38,23 @@ pub(crate) enum Begin {
 /// One connection. Statements are prepared once and kept, up to a bound.
 pub(crate) trait Session: Send + Debug {
     fn execute(&self, sql: &str, params: &[Value<'_>]) -> Result<usize, Error>;
+    /// Calls `each` with every row, in order, until it breaks. `each` must not use the session. Answers whether it broke.
+    fn query_until(
+        &self,
+        sql: &str,
+        params: &[Value<'_>],
+        each: &mut dyn FnMut(&dyn Row) -> Result<ControlFlow<()>, Error>,
+    ) -> Result<ControlFlow<()>, Error>;
     /// Calls `each` with every row, in order. `each` must not use the session.
     fn query(
         &self,
         sql: &str,
         params: &[Value<'_>],
         each: &mut dyn FnMut(&dyn Row) -> Result<(), Error>,
-    ) -> Result<(), Error>;
+    ) -> Result<(), Error> {
+        let mut every = |row: &dyn Row| each(row).map(ControlFlow::Continue);
+        self.query_until(sql, params, &mut every).map(|_whole| ())
+    }
     fn begin(&self, begin: Begin) -> Result<(), Error>;
     fn commit(&self) -> Result<(), Error>;
     fn rollback(&self) -> Result<(), Error>;

@@ -1,6 +1,7 @@
 //! What the store promises to its callers, the same for every database engine.
 
 mod elements;
+mod export;
 mod hierarchy;
 mod import;
 mod positions;

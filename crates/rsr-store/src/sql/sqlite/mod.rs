@@ -1,5 +1,6 @@
 //! SQLite: one file, one writer at a time, any number of readers that see their own moment.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -90,21 +91,23 @@ impl Session for SqliteSession {
             .map_err(|error| failure::of(sql, error))
     }
 
-    fn query(
+    fn query_until(
         &self,
         sql: &str,
         params: &[Value<'_>],
-        each: &mut dyn FnMut(&dyn Row) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+        each: &mut dyn FnMut(&dyn Row) -> Result<ControlFlow<()>, Error>,
+    ) -> Result<ControlFlow<()>, Error> {
         let fail = |error| failure::of(sql, error);
         let mut statement = self.connection.prepare_cached(sql).map_err(fail)?;
         let mut rows = statement
             .query(rusqlite::params_from_iter(params))
             .map_err(fail)?;
         while let Some(row) = rows.next().map_err(fail)? {
-            each(&SqliteRow { row, sql })?;
+            if each(&SqliteRow { row, sql })?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     fn begin(&self, begin: Begin) -> Result<(), Error> {

@@ -1,0 +1,131 @@
+//! What went in comes out, valid.
+
+use std::path::Path;
+use std::process::Command;
+
+use rsr_iati::export::{ExportOptions, ExportSummary, export};
+use rsr_iati::model::ActivityElement;
+use rsr_iati::reader::{ActivityReader, Event};
+use rsr_store::ActivityFilter;
+
+use crate::import::{activity, file, import, import_files};
+use crate::support::{TestStore, iati_data, real_files};
+
+/// The whole export, and what was left out of it.
+fn exported(test: &TestStore, filter: &ActivityFilter) -> (Vec<u8>, ExportSummary, Vec<String>) {
+    let snapshot = test.store.snapshot().unwrap();
+    let mut left_out = Vec::new();
+    let mut omit = |omission: rsr_store::Omission<'_>| {
+        left_out.push(format!("{} {}", omission.element, omission.reason));
+    };
+    let mut source = snapshot.activities(filter, 3, &mut omit);
+    let mut out = Vec::new();
+    let mut notes = Vec::new();
+    let summary = export(
+        &mut source,
+        &mut out,
+        &ExportOptions::default(),
+        &mut |note| {
+            notes.push(format!("{note:?}"));
+        },
+    )
+    .unwrap();
+    drop(source);
+    left_out.extend(notes);
+    (out, summary, left_out)
+}
+
+fn identifiers(bytes: &[u8]) -> Vec<String> {
+    let mut reader = ActivityReader::new(bytes);
+    let mut found = Vec::new();
+    while let Some(event) = reader.next_event().unwrap() {
+        if let Event::Element(ActivityElement::Identifier(identifier), _) = event {
+            found.push(identifier.identifier().to_owned());
+        }
+    }
+    found
+}
+
+/// Checks with xmllint, where it is installed.
+fn lint(bytes: &[u8], data: &Path) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("export.xml");
+    std::fs::write(&path, bytes).unwrap();
+    let schema = data.join("schemas/2.03/iati-activities-schema.xsd");
+    let linted = Command::new("xmllint")
+        .args(["--noout", "--schema"])
+        .args([&schema, &path])
+        .output();
+    match linted {
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let first: Vec<&str> = said.lines().take(5).collect();
+            assert!(output.status.success(), "{first:#?}");
+        }
+        Err(_missing) => println!("left out: no xmllint"),
+    }
+}
+
+#[test]
+fn real_files_come_out_valid() {
+    let (Some(paths), Some(data)) = (real_files(), iati_data()) else {
+        return;
+    };
+    // The valid files of 2.0x, by the README beside them.
+    let valid: Vec<_> = paths
+        .into_iter()
+        .filter(|path| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            name.contains("-2.0") && !name.contains("invalid") && !name.starts_with("iom-")
+        })
+        .collect();
+    let test = TestStore::new();
+    let done = import_files(&test, &valid);
+    let kept: u64 = done.files.iter().map(|report| report.kept).sum();
+    let (bytes, summary, left_out) = exported(&test, &ActivityFilter::default());
+    for line in left_out.iter().take(20) {
+        println!("{line}");
+    }
+    assert_eq!(
+        summary.n_activities, kept,
+        "every activity that was kept comes out"
+    );
+    assert_eq!(identifiers(&bytes).len() as u64, kept);
+    lint(&bytes, &data);
+}
+
+#[test]
+fn what_is_not_valid_is_left_out_and_told() {
+    let test = TestStore::new();
+    let text = file(&[
+        activity(
+            "XM-1-1",
+            "2024-01-01T00:00:00Z",
+            "<budget type=\"1\"/><capital-spend percentage=\"5\"/>",
+        ),
+        "<iati-activity><iati-identifier>XM-1-2</iati-identifier></iati-activity>".to_owned(),
+    ]);
+    import(&test, &[&text]);
+    let (bytes, summary, left_out) = exported(&test, &ActivityFilter::default());
+    assert_eq!(identifiers(&bytes), ["XM-1-1"]);
+    assert_eq!(summary.n_activities_omitted, 1);
+    assert!(
+        left_out.iter().any(|line| line.starts_with("budget ")),
+        "{left_out:?}"
+    );
+    let text = String::from_utf8(bytes).unwrap();
+    assert!(text.contains("capital-spend") && !text.contains("<budget"));
+}
+
+#[test]
+fn a_filter_gives_one_organisation() {
+    let test = TestStore::new();
+    let day = "2024-01-01T00:00:00Z";
+    let other = activity("XM-2-1", day, "").replace("XM-1", "XM-2");
+    import(&test, &[&file(&[activity("XM-1-1", day, ""), other])]);
+    let filter = ActivityFilter {
+        reporting_ref: Some("XM-2".to_owned()),
+        ..ActivityFilter::default()
+    };
+    assert_eq!(identifiers(&exported(&test, &filter).0), ["XM-2-1"]);
+}
