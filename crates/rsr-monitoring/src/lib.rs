@@ -17,6 +17,8 @@ mod leaks;
 mod metrics;
 mod objects;
 mod pressure;
+#[cfg(feature = "profiling")]
+mod profiles;
 mod readings;
 mod scope;
 mod vitals;
@@ -24,6 +26,8 @@ mod vitals;
 #[cfg(feature = "counting-allocator")]
 pub use allocator::CountingAllocator;
 pub use allocator::counts_threads;
+#[cfg(all(feature = "jemalloc", feature = "profiling"))]
+pub use allocator::is_sampling;
 #[cfg(feature = "jemalloc")]
 pub use allocator::purge;
 pub use findings::{
@@ -42,6 +46,10 @@ pub use leaks::{
 pub use metrics::{Counter, Family, Format, Gauge, Histogram, MetricError, Registry, Series};
 pub use objects::{LiveInstances, Tracked, live_instances, track};
 pub use pressure::{Consumer, Pressure, PressureChange, PressureLevel, PressureSteps, Shed, Work};
+#[cfg(feature = "profiling")]
+pub use profiles::{DumpError, Frame, HeapDump, NamedProfile, NamedStack};
+#[cfg(all(feature = "jemalloc", feature = "profiling"))]
+pub use profiles::{ProfileError, ProfileFile, Profiler, ProfilerLimits};
 pub use readings::{
     GroupReading, HeapReading, Limit, LimitSource, ProcessReading, Reading, Readings, StallReading,
     SystemReading,

@@ -19,8 +19,12 @@ use rsr_base::ByteSize;
 
 #[cfg(feature = "counting-allocator")]
 pub use counting::CountingAllocator;
+#[cfg(all(feature = "jemalloc", feature = "profiling"))]
+pub use jemalloc::is_sampling;
 #[cfg(feature = "jemalloc")]
 pub use jemalloc::purge;
+#[cfg(all(feature = "jemalloc", feature = "profiling"))]
+pub(crate) use jemalloc::sampling;
 
 /// What one thread has allocated and freed since it began.
 ///

@@ -18,6 +18,8 @@ mod leaks;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod pressure;
+#[cfg(all(feature = "jemalloc", feature = "profiling"))]
+mod profiles;
 mod readings;
 #[cfg(feature = "jemalloc")]
 mod scope;

@@ -63,7 +63,7 @@ fn pressure() -> Pressure {
 #[test]
 fn the_ladder_goes_up_at_once_and_down_with_a_delay() {
     let pressure = pressure();
-    let mut level = |mib| {
+    let level = |mib| {
         let change = pressure.update(&reading(mib));
         (pressure.level(), change.is_some())
     };

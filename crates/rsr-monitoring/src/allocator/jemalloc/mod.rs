@@ -10,6 +10,9 @@ use tikv_jemalloc_sys as sys;
 
 use super::{HeapReading, ThreadCounters};
 
+#[cfg(feature = "profiling")]
+pub(crate) mod sampling;
+
 /// A plain number or truth value that `mallctl` copies in and out.
 ///
 /// # Safety
@@ -226,6 +229,13 @@ pub(super) fn heap() -> Option<HeapReading> {
         mapped: bytes(c"stats.mapped")?,
         retained: bytes(c"stats.retained")?,
     })
+}
+
+/// Whether allocations are being sampled for heap profiles.
+#[cfg(feature = "profiling")]
+#[must_use]
+pub fn is_sampling() -> bool {
+    sampling::is_active()
 }
 
 /// Gives the operating system back every page that holds no allocation, where jemalloc is in use.
