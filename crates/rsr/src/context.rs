@@ -20,6 +20,8 @@ pub(crate) struct Context {
     pub(crate) format: Format,
     /// Whether only errors and results are wanted.
     pub(crate) is_quiet: bool,
+    /// Whether everything that happens is to be told.
+    is_verbose: bool,
     /// Raised by Ctrl-C.
     pub(crate) interrupt: Interrupt,
 }
@@ -44,6 +46,7 @@ impl Context {
             clock: system_clock(),
             format: common.format(),
             is_quiet: common.quiet,
+            is_verbose: common.verbose > 0,
             interrupt,
         })
     }
@@ -51,6 +54,11 @@ impl Context {
     /// The values of the settings.
     pub(crate) fn settings(&self) -> &Settings {
         &self.loaded.settings
+    }
+
+    /// Whether everything that happens is to be told.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.is_verbose
     }
 
     /// Whether programs read what is printed.

@@ -1,0 +1,156 @@
+//! `rsr export iati`: IATI 2.03 out of the database.
+
+use rsr_base::{ByteSize, ProjectId};
+use rsr_iati::export::{ActivitySource, ExportError, ExportNote, ExportOptions, ExportSummary, export, export_to_file};
+use rsr_iati::writer::WriteError;
+use rsr_store::ExportFilter;
+use serde_json::json;
+
+use crate::cli::{Export, ExportIati};
+use crate::context::Context;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::interrupt::Interrupt;
+use crate::output::{self, Format, Out};
+use crate::progress::Progress;
+
+/// Writes what was asked for, to a file or to standard output.
+pub(crate) fn run(context: &Context, which: &Export) -> Outcome {
+    let Export::Iati(flags) = which;
+    context.accept(&[Format::Text, Format::Json])?;
+    if context.is_json() && flags.output.is_none() {
+        return Err(Failure::new(Exit::Usage, "--json: standard output holds the export, add -o FILE"));
+    }
+    let mut filter = ExportFilter::default();
+    filter.reporting_org.clone_from(&flags.reporting_org);
+    filter.below = flags.project.map(ProjectId);
+    let store = context.store()?;
+    let snapshot = store.snapshot()?;
+    let activities = snapshot.activities(&filter, &context.settings().iati)?;
+    let progress = Progress::items(context.is_quiet || flags.output.is_none());
+    let mut source = Watched { source: activities, interrupt: &context.interrupt, progress: &progress };
+    let mut note = |note| progress.note(&told(&note));
+    let options = options(context, flags);
+    let summary = match &flags.output {
+        Some(target) => export_to_file(&mut source, target, &options, &mut note),
+        None => {
+            let mut out = Out::new();
+            let done = export(&mut source, &mut out, &options, &mut note);
+            out.flush()?;
+            done
+        }
+    };
+    progress.end();
+    finish(context, flags, &summary.map_err(|error| failed(error, flags))?)
+}
+
+fn options(context: &Context, flags: &ExportIati) -> ExportOptions {
+    let mut options = ExportOptions::from(&context.settings().iati);
+    options.gzip = flags.gzip || flags.output.as_ref().is_some_and(|path| path.extension().is_some_and(|e| e == "gz"));
+    if flags.no_split {
+        options.split = ByteSize::MAX;
+    }
+    options
+}
+
+/// What could not be written validly, on a line.
+fn told(note: &ExportNote) -> String {
+    let name = |identifier: &Option<String>| identifier.clone().unwrap_or_else(|| "an activity without identifier".into());
+    match note {
+        ExportNote::ActivityOmitted { identifier, reason } => {
+            format!("left out {}: {reason}", name(identifier))
+        }
+        ExportNote::ElementOmitted { identifier, element, reason } => {
+            format!("left out <{element}> of {}: {reason}", name(identifier))
+        }
+        ExportNote::FileTooLarge { identifier, size } => {
+            format!("{} alone makes a file of {size}, more than the registry takes", name(identifier))
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+fn finish(context: &Context, flags: &ExportIati, summary: &ExportSummary) -> Outcome {
+    if flags.output.is_none() {
+        if summary.n_activities == 0 {
+            output::note(format_args!("nothing to export: no activity passes the filter and the standard"));
+        }
+        return Ok(Exit::Done);
+    }
+    let mut out = Out::new();
+    if context.is_json() {
+        let files: Vec<_> = summary
+            .files
+            .iter()
+            .map(|file| json!({"file": file.path.display().to_string(), "activities": file.n_activities, "bytes": file.size.bytes()}))
+            .collect();
+        out.json(&json!({
+            "activities": summary.n_activities,
+            "activities_omitted": summary.n_activities_omitted,
+            "elements_omitted": summary.n_elements_omitted,
+            "parts_omitted": summary.n_parts_omitted,
+            "characters_replaced": summary.n_characters_replaced,
+            "files": files,
+        }))?;
+        return out.end(Exit::Done);
+    }
+    for file in &summary.files {
+        out.line(format_args!("{}: {} activities, {} bytes", file.path.display(), file.n_activities, file.size.bytes()))?;
+    }
+    if summary.files.is_empty() {
+        out.line("nothing to export, no file was written: no activity passes the filter and the standard")?;
+    }
+    out.line(format_args!(
+        "{} activities written, {} left out; {} elements and {} parts of elements left out",
+        summary.n_activities, summary.n_activities_omitted, summary.n_elements_omitted, summary.n_parts_omitted
+    ))?;
+    out.end(Exit::Done)
+}
+
+fn failed(error: ExportError<Stopped>, flags: &ExportIati) -> Failure {
+    let target = flags.output.as_ref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string());
+    match error {
+        ExportError::Source(Stopped::Interrupted) => {
+            Failure::new(Exit::PartWay, format_args!("stopped: {target} was not written"))
+        }
+        ExportError::Source(Stopped::Store(error)) => error.into(),
+        ExportError::File { error, .. } if error.kind() == std::io::ErrorKind::NotFound => {
+            Failure::new(Exit::Usage, format_args!("{target} cannot be written: its folder does not exist, make it first"))
+        }
+        ExportError::Write(WriteError::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            Failure::new(Exit::PartWay, "whoever read standard output went away; the export is not whole")
+        }
+        other => Failure::of(Exit::PartWay, other).context(format_args!("{target} was not written")),
+    }
+}
+
+/// A source that stops at Ctrl-C, and shows how far it is.
+struct Watched<'a, S> {
+    source: S,
+    interrupt: &'a Interrupt,
+    progress: &'a Progress,
+}
+
+/// Why the activities ended early.
+#[derive(Debug, thiserror::Error)]
+enum Stopped {
+    #[error("stopped")]
+    Interrupted,
+    #[error(transparent)]
+    Store(#[from] rsr_store::Error),
+}
+
+impl<S: ActivitySource<Error = rsr_store::Error>> ActivitySource for Watched<'_, S> {
+    type Error = Stopped;
+
+    fn next_activity(&mut self) -> Result<Option<rsr_iati::model::ActivityHead>, Stopped> {
+        if self.interrupt.is_raised() {
+            return Err(Stopped::Interrupted);
+        }
+        self.progress.add(1);
+        Ok(self.source.next_activity()?)
+    }
+
+    fn next_element(&mut self) -> Result<Option<rsr_iati::model::ActivityElement>, Stopped> {
+        Ok(self.source.next_element()?)
+    }
+}

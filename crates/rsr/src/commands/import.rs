@@ -1,0 +1,204 @@
+//! `rsr import iati`: files of activities into the database.
+
+use std::sync::atomic::AtomicBool;
+
+use rsr_iati::reader::{Finding, Severity};
+use rsr_store::{CutShort, FileReport, ImportNote, Importer, LinkReport};
+use serde_json::json;
+
+use crate::cli::{Import, ImportIati};
+use crate::commands::files::{Input, inputs};
+use crate::context::Context;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::{self, Format, Out};
+use crate::progress::Progress;
+
+/// Findings of severity error that are shown of one file without `-v`.
+const SHOWN_MAX: u64 = 10;
+
+/// Takes all files in, then links them.
+pub(crate) fn run(context: &Context, which: &Import) -> Outcome {
+    let Import::Iati(flags) = which;
+    context.accept(&[Format::Text, Format::Json])?;
+    let inputs = inputs(&flags.paths)?;
+    let store = context.store()?;
+    let mut importer = store.importer(&context.settings().iati)?;
+    let cancel = context.interrupt.flag();
+    let mut out = Out::new();
+    let mut total = Total::default();
+    for input in &inputs {
+        let report = match one(context, flags, input, &mut importer, &cancel) {
+            Ok(report) => report,
+            Err(failure) => {
+                out.flush()?;
+                return Err(failure.context(format_args!(
+                    "{}: the import ended here; {} activities of {} files before it are in the database, and whole \
+                     chunks of this one: free the cause and run the same command again",
+                    input.name(),
+                    total.n_kept,
+                    total.n_files
+                )));
+            }
+        };
+        print(context, &mut out, &report)?;
+        total.add(&report);
+        let stops = flags.strict || matches!(report.cut_short, Some(CutShort::Cancelled { .. }));
+        if stops && report.cut_short.is_some() {
+            break;
+        }
+    }
+    let links = link(context, importer)?;
+    if !context.is_json() {
+        out.line(format_args!("{total}; {}", told(&links)))?;
+    }
+    out.flush()?;
+    end(&total, inputs.len())
+}
+
+fn one(
+    context: &Context,
+    flags: &ImportIati,
+    input: &Input,
+    importer: &mut Importer,
+    cancel: &AtomicBool,
+) -> Result<FileReport, Failure> {
+    let name = input.name();
+    let progress = Progress::bytes(input.length(), context.is_quiet);
+    progress.about(name.clone());
+    let source = progress.read(input.open()?);
+    let mut n_errors = 0;
+    let report = importer.file(&name, source, flags.strict, cancel, &mut |note| match note {
+        ImportNote::Skipped { file, finding } => progress.note(&format!("{file}:{finding}{}: skipped", of(finding))),
+        ImportNote::Finding { file, finding } => {
+            let is_error = finding.severity == Severity::Error;
+            n_errors += u64::from(is_error);
+            if context.is_verbose() || (is_error && n_errors <= SHOWN_MAX && !context.is_quiet) {
+                progress.note(&format!("{file}:{finding}{}", of(finding)));
+            }
+        }
+        _ => {}
+    });
+    if n_errors > SHOWN_MAX && !context.is_verbose() && !context.is_quiet {
+        progress.note(&format!("{name}: {} errors more, -v lists all", n_errors - SHOWN_MAX));
+    }
+    progress.end();
+    let report = report?;
+    if let Some(reason) = &report.cut_short {
+        output::note(format_args!("{name}: cut short: {}", whole(reason)));
+    }
+    Ok(report)
+}
+
+/// The activity a finding is about.
+fn of(finding: &Finding) -> String {
+    finding.identifier.as_ref().map_or_else(String::new, |identifier| format!(" in {identifier}"))
+}
+
+/// A reason with the cause below it, which says the line.
+fn whole(reason: &CutShort) -> String {
+    let mut text = reason.to_string();
+    let CutShort::Unreadable(error) = reason else { return text };
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+fn print(context: &Context, out: &mut Out, report: &FileReport) -> Result<(), Failure> {
+    if context.is_json() {
+        out.json(&json!({
+            "file": report.file,
+            "read": report.read,
+            "kept": report.kept,
+            "skipped": report.skipped,
+            "findings": report.n_findings,
+            "cut_short": report.cut_short.is_some(),
+        }))?;
+    } else {
+        let cut_short = if report.cut_short.is_some() { ", cut short" } else { "" };
+        out.line(format_args!(
+            "{}: {} read, {} kept ({} unchanged), {} skipped, {} findings{cut_short}",
+            report.file, report.read, report.kept, report.unchanged, report.skipped, report.n_findings
+        ))?;
+    }
+    // A person watches file by file; so may a program.
+    out.flush()
+}
+
+fn link(context: &Context, importer: Importer) -> Result<LinkReport, Failure> {
+    let links = importer.finish(&mut |note| {
+        if let ImportNote::Link { finding } = note
+            && context.is_verbose()
+        {
+            output::note(format_args!("{}: {}{}", finding.code, finding.message, of(finding)));
+        }
+    });
+    links.map_err(|error| {
+        Failure::from(error).context("the activities are in the database, but are not linked: run the import again")
+    })
+}
+
+fn told(links: &LinkReport) -> String {
+    format!(
+        "{} projects moved under a parent, {} indicators and {} periods matched with the parent's, {} findings of links",
+        links.n_moved, links.n_indicators_matched, links.n_periods_matched, links.n_findings
+    )
+}
+
+#[derive(Debug, Default)]
+struct Total {
+    n_files: usize,
+    n_kept: u64,
+    n_skipped: u64,
+    cut_short: Vec<String>,
+    is_cancelled: bool,
+}
+
+impl Total {
+    fn add(&mut self, report: &FileReport) {
+        self.n_files += 1;
+        self.n_kept += report.kept;
+        self.n_skipped += report.skipped;
+        if report.cut_short.is_some() {
+            self.cut_short.push(report.file.clone());
+        }
+        self.is_cancelled |= matches!(report.cut_short, Some(CutShort::Cancelled { .. }));
+    }
+}
+
+impl std::fmt::Display for Total {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} files: {} kept, {} skipped", self.n_files, self.n_kept, self.n_skipped)
+    }
+}
+
+fn end(total: &Total, n_files: usize) -> Outcome {
+    if total.is_cancelled {
+        return Err(Failure::new(
+            Exit::PartWay,
+            format_args!(
+                "stopped: {} activities of {} files are in the database, {} files were not read; the same command goes on",
+                total.n_kept,
+                total.n_files,
+                n_files - total.n_files
+            ),
+        ));
+    }
+    if total.cut_short.is_empty() {
+        return Ok(Exit::Done);
+    }
+    Err(Failure::new(
+        Exit::PartWay,
+        format_args!(
+            "{} of {n_files} files cut short, what came before the cut is kept: {}",
+            total.cut_short.len(),
+            total.cut_short.join(", ")
+        ),
+    ))
+}
