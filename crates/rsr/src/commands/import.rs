@@ -67,19 +67,31 @@ fn one(
     progress.about(name.clone());
     let source = progress.read(input.open()?);
     let mut n_errors = 0;
-    let report = importer.file(&name, source, flags.strict, cancel, &mut |note| match note {
-        ImportNote::Skipped { file, finding } => progress.note(&format!("{file}:{finding}{}: skipped", of(finding))),
-        ImportNote::Finding { file, finding } => {
-            let is_error = finding.severity == Severity::Error;
-            n_errors += u64::from(is_error);
-            if context.is_verbose() || (is_error && n_errors <= SHOWN_MAX && !context.is_quiet) {
-                progress.note(&format!("{file}:{finding}{}", of(finding)));
+    let report = importer.file(
+        &name,
+        source,
+        flags.strict,
+        cancel,
+        &mut |note| match note {
+            ImportNote::Skipped { file, finding } => {
+                progress.note(&format!("{file}:{finding}{}: skipped", of(finding)))
             }
-        }
-        _ => {}
-    });
+            ImportNote::Finding { file, finding } => {
+                let is_error = finding.severity == Severity::Error;
+                n_errors += u64::from(is_error);
+                if context.is_verbose() || (is_error && n_errors <= SHOWN_MAX && !context.is_quiet)
+                {
+                    progress.note(&format!("{file}:{finding}{}", of(finding)));
+                }
+            }
+            _ => {}
+        },
+    );
     if n_errors > SHOWN_MAX && !context.is_verbose() && !context.is_quiet {
-        progress.note(&format!("{name}: {} errors more, -v lists all", n_errors - SHOWN_MAX));
+        progress.note(&format!(
+            "{name}: {} errors more, -v lists all",
+            n_errors - SHOWN_MAX
+        ));
     }
     progress.end();
     let report = report?;
@@ -91,13 +103,18 @@ fn one(
 
 /// The activity a finding is about.
 fn of(finding: &Finding) -> String {
-    finding.identifier.as_ref().map_or_else(String::new, |identifier| format!(" in {identifier}"))
+    finding
+        .identifier
+        .as_ref()
+        .map_or_else(String::new, |identifier| format!(" in {identifier}"))
 }
 
 /// A reason with the cause below it, which says the line.
 fn whole(reason: &CutShort) -> String {
     let mut text = reason.to_string();
-    let CutShort::Unreadable(error) = reason else { return text };
+    let CutShort::Unreadable(error) = reason else {
+        return text;
+    };
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         let more = error.to_string();
@@ -121,10 +138,19 @@ fn print(context: &Context, out: &mut Out, report: &FileReport) -> Result<(), Fa
             "cut_short": report.cut_short.is_some(),
         }))?;
     } else {
-        let cut_short = if report.cut_short.is_some() { ", cut short" } else { "" };
+        let cut_short = if report.cut_short.is_some() {
+            ", cut short"
+        } else {
+            ""
+        };
         out.line(format_args!(
             "{}: {} read, {} kept ({} unchanged), {} skipped, {} findings{cut_short}",
-            report.file, report.read, report.kept, report.unchanged, report.skipped, report.n_findings
+            report.file,
+            report.read,
+            report.kept,
+            report.unchanged,
+            report.skipped,
+            report.n_findings
         ))?;
     }
     // A person watches file by file; so may a program.
@@ -136,11 +162,17 @@ fn link(context: &Context, importer: Importer) -> Result<LinkReport, Failure> {
         if let ImportNote::Link { finding } = note
             && context.is_verbose()
         {
-            output::note(format_args!("{}: {}{}", finding.code, finding.message, of(finding)));
+            output::note(format_args!(
+                "{}: {}{}",
+                finding.code,
+                finding.message,
+                of(finding)
+            ));
         }
     });
     links.map_err(|error| {
-        Failure::from(error).context("the activities are in the database, but are not linked: run the import again")
+        Failure::from(error)
+            .context("the activities are in the database, but are not linked: run the import again")
     })
 }
 
@@ -174,7 +206,11 @@ impl Total {
 
 impl std::fmt::Display for Total {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} files: {} kept, {} skipped", self.n_files, self.n_kept, self.n_skipped)
+        write!(
+            f,
+            "{} files: {} kept, {} skipped",
+            self.n_files, self.n_kept, self.n_skipped
+        )
     }
 }
 

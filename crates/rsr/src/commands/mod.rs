@@ -4,6 +4,7 @@ mod caches;
 mod deletions;
 mod doctor;
 mod files;
+mod import;
 mod memory;
 mod project;
 mod serve;
@@ -23,6 +24,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
             let inputs = context::inputs(&common, &overrides);
             serve::run(&Context::new(&common, &overrides)?, inputs)
         }
+        Command::Import(which) => import::run(&Context::new(&common, &[])?, &which),
         Command::Cache(which) => caches::run(&Context::new(&common, &[])?, &which),
         Command::Deletions(which) => deletions::run(&Context::new(&common, &[])?, &which),
         Command::Memory(which) => memory::run(&Context::new(&common, &[])?, &which),
