@@ -19,6 +19,7 @@ mod bounds;
 mod bridge;
 mod caches;
 pub mod client;
+mod dashboard;
 mod drain;
 mod gate;
 mod health;

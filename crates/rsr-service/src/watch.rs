@@ -1,5 +1,6 @@
 //! What looks after the service while it runs: pressure, leaks, sweeps. One beat a second, each duty when it is due.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +18,21 @@ pub(crate) struct Watch {
     pub(crate) pressure: Pressure,
     pub(crate) budget: MemoryBudget,
     leaks: Mutex<LeakDetector>,
+    history: Mutex<VecDeque<Moment>>,
 }
+
+/// Memory at one moment, for the dashboard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moment {
+    pub(crate) at: Duration,
+    /// Bytes of the heap, or what comes nearest.
+    pub(crate) held: u64,
+    pub(crate) resident: u64,
+}
+
+/// Time between two moments that are kept, and how many are: an hour.
+const MOMENT_EVERY: Duration = Duration::from_secs(10);
+const MOMENTS_MAX: usize = 360;
 
 impl Watch {
     pub(crate) fn new(settings: &Settings, limit: Option<ByteSize>, clock: SharedClock) -> Self {
@@ -28,6 +43,7 @@ impl Watch {
             pressure,
             budget,
             leaks: Mutex::new(LeakDetector::new((&settings.leaks).into())),
+            history: Mutex::default(),
         }
     }
 
@@ -54,6 +70,34 @@ impl Watch {
             resident: reading.process.map(|process| process.resident),
             load: None,
         })
+    }
+
+    /// The last hour, oldest first.
+    pub(crate) fn history(&self) -> Vec<Moment> {
+        let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        history.iter().copied().collect()
+    }
+
+    fn remember(&self, at: Duration, reading: &Reading) {
+        let Some(process) = reading.process else {
+            return;
+        };
+        let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        if history
+            .back()
+            .is_some_and(|last| at.saturating_sub(last.at) < MOMENT_EVERY)
+        {
+            return;
+        }
+        if history.len() == MOMENTS_MAX {
+            history.pop_front();
+        }
+        let held = reading.heap.map_or(process.resident, |heap| heap.allocated);
+        history.push_back(Moment {
+            at,
+            held: held.bytes(),
+            resident: process.resident.bytes(),
+        });
     }
 
     /// Forgets the history: a new base begins now.
@@ -128,6 +172,7 @@ impl Duties {
         app.measure.follow_settings();
         app.watch.follow(&settings);
         let reading = app.measure.read();
+        app.watch.remember(now, &reading);
         follow_pressure(app, &reading);
         if is_due(&mut self.leaks, now, settings.leaks.check_interval) && settings.leaks.enabled {
             judge_leaks(app, now, &reading);

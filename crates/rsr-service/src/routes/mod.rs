@@ -15,6 +15,7 @@ use axum::middleware::from_fn;
 
 use crate::admin;
 use crate::app::App;
+use crate::dashboard;
 use crate::trace;
 pub(crate) use health::memory_health;
 use table::Route;
@@ -26,6 +27,7 @@ pub(crate) fn public_routes() -> Vec<Route> {
         projects::routes(),
         results::routes(),
         health::routes(),
+        dashboard::routes(),
         metrics::routes(),
         description::routes(),
     ]

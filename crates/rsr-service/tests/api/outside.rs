@@ -222,3 +222,31 @@ async fn admin_routes_are_not_on_the_public_side() {
     .await;
     bare.is_problem(401, "unauthorized", None);
 }
+
+#[tokio::test]
+async fn the_dashboard_needs_no_script_and_nothing_from_elsewhere() {
+    let world = World::new();
+    world.service.beat();
+    let page = world.get("/").await;
+    assert_eq!(
+        page.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.starts_with("default-src 'none'"), "{policy}");
+    let text = page.text();
+    assert!(
+        text.contains("<dt>Memory in use</dt><dd>"),
+        "figures are in the page itself"
+    );
+    assert!(text.contains("project-summaries"));
+    assert!(text.contains("<polyline"));
+    for foreign in ["http://", "https://", "src=", "@import", "url("] {
+        assert!(!text.contains(foreign), "{foreign}");
+    }
+    assert_ne!(
+        world.get("/").await.header("content-security-policy"),
+        Some(policy),
+        "a nonce is used once"
+    );
+}
