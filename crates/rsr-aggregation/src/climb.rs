@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use rsr_base::PeriodId;
+use rsr_settings::AggregationSettings;
 
 use crate::compute::{ComputeError, Computed, compute};
 use crate::{Contribution, Period, PeriodSource, Sink};
@@ -19,7 +20,7 @@ pub enum Warning {
         /// The topmost period above it; where links lead in a circle up there, the last before it closes.
         root: PeriodId,
         /// The limit in levels, the first included.
-        depth_max: usize,
+        depth_max: u32,
     },
     /// The links lead in a circle; what lies below it was computed, what lies on it was not, for it has no sum (rule 18).
     Cycle {
@@ -56,6 +57,28 @@ impl fmt::Display for Warning {
     }
 }
 
+/// The bounds of a climb.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClimbLimits {
+    /// Most levels, the first included: `aggregation.max_depth`.
+    pub depth_max: u32,
+}
+
+impl Default for ClimbLimits {
+    /// 100 levels.
+    fn default() -> Self {
+        Self { depth_max: 100 }
+    }
+}
+
+impl From<&AggregationSettings> for ClimbLimits {
+    fn from(settings: &AggregationSettings) -> Self {
+        Self {
+            depth_max: settings.max_depth,
+        }
+    }
+}
+
 /// How a climb went.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -70,8 +93,8 @@ pub struct ClimbReport {
     pub n_written: u64,
 }
 
-/// Computes these periods and those above them, as far up as both switches of each edge are on and `depth_max` levels
-/// from each start. A period above several starts is computed once, after everything below it. Writes only what
+/// Computes these periods and those above them, as far up as both switches of each edge are on and the limit in
+/// levels from each start allow. A period above several starts is computed once, after everything below it. Writes only what
 /// differs. Run it in one transaction, and undo that on an error.
 ///
 /// Reads each period's direct children, so the cost is that of the fan-out on the way; memory is for the ids on the ways
@@ -83,7 +106,7 @@ pub struct ClimbReport {
 pub fn climb<S, E>(
     store: &mut S,
     starts: &[PeriodId],
-    depth_max: usize,
+    limits: ClimbLimits,
 ) -> Result<ClimbReport, ComputeError<E>>
 where
     S: PeriodSource<Error = E> + Sink<Error = E>,
@@ -91,7 +114,7 @@ where
     let mut report = ClimbReport::default();
     let mut ways = Ways::default();
     for &start in starts {
-        ways.add(store, start, depth_max, &mut report)?;
+        ways.add(store, start, limits.depth_max, &mut report)?;
     }
     for id in ways.lowest_first() {
         if let Some(period) = read(store, id)? {
@@ -126,15 +149,16 @@ impl Ways {
         &mut self,
         source: &mut S,
         start: PeriodId,
-        depth_max: usize,
+        depth_max: u32,
         report: &mut ClimbReport,
     ) -> Result<(), ComputeError<S::Error>> {
         let mut way: Vec<PeriodId> = Vec::new();
-        let mut levels: HashMap<PeriodId, usize> = HashMap::new();
+        let mut levels: HashMap<PeriodId, u32> = HashMap::new();
+        let mut level = 0_u32;
         let mut at = Some(start);
         while let Some(id) = at {
             if let Some(&level) = levels.get(&id) {
-                let cycle = way.split_off(level);
+                let cycle = way.split_off(level as usize);
                 report.warnings.insert(
                     start,
                     Warning::Cycle {
@@ -150,7 +174,7 @@ impl Ways {
                 }
                 break;
             };
-            if way.len() == depth_max {
+            if level == depth_max {
                 let root = top_of(source, id)?;
                 let warning = Warning::DepthLimited {
                     period: start,
@@ -160,8 +184,9 @@ impl Ways {
                 report.warnings.insert(start, warning);
                 break;
             }
-            levels.insert(id, way.len());
+            levels.insert(id, level);
             way.push(id);
+            level += 1;
             at = period
                 .edge
                 .filter(|edge| edge.is_open)

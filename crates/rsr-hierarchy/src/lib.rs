@@ -44,7 +44,7 @@
 //! | conditions of a filter, characters of each | 20, 200 | [`FILTER_MAX_CONDITIONS`], [`FILTER_VALUE_MAX_CHARS`] |
 //! | characters of a title that sort | 100 | [`SORT_TEXT_MAX_CHARS`] |
 //! | characters of a cursor | 852 | follows from the line above |
-//! | nodes of a [`Forest`] | 2^32 - 2 | fixed |
+//! | nodes of a [`Forest`] | 2^32 - 3 | fixed |
 //! | levels of the tree, children of a node | none | |
 //!
 //! # What it does not do

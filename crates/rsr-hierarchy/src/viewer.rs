@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 
 use rsr_base::UserId;
+use rsr_settings::HierarchySettings;
 
 /// Who asks. What a viewer may see is the source's knowledge; that nothing else is shown, counted or hinted at is its
 /// duty (rule 11).
@@ -41,5 +42,11 @@ impl Default for Limits {
     /// 1000 elements, 500 rows.
     fn default() -> Self {
         Self::new(1000, 500)
+    }
+}
+
+impl From<&HierarchySettings> for Limits {
+    fn from(settings: &HierarchySettings) -> Self {
+        Self::new(settings.max_descendants_per_request, settings.chunk_size)
     }
 }

@@ -18,6 +18,7 @@ impl Column {
         }
     }
 
+    #[inline]
     pub(super) fn set(&mut self, index: u32, number: Option<Hundredths>) {
         self.sums[index as usize] = number.map_or(0, Hundredths::hundredths);
         self.counts[index as usize] = u32::from(number.is_some());

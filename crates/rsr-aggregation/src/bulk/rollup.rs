@@ -87,7 +87,7 @@ impl Rollup {
     ///
     /// # Errors
     ///
-    /// [`TooManyNodes`] past 2^32 - 2.
+    /// [`TooManyNodes`] past 2^32 - 3.
     pub fn new(
         links: impl IntoIterator<Item = (PeriodId, Option<PeriodId>)>,
     ) -> Result<(Self, BrokenLinks<PeriodId>), TooManyNodes> {
@@ -159,15 +159,23 @@ impl Rollup {
     /// Sets a period's own part: the sums of its updates, and whether there are any. Gives whether the period is in the
     /// roll-up. Measures are set before.
     pub fn set_own(&mut self, period: PeriodId, has_updates: bool, numbers: &Numbers) -> bool {
-        let Some(index) = self.order.find(period) else {
-            return false;
-        };
-        let flags = &mut self.flags[index as usize];
-        if has_updates {
-            flags.0 |= Flags::HAS_UPDATES;
-        } else {
-            flags.0 &= !Flags::HAS_UPDATES;
+        let index = self.order.find(period);
+        if let Some(index) = index {
+            self.set_own_at(index, has_updates, numbers);
         }
+        index.is_some()
+    }
+
+    /// As [`Rollup::set_own`], by the period's index in the order.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such index.
+    #[inline]
+    pub fn set_own_at(&mut self, index: u32, has_updates: bool, numbers: &Numbers) {
+        let flags = &mut self.flags[index as usize];
+        flags.0 &= !Flags::HAS_UPDATES;
+        flags.0 |= if has_updates { Flags::HAS_UPDATES } else { 0 };
         match (flags.measure(), &mut self.pair) {
             (Measure::Unit, _) => self.value.set(index, numbers.value),
             (Measure::Percentage, Some(pair)) => {
@@ -176,7 +184,6 @@ impl Rollup {
             }
             (Measure::Percentage, None) | (Measure::Qualitative, _) => {}
         }
-        true
     }
 
     /// Sets a period's manual value; all numbers missing where its text is no number.

@@ -1,6 +1,6 @@
 //! Depth limits, cycles, and climbs together.
 
-use rsr_aggregation::{Measure, Warning, climb, top_of};
+use rsr_aggregation::{ClimbLimits, Measure, Warning, climb, top_of};
 use rsr_base::PeriodId;
 
 use crate::world::{World, value};
@@ -13,10 +13,14 @@ fn chain(n: i64) -> World {
     world
 }
 
+fn levels(depth_max: u32) -> ClimbLimits {
+    ClimbLimits { depth_max }
+}
+
 #[test]
 fn a_chain_of_exactly_the_limit_is_complete() {
     let mut world = chain(7);
-    let report = climb(&mut world, &[PeriodId(70)], 7).unwrap();
+    let report = climb(&mut world, &[PeriodId(70)], levels(7)).unwrap();
     assert!(report.warnings.is_empty());
     assert_eq!(report.n_computed, 7);
     assert_eq!(world.value(10), "1.00");
@@ -25,7 +29,7 @@ fn a_chain_of_exactly_the_limit_is_complete() {
 #[test]
 fn a_longer_chain_keeps_what_was_done_and_says_so() {
     let mut world = chain(8);
-    let report = climb(&mut world, &[PeriodId(80)], 7).unwrap();
+    let report = climb(&mut world, &[PeriodId(80)], levels(7)).unwrap();
     let warning = report.warnings[&PeriodId(80)].to_string();
     assert_eq!(
         warning,
@@ -41,7 +45,7 @@ fn a_longer_chain_keeps_what_was_done_and_says_so() {
 fn a_closed_edge_ends_the_climb_before_the_limit_does() {
     let mut world = chain(8);
     world.projects.get_mut(&2).unwrap().to_parent = false;
-    let report = climb(&mut world, &[PeriodId(80)], 7).unwrap();
+    let report = climb(&mut world, &[PeriodId(80)], levels(7)).unwrap();
     assert!(report.warnings.is_empty());
     assert_eq!(top_of(&mut world, PeriodId(80)).unwrap(), PeriodId(20));
 }
@@ -50,7 +54,7 @@ fn a_closed_edge_ends_the_climb_before_the_limit_does() {
 fn a_cycle_is_named_and_what_lies_below_is_computed() {
     let mut world = chain(5);
     world.periods.get_mut(&10).unwrap().parent = Some(30);
-    let report = climb(&mut world, &[PeriodId(50)], 100).unwrap();
+    let report = climb(&mut world, &[PeriodId(50)], levels(100)).unwrap();
     let warning = &report.warnings[&PeriodId(50)];
     let expected = Warning::Cycle {
         period: PeriodId(50),
@@ -73,7 +77,7 @@ fn a_cycle_is_named_and_what_lies_below_is_computed() {
 fn its_own_parent_is_a_cycle_of_one() {
     let mut world = chain(1);
     world.periods.get_mut(&10).unwrap().parent = Some(10);
-    let report = climb(&mut world, &[PeriodId(10)], 100).unwrap();
+    let report = climb(&mut world, &[PeriodId(10)], levels(100)).unwrap();
     assert!(matches!(
         &report.warnings[&PeriodId(10)],
         Warning::Cycle { cycle, .. } if *cycle == [PeriodId(10)]
@@ -93,7 +97,7 @@ fn what_lies_above_several_starts_is_computed_once() {
     }
     let mut starts = leaves.clone();
     starts.extend([PeriodId(20), PeriodId(999)]);
-    let report = climb(&mut world, &starts, 100).unwrap();
+    let report = climb(&mut world, &starts, levels(100)).unwrap();
     assert_eq!(report.n_computed, 15);
     assert_eq!(report.unknown, [PeriodId(999)]);
     assert_eq!(world.value(10), "8.00");

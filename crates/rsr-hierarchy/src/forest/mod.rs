@@ -1,5 +1,6 @@
 //! Whole trees in memory: a few numbers a node, no recursion, no allocation for each.
 
+mod buckets;
 mod build;
 mod positions;
 mod report;

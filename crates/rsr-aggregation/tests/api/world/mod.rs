@@ -7,9 +7,9 @@ mod store;
 use std::collections::BTreeMap;
 
 use rsr_aggregation::{
-    BulkReport, ClimbReport, Date, Edge, Hundredths, Indicator, Measure, Moment, Numbers,
-    PeriodDates, PeriodTexts, StoredDisaggregation, Total, Update, UpdateText, affected_periods,
-    aggregate_all, climb,
+    BulkReport, ClimbLimits, ClimbReport, Date, Edge, Hundredths, Indicator, Measure, Moment,
+    Numbers, PeriodDates, PeriodTexts, StoredDisaggregation, Total, Update, UpdateText,
+    affected_periods, aggregate_all, climb,
 };
 use rsr_base::{DimensionValueId, IndicatorId, PeriodId, UpdateId, UserId};
 
@@ -197,7 +197,7 @@ impl World {
     }
 
     pub(crate) fn climb(&mut self, starts: &[PeriodId]) -> ClimbReport {
-        climb(self, starts, 100).unwrap()
+        climb(self, starts, ClimbLimits::default()).unwrap()
     }
 
     pub(crate) fn aggregate(&mut self) -> BulkReport {
