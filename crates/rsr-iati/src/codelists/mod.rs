@@ -2,8 +2,8 @@
 //!
 //! Which attribute takes its codes from which list, and the codes themselves, are the official validator's, compiled in
 //! as tables (`generated.rs`, refreshed by `cargo xtask iati-codelists FILE`). The ids, categories and severities of the
-//! findings are its as well. One rule, that of `xml:lang`, is for every element; the official validator has it and never
-//! asks it. An empty `xml:lang` takes a language back and is no code. The lists are those of version 2.03 and are asked for files of 2.01 and later.
+//! findings are its as well, and so is what it does not ask: its rule for `xml:lang` (9.95.1) has the root for its path,
+//! so it never applies. The lists are those of version 2.03 and are asked for files of 2.01 and later.
 //! **Source:** IATI-Validator-Codelists, version 2.03.
 
 #[rustfmt::skip]
@@ -136,17 +136,6 @@ impl Checker {
             _ => NOWHERE,
         };
         self.places.push(place);
-        // Rules above the root are for every element.
-        if let Some(everywhere) = TREE.first() {
-            for rule in &everywhere.rules {
-                if let Some(code) = reader
-                    .attribute(rule.attribute)
-                    .filter(|code| !code.is_empty())
-                {
-                    rule.check(code, reader, 0, sink);
-                }
-            }
-        }
         let Some(node) = TREE
             .get(usize::from(place))
             .filter(|node| !node.rules.is_empty())
@@ -244,11 +233,7 @@ pub fn explanation(id: &str) -> Option<String> {
         });
     Some(format!(
         "The {at} of {}{when} holds a code of the codelist {}, which has {} codes.",
-        if rule.path == "/" {
-            "any element"
-        } else {
-            rule.path
-        },
+        rule.path,
         list.name,
         list.codes.len()
     ))

@@ -67,15 +67,14 @@ fn the_lists_are_sorted_so_that_they_can_be_searched() {
 
 #[test]
 fn every_rule_is_found_broken_and_kept() {
-    for rule in &RULES {
+    for rule in RULES.iter().filter(|rule| rule.path != "/") {
         let good = LISTS[rule.list].codes[0];
         for (code, expected) in [(good, 0), ("no such code", 1)] {
-            let path = if rule.path == "/" {
-                "/iati-activities"
-            } else {
-                rule.path
-            };
-            let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
+            let names: Vec<&str> = rule
+                .path
+                .split('/')
+                .filter(|name| !name.is_empty())
+                .collect();
             let (last, above) = names.split_last().expect("a path has names");
             let beside = rule.when.map_or(String::new(), |(name, value, _)| {
                 format!(" {name}='{value}'")
