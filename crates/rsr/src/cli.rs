@@ -170,7 +170,7 @@ pub(crate) struct ExportIati {
     /// Only activities that this organisation reports
     #[arg(long, value_name = "REF")]
     pub(crate) reporting_org: Option<String>,
-    /// Only this project and what lies below it
+    /// Only this project
     #[arg(long, value_name = "ID")]
     pub(crate) project: Option<i64>,
     /// The file to write; without it, standard output

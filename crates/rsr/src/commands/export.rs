@@ -1,9 +1,11 @@
 //! `rsr export iati`: IATI 2.03 out of the database.
 
+use std::cell::Cell;
+
 use rsr_base::{ByteSize, ProjectId};
 use rsr_iati::export::{ActivitySource, ExportError, ExportNote, ExportOptions, ExportSummary, export, export_to_file};
 use rsr_iati::writer::WriteError;
-use rsr_store::ExportFilter;
+use rsr_store::{ActivityFilter, Omission};
 use serde_json::json;
 
 use crate::cli::{Export, ExportIati};
@@ -20,17 +22,27 @@ pub(crate) fn run(context: &Context, which: &Export) -> Outcome {
     if context.is_json() && flags.output.is_none() {
         return Err(Failure::new(Exit::Usage, "--json: standard output holds the export, add -o FILE"));
     }
-    let mut filter = ExportFilter::default();
-    filter.reporting_org.clone_from(&flags.reporting_org);
-    filter.below = flags.project.map(ProjectId);
+    let filter = ActivityFilter {
+        reporting_ref: flags.reporting_org.clone(),
+        project: flags.project.map(ProjectId),
+        public_only: false,
+    };
     let store = context.store()?;
     let snapshot = store.snapshot()?;
-    let activities = snapshot.activities(&filter, &context.settings().iati)?;
+    if let Some(id) = filter.project {
+        snapshot.project(id)?;
+    }
     let progress = Progress::items(context.is_quiet || flags.output.is_none());
+    let n_omitted = Cell::new(0_u64);
+    let mut omit = |omission: Omission<'_>| {
+        n_omitted.set(n_omitted.get() + 1);
+        progress.note(&omitted(&omission));
+    };
+    let activities = snapshot.activities(&filter, context.settings().iati.export_chunk_size, &mut omit);
     let mut source = Watched { source: activities, interrupt: &context.interrupt, progress: &progress };
     let mut note = |note| progress.note(&told(&note));
     let options = options(context, flags);
-    let summary = match &flags.output {
+    let done = match &flags.output {
         Some(target) => export_to_file(&mut source, target, &options, &mut note),
         None => {
             let mut out = Out::new();
@@ -40,7 +52,15 @@ pub(crate) fn run(context: &Context, which: &Export) -> Outcome {
         }
     };
     progress.end();
-    finish(context, flags, &summary.map_err(|error| failed(error, flags))?)
+    let mut summary = done.map_err(|error| failed(error, flags))?;
+    summary.n_elements_omitted += n_omitted.get();
+    finish(context, flags, &summary)
+}
+
+/// An element that is stored and has no place in a valid activity, on a line.
+fn omitted(omission: &Omission<'_>) -> String {
+    let activity = omission.identifier.map_or_else(|| format!("project {}", omission.project), str::to_owned);
+    format!("left out <{}> of {activity}: {}", omission.element, omission.reason)
 }
 
 fn options(context: &Context, flags: &ExportIati) -> ExportOptions {

@@ -3,6 +3,7 @@
 mod caches;
 mod deletions;
 mod doctor;
+mod export;
 mod files;
 mod import;
 mod memory;
@@ -25,6 +26,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
             serve::run(&Context::new(&common, &overrides)?, inputs)
         }
         Command::Import(which) => import::run(&Context::new(&common, &[])?, &which),
+        Command::Export(which) => export::run(&Context::new(&common, &[])?, &which),
         Command::Cache(which) => caches::run(&Context::new(&common, &[])?, &which),
         Command::Deletions(which) => deletions::run(&Context::new(&common, &[])?, &which),
         Command::Memory(which) => memory::run(&Context::new(&common, &[])?, &which),
