@@ -3,7 +3,10 @@
 use std::cell::Cell;
 
 use rsr_base::{ByteSize, ProjectId};
-use rsr_iati::export::{ActivitySource, ExportError, ExportNote, ExportOptions, ExportSummary, export, export_to_file};
+use rsr_iati::export::{
+    ActivitySource, ExportError, ExportNote, ExportOptions, ExportSummary, export, export_to_file,
+};
+use rsr_iati::model::{ActivityElement, ActivityHead};
 use rsr_iati::writer::WriteError;
 use rsr_store::{ActivityFilter, Omission};
 use serde_json::json;
@@ -20,7 +23,10 @@ pub(crate) fn run(context: &Context, which: &Export) -> Outcome {
     let Export::Iati(flags) = which;
     context.accept(&[Format::Text, Format::Json])?;
     if context.is_json() && flags.output.is_none() {
-        return Err(Failure::new(Exit::Usage, "--json: standard output holds the export, add -o FILE"));
+        return Err(Failure::new(
+            Exit::Usage,
+            "--json: standard output holds the export, add -o FILE",
+        ));
     }
     let filter = ActivityFilter {
         reporting_ref: flags.reporting_org.clone(),
@@ -38,8 +44,16 @@ pub(crate) fn run(context: &Context, which: &Export) -> Outcome {
         n_omitted.set(n_omitted.get() + 1);
         progress.note(&omitted(&omission));
     };
-    let activities = snapshot.activities(&filter, context.settings().iati.export_chunk_size, &mut omit);
-    let mut source = Watched { source: activities, interrupt: &context.interrupt, progress: &progress };
+    let activities = snapshot.activities(
+        &filter,
+        context.settings().iati.export_chunk_size,
+        &mut omit,
+    );
+    let mut source = Watched {
+        source: activities,
+        interrupt: &context.interrupt,
+        progress: &progress,
+    };
     let mut note = |note| progress.note(&told(&note));
     let options = options(context, flags);
     let done = match &flags.output {
@@ -59,13 +73,22 @@ pub(crate) fn run(context: &Context, which: &Export) -> Outcome {
 
 /// An element that is stored and has no place in a valid activity, on a line.
 fn omitted(omission: &Omission<'_>) -> String {
-    let activity = omission.identifier.map_or_else(|| format!("project {}", omission.project), str::to_owned);
-    format!("left out <{}> of {activity}: {}", omission.element, omission.reason)
+    let activity = omission
+        .identifier
+        .map_or_else(|| format!("project {}", omission.project), str::to_owned);
+    format!(
+        "left out <{}> of {activity}: {}",
+        omission.element, omission.reason
+    )
 }
 
 fn options(context: &Context, flags: &ExportIati) -> ExportOptions {
     let mut options = ExportOptions::from(&context.settings().iati);
-    options.gzip = flags.gzip || flags.output.as_ref().is_some_and(|path| path.extension().is_some_and(|e| e == "gz"));
+    options.gzip = flags.gzip
+        || flags
+            .output
+            .as_ref()
+            .is_some_and(|path| path.extension().is_some_and(|e| e == "gz"));
     if flags.no_split {
         options.split = ByteSize::MAX;
     }
@@ -74,16 +97,27 @@ fn options(context: &Context, flags: &ExportIati) -> ExportOptions {
 
 /// What could not be written validly, on a line.
 fn told(note: &ExportNote) -> String {
-    let name = |identifier: &Option<String>| identifier.clone().unwrap_or_else(|| "an activity without identifier".into());
+    let name = |identifier: &Option<String>| {
+        identifier
+            .clone()
+            .unwrap_or_else(|| "an activity without identifier".into())
+    };
     match note {
         ExportNote::ActivityOmitted { identifier, reason } => {
             format!("left out {}: {reason}", name(identifier))
         }
-        ExportNote::ElementOmitted { identifier, element, reason } => {
+        ExportNote::ElementOmitted {
+            identifier,
+            element,
+            reason,
+        } => {
             format!("left out <{element}> of {}: {reason}", name(identifier))
         }
         ExportNote::FileTooLarge { identifier, size } => {
-            format!("{} alone makes a file of {size}, more than the registry takes", name(identifier))
+            format!(
+                "{} alone makes a file of {size}, more than the registry takes",
+                name(identifier)
+            )
         }
         other => format!("{other:?}"),
     }
@@ -92,7 +126,9 @@ fn told(note: &ExportNote) -> String {
 fn finish(context: &Context, flags: &ExportIati, summary: &ExportSummary) -> Outcome {
     if flags.output.is_none() {
         if summary.n_activities == 0 {
-            output::note(format_args!("nothing to export: no activity passes the filter and the standard"));
+            output::note(format_args!(
+                "nothing to export: no activity passes the filter and the standard"
+            ));
         }
         return Ok(Exit::Done);
     }
@@ -114,32 +150,56 @@ fn finish(context: &Context, flags: &ExportIati, summary: &ExportSummary) -> Out
         return out.end(Exit::Done);
     }
     for file in &summary.files {
-        out.line(format_args!("{}: {} activities, {} bytes", file.path.display(), file.n_activities, file.size.bytes()))?;
+        out.line(format_args!(
+            "{}: {} activities, {} bytes",
+            file.path.display(),
+            file.n_activities,
+            file.size.bytes()
+        ))?;
     }
     if summary.files.is_empty() {
         out.line("nothing to export, no file was written: no activity passes the filter and the standard")?;
     }
     out.line(format_args!(
         "{} activities written, {} left out; {} elements and {} parts of elements left out",
-        summary.n_activities, summary.n_activities_omitted, summary.n_elements_omitted, summary.n_parts_omitted
+        summary.n_activities,
+        summary.n_activities_omitted,
+        summary.n_elements_omitted,
+        summary.n_parts_omitted
     ))?;
     out.end(Exit::Done)
 }
 
-fn failed(error: ExportError<Stopped>, flags: &ExportIati) -> Failure {
-    let target = flags.output.as_ref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string());
+fn failed(error: ExportError<rsr_store::Error>, flags: &ExportIati) -> Failure {
+    let target = flags.output.as_ref().map_or_else(
+        || "standard output".to_owned(),
+        |path| path.display().to_string(),
+    );
     match error {
-        ExportError::Source(Stopped::Interrupted) => {
-            Failure::new(Exit::PartWay, format_args!("stopped: {target} was not written"))
-        }
-        ExportError::Source(Stopped::Store(error)) => error.into(),
+        ExportError::Source(rsr_store::Error::Cancelled) => Failure::new(
+            Exit::PartWay,
+            format_args!("stopped: {target} was not written"),
+        ),
+        ExportError::Source(error) => error.into(),
         ExportError::File { error, .. } if error.kind() == std::io::ErrorKind::NotFound => {
-            Failure::new(Exit::Usage, format_args!("{target} cannot be written: its folder does not exist, make it first"))
+            Failure::new(
+                Exit::Usage,
+                format_args!(
+                    "{target} cannot be written: its folder does not exist, make it first"
+                ),
+            )
         }
-        ExportError::Write(WriteError::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
-            Failure::new(Exit::PartWay, "whoever read standard output went away; the export is not whole")
+        ExportError::Write(WriteError::Io(error))
+            if error.kind() == std::io::ErrorKind::BrokenPipe =>
+        {
+            Failure::new(
+                Exit::PartWay,
+                "whoever read standard output went away; the export is not whole",
+            )
         }
-        other => Failure::of(Exit::PartWay, other).context(format_args!("{target} was not written")),
+        other => {
+            Failure::of(Exit::PartWay, other).context(format_args!("{target} was not written"))
+        }
     }
 }
 
@@ -150,27 +210,18 @@ struct Watched<'a, S> {
     progress: &'a Progress,
 }
 
-/// Why the activities ended early.
-#[derive(Debug, thiserror::Error)]
-enum Stopped {
-    #[error("stopped")]
-    Interrupted,
-    #[error(transparent)]
-    Store(#[from] rsr_store::Error),
-}
-
 impl<S: ActivitySource<Error = rsr_store::Error>> ActivitySource for Watched<'_, S> {
-    type Error = Stopped;
+    type Error = rsr_store::Error;
 
-    fn next_activity(&mut self) -> Result<Option<rsr_iati::model::ActivityHead>, Stopped> {
+    fn next_activity(&mut self) -> Result<Option<ActivityHead>, Self::Error> {
         if self.interrupt.is_raised() {
-            return Err(Stopped::Interrupted);
+            return Err(rsr_store::Error::Cancelled);
         }
         self.progress.add(1);
-        Ok(self.source.next_activity()?)
+        self.source.next_activity()
     }
 
-    fn next_element(&mut self) -> Result<Option<rsr_iati::model::ActivityElement>, Stopped> {
-        Ok(self.source.next_element()?)
+    fn next_element(&mut self) -> Result<Option<ActivityElement>, Self::Error> {
+        self.source.next_element()
     }
 }
