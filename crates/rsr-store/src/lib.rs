@@ -1,6 +1,7 @@
 //! SQL storage for rsr: projects, results, the queue.
 #![forbid(unsafe_code)]
 
+mod database;
 mod elements;
 mod error;
 mod export;
@@ -16,6 +17,7 @@ mod store;
 mod tree;
 mod tx;
 
+pub use database::DatabaseStatus;
 pub use error::{Conflict, Error};
 pub use export::{Activities, ActivityFilter, Omission};
 pub use hierarchy::{
@@ -23,7 +25,7 @@ pub use hierarchy::{
 };
 pub use import::{CutShort, FileReport, ImportNote, Importer, LinkReport};
 pub use pool::PoolUse;
-pub use read::Place;
+pub use read::{IndicatorRow, PeriodDisaggregationRow, PeriodRow, Place, ResultRow, UpdateRow};
 pub use rows::{
     Disaggregation, NewIndicator, NewPeriod, NewProject, NewResult, NewUpdate, Project,
     ProjectEdit, Role, UpdateEdit, UpdateStatus,

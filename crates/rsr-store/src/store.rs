@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::pool::{Pool, PoolUse};
 use crate::snapshot::Snapshot;
 use crate::sql::sqlite::Sqlite;
-use crate::sql::{Begin, Engine, Role, params};
+use crate::sql::{Begin, Engine, Role, Session, params};
 use crate::tx::Tx;
 
 /// A database, open: the door to [`Snapshot`]s and write transactions.
@@ -108,6 +108,11 @@ impl Store {
     pub fn version(&self) -> Result<i64, Error> {
         let db = self.inner.watcher.take()?;
         db.number("PRAGMA data_version", params![])
+    }
+
+    /// A connection of its own, outside of the pools and of any transaction.
+    pub(crate) fn connection_apart(&self) -> Result<Box<dyn Session>, Error> {
+        self.inner.engine.connect(Role::Writer)
     }
 
     /// Connections that snapshots use.

@@ -1,5 +1,6 @@
 //! What the store promises to its callers, the same for every database engine.
 
+mod database;
 mod elements;
 mod export;
 mod hierarchy;

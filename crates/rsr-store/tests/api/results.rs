@@ -3,7 +3,8 @@
 use rsr_aggregation::{Hundredths, Numbers};
 use rsr_base::{IndicatorId, PeriodId, ProjectId, UserId};
 use rsr_store::{
-    Conflict, Error, NewIndicator, NewPeriod, NewResult, NewUpdate, Tx, UpdateEdit, UpdateStatus,
+    Conflict, Disaggregation, Error, NewIndicator, NewPeriod, NewResult, NewUpdate, Tx, UpdateEdit,
+    UpdateStatus,
 };
 
 use crate::support::TestStore;
@@ -141,4 +142,48 @@ fn an_error_undoes_everything() {
     test.store
         .write(|tx| tx.create_user("Ada", Some("ada@example.org"), false))
         .expect("the first one was undone");
+}
+
+#[test]
+fn results_are_read_with_all_they_hold() {
+    let test = TestStore::new();
+    let top = test.project("top", None);
+    let child = test.project("child", Some(top));
+    let period = test
+        .store
+        .write(|tx| {
+            let indicator = indicator(tx, top, "1");
+            let period = period(tx, indicator);
+            let name = tx.create_dimension_name(top, "Gender")?;
+            let value = tx.create_dimension_value(name, "Female")?;
+            tx.attach_dimension(indicator, name)?;
+            let user = tx.create_user("Ada", None, false)?;
+            let mut new = update(
+                period,
+                user,
+                UpdateStatus::Approved,
+                Numbers::of_value(Hundredths::from_hundredths(500)),
+            );
+            new.disaggregations = vec![Disaggregation {
+                dimension_value: value,
+                numbers: Numbers::of_value(Hundredths::from_hundredths(300)),
+            }];
+            tx.create_update(&new)?;
+            Ok::<_, Error>(period)
+        })
+        .unwrap();
+    let snapshot = test.store.snapshot().unwrap();
+    let results = snapshot.results(top, None, 10).unwrap();
+    assert_eq!(results[0].indicators[0].periods[0].id, period);
+    let copy = &snapshot.results(child, None, 10).unwrap()[0];
+    assert_eq!(copy.parent, Some(results[0].id));
+    assert_eq!(copy.indicators[0].periods[0].parent, Some(period));
+    assert_eq!(snapshot.results(top, Some(results[0].id), 10).unwrap(), []);
+    let updates = snapshot.updates(period).unwrap();
+    assert_eq!(
+        updates[0].disaggregations[0].1,
+        Some(true),
+        "3 of 5 do not add up"
+    );
+    assert_eq!(snapshot.project_of_update(updates[0].id).unwrap(), top);
 }

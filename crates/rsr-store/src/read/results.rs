@@ -1,0 +1,403 @@
+//! Results of a project with what stands at their periods.
+
+use std::collections::HashMap;
+
+use rsr_aggregation::Numbers;
+use rsr_base::{DimensionValueId, IndicatorId, PeriodId, ProjectId, ResultId, UpdateId, UserId};
+
+use crate::error::Error;
+use crate::numbers;
+use crate::rows::{Disaggregation, UpdateStatus};
+use crate::snapshot::Snapshot;
+use crate::sql::{IDS, Row, Session, id_list, params};
+
+/// A result with all it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ResultRow {
+    /// The result.
+    pub id: ResultId,
+    /// Its project.
+    pub project: ProjectId,
+    /// The result it was copied from.
+    pub parent: Option<ResultId>,
+    /// The code of its type.
+    pub kind: String,
+    /// The title.
+    pub title: String,
+    /// The description.
+    pub description: String,
+    /// `aggregation-status`.
+    pub aggregation_status: Option<bool>,
+    /// Its indicators, in order.
+    pub indicators: Vec<IndicatorRow>,
+}
+
+/// An indicator with its periods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IndicatorRow {
+    /// The indicator.
+    pub id: IndicatorId,
+    /// Its result.
+    pub result: ResultId,
+    /// The indicator it was copied from.
+    pub parent: Option<IndicatorId>,
+    /// Whether it is qualitative.
+    pub is_qualitative: bool,
+    /// The code of its measure.
+    pub measure: String,
+    /// Whether every report is a running total.
+    pub is_cumulative: bool,
+    /// Whether more is better.
+    pub is_ascending: Option<bool>,
+    /// Whether it defines scores.
+    pub has_scores: bool,
+    /// The title.
+    pub title: String,
+    /// The description.
+    pub description: String,
+    /// Its periods, in order.
+    pub periods: Vec<PeriodRow>,
+}
+
+/// A period with what stands there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PeriodRow {
+    /// The period.
+    pub id: PeriodId,
+    /// Its indicator.
+    pub indicator: IndicatorId,
+    /// The period it was copied from.
+    pub parent: Option<PeriodId>,
+    /// The first day.
+    pub start: Option<String>,
+    /// The last day.
+    pub end: Option<String>,
+    /// The target, as text.
+    pub target_value: String,
+    /// The numbers that stand.
+    pub numbers: Numbers,
+    /// Whether these are the manual ones.
+    pub is_manual: bool,
+    /// The manual value as it was typed.
+    pub manual_text: Option<String>,
+    /// The narrative of a qualitative period.
+    pub narrative: String,
+    /// Its score.
+    pub score: Option<i64>,
+    /// The texts of its approved updates.
+    pub comment: String,
+    /// By dimension value, in their order.
+    pub disaggregations: Vec<PeriodDisaggregationRow>,
+}
+
+/// What stands at a period for one dimension value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PeriodDisaggregationRow {
+    /// The dimension value.
+    pub dimension_value: DimensionValueId,
+    /// The dimension's name.
+    pub name: String,
+    /// The value's name.
+    pub value: String,
+    /// The numbers that stand.
+    pub numbers: Numbers,
+    /// What each child project adds.
+    pub contributions: Vec<(ProjectId, Numbers)>,
+}
+
+/// A stored update.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UpdateRow {
+    /// The update.
+    pub id: UpdateId,
+    /// Its period.
+    pub period: PeriodId,
+    /// Who reported.
+    pub user: UserId,
+    /// How far it is.
+    pub status: UpdateStatus,
+    /// What was reported.
+    pub numbers: Numbers,
+    /// The comment.
+    pub text: String,
+    /// The narrative.
+    pub narrative: String,
+    /// When it was made.
+    pub created_ms: i64,
+    /// When it was last changed.
+    pub changed_ms: i64,
+    /// Its parts, each with whether they do not add up; `None` where that has no meaning.
+    pub disaggregations: Vec<(Disaggregation, Option<bool>)>,
+}
+
+impl Snapshot {
+    /// Results of a project after `after`, in order, `n` at most, with all they hold: a fixed number of queries.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] where the project, or the result to go on after, is not stored.
+    pub fn results(
+        &self,
+        project: ProjectId,
+        after: Option<ResultId>,
+        n: usize,
+    ) -> Result<Vec<ResultRow>, Error> {
+        let db = self.db();
+        if db.number("SELECT 1 FROM projects WHERE id = ?1", params![project])? == 0 {
+            return Err(Error::not_found("project", project));
+        }
+        let mut at = i64::MIN;
+        if let Some(after) = after {
+            at = db
+                .row(
+                    "SELECT place FROM results WHERE id = ?1 AND project_id = ?2",
+                    params![after, project],
+                    |row| row.int(0),
+                )?
+                .ok_or_else(|| Error::not_found("result", after))?;
+        }
+        let mut results = db.rows(
+            "SELECT id, project_id, parent_result_id, type, title, description, aggregation_status FROM results
+             WHERE project_id = ?1 AND (place, id) > (?2, ?3) ORDER BY place, id LIMIT ?4",
+            params![
+                project,
+                at,
+                after.map_or(i64::MIN, |id| id.0),
+                i64::try_from(n).unwrap_or(i64::MAX)
+            ],
+            read_result,
+        )?;
+        let ids = id_list(results.iter().map(|result| result.id.0));
+        let mut indicators = grouped(indicators(db, &ids)?, |indicator| indicator.result.0);
+        for result in &mut results {
+            result.indicators = indicators.remove(&result.id.0).unwrap_or_default();
+        }
+        Ok(results)
+    }
+
+    /// The updates of a period, newest first.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database alone.
+    pub fn updates(&self, period: PeriodId) -> Result<Vec<UpdateRow>, Error> {
+        let db = self.db();
+        let mut updates = db.rows(
+            "SELECT id, period_id, user_id, status, value, numerator, denominator, text, narrative, created_ms,
+                 changed_ms FROM updates WHERE period_id = ?1 ORDER BY id DESC",
+            params![period],
+            read_update,
+        )?;
+        let mut parts = grouped(
+            db.rows(
+                "SELECT u.id, d.dimension_value_id, d.value, d.numerator, d.denominator, d.is_incomplete
+                 FROM updates u JOIN disaggregations d ON d.update_id = u.id
+                 WHERE u.period_id = ?1 ORDER BY d.dimension_value_id",
+                params![period],
+                |row| {
+                    let part = Disaggregation {
+                        dimension_value: DimensionValueId(row.int(1)?),
+                        numbers: numbers::read(row, 2)?,
+                    };
+                    Ok((row.int(0)?, (part, row.opt_int(5)?.map(|mark| mark != 0))))
+                },
+            )?,
+            |part| part.0,
+        );
+        for update in &mut updates {
+            let parts = parts.remove(&update.id.0).unwrap_or_default();
+            update.disaggregations = parts.into_iter().map(|(_, part)| part).collect();
+        }
+        Ok(updates)
+    }
+
+    /// The project that a period belongs to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub fn project_of_period(&self, period: PeriodId) -> Result<ProjectId, Error> {
+        self.owner(
+            "period",
+            "SELECT project_id FROM periods WHERE id = ?1",
+            period.0,
+        )
+    }
+
+    /// The project that an update belongs to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub fn project_of_update(&self, update: UpdateId) -> Result<ProjectId, Error> {
+        self.owner(
+            "update",
+            "SELECT p.project_id FROM updates u JOIN periods p ON p.id = u.period_id WHERE u.id = ?1",
+            update.0,
+        )
+    }
+
+    fn owner(&self, kind: &'static str, sql: &str, id: i64) -> Result<ProjectId, Error> {
+        self.db()
+            .row(sql, params![id], |row| Ok(ProjectId(row.int(0)?)))?
+            .ok_or_else(|| Error::not_found(kind, id))
+    }
+}
+
+/// Rows by a key of theirs, each group in the order they came.
+fn grouped<T>(rows: Vec<T>, key: impl Fn(&T) -> i64) -> HashMap<i64, Vec<T>> {
+    let mut groups: HashMap<i64, Vec<T>> = HashMap::new();
+    for row in rows {
+        groups.entry(key(&row)).or_default().push(row);
+    }
+    groups
+}
+
+fn read_result(row: &dyn Row) -> Result<ResultRow, Error> {
+    Ok(ResultRow {
+        id: ResultId(row.int(0)?),
+        project: ProjectId(row.int(1)?),
+        parent: row.opt_int(2)?.map(ResultId),
+        kind: row.string(3)?,
+        title: row.string(4)?,
+        description: row.string(5)?,
+        aggregation_status: row.opt_int(6)?.map(|is| is != 0),
+        indicators: Vec::new(),
+    })
+}
+
+fn read_update(row: &dyn Row) -> Result<UpdateRow, Error> {
+    let id = row.int(0)?;
+    let code = row.text(3)?;
+    Ok(UpdateRow {
+        id: UpdateId(id),
+        period: PeriodId(row.int(1)?),
+        user: UserId(row.int(2)?),
+        status: UpdateStatus::from_code(code).ok_or_else(|| Error::BadRow {
+            what: "updates.status",
+            id,
+            found: code.to_owned(),
+        })?,
+        numbers: numbers::read(row, 4)?,
+        text: row.string(7)?,
+        narrative: row.string(8)?,
+        created_ms: row.int(9)?,
+        changed_ms: row.int(10)?,
+        disaggregations: Vec::new(),
+    })
+}
+
+fn indicators(db: &dyn Session, results: &str) -> Result<Vec<IndicatorRow>, Error> {
+    let mut indicators = db.rows(
+        &format!(
+            "SELECT id, result_id, parent_indicator_id, kind, measure, is_cumulative, is_ascending, has_scores, title,
+                 description FROM indicators WHERE result_id IN {IDS} ORDER BY result_id, place, id"
+        ),
+        params![results],
+        |row| {
+            Ok(IndicatorRow {
+                id: IndicatorId(row.int(0)?),
+                result: ResultId(row.int(1)?),
+                parent: row.opt_int(2)?.map(IndicatorId),
+                is_qualitative: row.int(3)? == 2,
+                measure: row.string(4)?,
+                is_cumulative: row.flag(5)?,
+                is_ascending: row.opt_int(6)?.map(|is| is != 0),
+                has_scores: row.flag(7)?,
+                title: row.string(8)?,
+                description: row.string(9)?,
+                periods: Vec::new(),
+            })
+        },
+    )?;
+    let mut periods = grouped(periods(db, results)?, |period| period.indicator.0);
+    for indicator in &mut indicators {
+        indicator.periods = periods.remove(&indicator.id.0).unwrap_or_default();
+    }
+    Ok(indicators)
+}
+
+fn periods(db: &dyn Session, results: &str) -> Result<Vec<PeriodRow>, Error> {
+    let mut periods = db.rows(
+        &format!(
+            "SELECT p.id, p.indicator_id, p.parent_period_id, p.start_date, p.end_date, p.target_value, p.value,
+                 p.numerator, p.denominator, p.is_manual, p.manual_text, p.narrative, p.score, p.comment
+             FROM indicators i JOIN periods p ON p.indicator_id = i.id
+             WHERE i.result_id IN {IDS} ORDER BY p.indicator_id, p.place, p.id"
+        ),
+        params![results],
+        |row| {
+            Ok(PeriodRow {
+                id: PeriodId(row.int(0)?),
+                indicator: IndicatorId(row.int(1)?),
+                parent: row.opt_int(2)?.map(PeriodId),
+                start: row.opt_string(3)?,
+                end: row.opt_string(4)?,
+                target_value: row.string(5)?,
+                numbers: numbers::read(row, 6)?,
+                is_manual: row.flag(9)?,
+                manual_text: row.opt_string(10)?,
+                narrative: row.string(11)?,
+                score: row.opt_int(12)?,
+                comment: row.string(13)?,
+                disaggregations: Vec::new(),
+            })
+        },
+    )?;
+    let mut parts = grouped(disaggregations(db, results)?, |(period, _)| *period);
+    for period in &mut periods {
+        let parts = parts.remove(&period.id.0).unwrap_or_default();
+        period.disaggregations = parts.into_iter().map(|(_, part)| part).collect();
+    }
+    Ok(periods)
+}
+
+fn disaggregations(
+    db: &dyn Session,
+    results: &str,
+) -> Result<Vec<(i64, PeriodDisaggregationRow)>, Error> {
+    const FROM: &str = "FROM indicators i JOIN periods p ON p.indicator_id = i.id
+         JOIN period_disaggregations d ON d.period_id = p.id";
+    let mut contributions = grouped(
+        db.rows(
+            &format!(
+                "SELECT d.period_id, d.dimension_value_id, c.project_id, c.value, c.numerator, c.denominator {FROM}
+                 JOIN contributions c ON c.period_disaggregation_id = d.id
+                 WHERE i.result_id IN {IDS} ORDER BY d.id, c.project_id"
+            ),
+            params![results],
+            |row| {
+                let added = (ProjectId(row.int(2)?), numbers::read(row, 3)?);
+                Ok((row.int(0)?, row.int(1)?, added))
+            },
+        )?,
+        |(period, _, _)| *period,
+    );
+    db.rows(
+        &format!(
+            "SELECT d.period_id, d.dimension_value_id, n.name, v.value, d.value, d.numerator, d.denominator {FROM}
+             JOIN dimension_values v ON v.id = d.dimension_value_id JOIN dimension_names n ON n.id = v.name_id
+             WHERE i.result_id IN {IDS} ORDER BY d.period_id, n.id, v.id"
+        ),
+        params![results],
+        |row| {
+            let (period, value) = (row.int(0)?, row.int(1)?);
+            let added = contributions.get_mut(&period);
+            let added = added.map(|all| all.extract_if(.., |(_, of, _)| *of == value).collect());
+            let added: Vec<(i64, i64, (ProjectId, Numbers))> = added.unwrap_or_default();
+            let part = PeriodDisaggregationRow {
+                dimension_value: DimensionValueId(value),
+                name: row.string(2)?,
+                value: row.string(3)?,
+                numbers: numbers::read(row, 4)?,
+                contributions: added.into_iter().map(|(_, _, added)| added).collect(),
+            };
+            Ok((period, part))
+        },
+    )
+}
