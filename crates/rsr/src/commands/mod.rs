@@ -2,6 +2,7 @@
 
 mod caches;
 mod deletions;
+mod demo;
 mod doctor;
 mod export;
 mod files;
@@ -32,6 +33,9 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Memory(which) => memory::run(&Context::new(&common, &[])?, &which),
         Command::Project(which) => project::run(&Context::new(&common, &[])?, &which),
         Command::Settings(which) => settings::run(&common, &which),
+        Command::Demo(flags) => {
+            demo::run(&Context::new(&common, &demo::overrides(&flags))?, &flags)
+        }
         Command::Doctor => doctor::run(&Context::new(&common, &[])?),
         _ => Err(Failure::new(Exit::Usage, "not connected yet")),
     }

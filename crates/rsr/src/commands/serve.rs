@@ -27,19 +27,19 @@ pub(crate) fn overrides(flags: &Serve) -> Vec<(&'static str, &'static str, Strin
 pub(crate) fn run(context: &Context, inputs: Inputs) -> Outcome {
     let live = Arc::new(LiveSettings::new(context.loaded.clone()));
     let service = service(context, Arc::clone(&live))?;
-    let serving = until_stopped(service, |addresses| {
+    let ready = |addresses: &Addresses| {
         output::note(format_args!(
             "serving on http://{} (Ctrl-C stops)",
             addresses.http
         ));
-    });
+    };
     runtime()?.block_on(async {
         let reloads = tokio::spawn(reload_at_hangup(
             live,
             inputs,
             listen(SignalKind::hangup())?,
         ));
-        let outcome = serving.await;
+        let outcome = until(service, ready, stopped()?).await;
         reloads.abort();
         outcome
     })
@@ -61,9 +61,12 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .map_err(|error| Failure::of(Exit::PartWay, error).context("no threads to serve with"))
 }
 
-/// Serves, says where through `ready`, and ends in order at the first signal.
-pub(crate) async fn until_stopped(service: Service, ready: impl FnOnce(&Addresses)) -> Outcome {
-    let stop = stopped()?;
+/// Serves, says where through `ready`, and ends in order when `stop` resolves.
+pub(crate) async fn until(
+    service: Service,
+    ready: impl FnOnce(&Addresses),
+    stop: impl Future<Output = ()>,
+) -> Outcome {
     match rsr_service::serve(service, ready, stop).await {
         Ok(()) => Ok(Exit::Done),
         Err(error @ ServeError::NeedsToken { .. }) => Err(Failure::of(Exit::Usage, error)),
@@ -108,7 +111,7 @@ fn log(reload: &Reload) {
 }
 
 /// Resolves at Ctrl-C or SIGTERM.
-fn stopped() -> Result<impl Future<Output = ()>, Failure> {
+pub(crate) fn stopped() -> Result<impl Future<Output = ()>, Failure> {
     let (mut interrupt, mut terminate) = (
         listen(SignalKind::interrupt())?,
         listen(SignalKind::terminate())?,

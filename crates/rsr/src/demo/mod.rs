@@ -5,11 +5,17 @@
 //!                       pure functions, nothing kept                    writes a programme at a time
 //! ```
 
+mod ask;
 mod elements;
 mod facts;
+mod fill;
 mod portfolio;
 mod random;
 mod reports;
 mod shape;
+mod show;
 
+pub(crate) use facts::REPORTER;
+pub(crate) use fill::{Filled, fill};
 pub(crate) use portfolio::Portfolio;
+pub(crate) use show::Shown;

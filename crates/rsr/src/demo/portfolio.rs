@@ -156,7 +156,7 @@ impl Portfolio {
             ),
             (Some(country), Some((place, ..))) => (
                 format!(
-                    "{}: {place}, {} ({})",
+                    "{}: {place}, {}, {level} {}",
                     theme.title, country.name, position.within
                 ),
                 format!("in {place}, {}", country.name),

@@ -60,7 +60,7 @@ impl Shape {
     fn fan_out(&self, programme: usize) -> usize {
         let size = self.first(programme + 1) - self.first(programme);
         // Four levels below the top hold about the fourth power.
-        let wanted = size.isqrt().isqrt() + 1;
+        let wanted = size.isqrt().isqrt() + 2;
         // Programmes differ, as programmes do.
         wanted.max(3) + programme % 2
     }

@@ -1,0 +1,173 @@
+//! `rsr demo`: a sample portfolio from nothing to a running service.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rsr_iati::export::{ExportOptions, export_to_file};
+use rsr_iati::validate::{Options, validate};
+use rsr_service::{Addresses, Service};
+use rsr_settings::LiveSettings;
+use rsr_store::{ActivityFilter, Store};
+use tokio::sync::oneshot;
+
+use super::serve;
+use crate::cli::Demo;
+use crate::context::Context;
+use crate::demo::{Filled, Portfolio, REPORTER, Shown, fill};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::{self, Format, Out};
+use crate::progress::Progress;
+
+/// The flag for the address, as a setting that wins over all other sources.
+pub(crate) fn overrides(flags: &Demo) -> Vec<(&'static str, &'static str, String)> {
+    let listen = flags
+        .listen
+        .map(|address| ("--listen", "server.listen", address.to_string()));
+    listen.into_iter().collect()
+}
+
+/// Makes the portfolio where it is not there yet, rolls it up, exports it, serves it and shows what came of it.
+pub(crate) fn run(context: &Context, flags: &Demo) -> Outcome {
+    context.accept(&[Format::Text, Format::Json])?;
+    let portfolio = Portfolio::new(flags.seed, flags.projects as usize);
+    let store = context.store()?;
+    let filled = make(context, &store, &portfolio)?;
+    let file = export(context, &store)?;
+    let top = portfolio.identifier(0);
+    let top = store.snapshot()?.project_by_identifier(&top)?;
+    let top =
+        top.ok_or_else(|| Failure::new(Exit::PartWay, "the portfolio lacks its first programme"))?;
+    let shown = Shown {
+        portfolio,
+        filled,
+        database: store.path().to_owned(),
+        file,
+        top,
+    };
+    serve_and_show(context, store, &shown, flags.once)
+}
+
+/// Fills the store; stops between two programmes at Ctrl-C.
+fn make(context: &Context, store: &Store, portfolio: &Portfolio) -> Result<Filled, Failure> {
+    let n_projects = portfolio.shape().n_projects();
+    let progress = Progress::items(context.is_quiet);
+    progress.about(format!("making {n_projects} projects"));
+    let mut n_before = 0;
+    let filled = fill(store, portfolio, &mut |n_done| {
+        progress.add((n_done - n_before) as u64);
+        n_before = n_done;
+        !context.interrupt.is_raised()
+    });
+    progress.end();
+    if context.interrupt.is_raised() {
+        return Err(Failure::new(
+            Exit::PartWay,
+            format_args!(
+                "stopped: {n_before} of {n_projects} projects are there; the same command makes the rest"
+            ),
+        ));
+    }
+    Ok(filled?)
+}
+
+/// Exports what the demo made next to the database, and holds it against the standard.
+fn export(context: &Context, store: &Store) -> Result<PathBuf, Failure> {
+    let target = store
+        .path()
+        .parent()
+        .unwrap_or(Path::new(""))
+        .join("rsr-demo.xml");
+    let not_written = |error| {
+        Failure::of(Exit::PartWay, error)
+            .context(format_args!("{} was not written", target.display()))
+    };
+    let snapshot = store.snapshot()?;
+    let iati = &context.settings().iati;
+    let filter = ActivityFilter {
+        reporting_ref: Some(REPORTER.0.to_owned()),
+        ..ActivityFilter::default()
+    };
+    let mut omit = |_omission: rsr_store::Omission<'_>| {};
+    let mut activities = snapshot.activities(&filter, iati.export_chunk_size, &mut omit);
+    let summary = export_to_file(
+        &mut activities,
+        &target,
+        &ExportOptions::from(iati),
+        &mut |_note| {},
+    )
+    .map_err(not_written)?;
+    for file in &summary.files {
+        check(&file.path)?;
+    }
+    Ok(summary
+        .files
+        .first()
+        .map_or(target, |file| file.path.clone()))
+}
+
+/// Holds a file that was just written against the standard.
+fn check(file: &Path) -> Result<(), Failure> {
+    let shown = file.display();
+    let source = File::open(file).map_err(|error| {
+        Failure::of(Exit::PartWay, error).context(format_args!("{shown} cannot be read"))
+    })?;
+    let checked = validate(source, &Options::default(), &mut |_group| {});
+    if checked.is_valid() {
+        return Ok(());
+    }
+    let n_critical = checked.n_critical;
+    Err(Failure::new(
+        Exit::PartWay,
+        format_args!("{shown} has {n_critical} critical findings: see `rsr validate iati {shown}`"),
+    ))
+}
+
+/// Serves, shows what there is to show as soon as it answers, and goes on serving unless once is enough.
+fn serve_and_show(context: &Context, store: Store, shown: &Shown, is_once: bool) -> Outcome {
+    let live = Arc::new(LiveSettings::new(context.loaded.clone()));
+    let service = Service::new(live, store, context.clock.clone());
+    serve::runtime()?.block_on(async {
+        let (told, ready) = oneshot::channel();
+        let told = |addresses: &Addresses| drop(told.send(addresses.http));
+        let signals = serve::stopped()?;
+        let mut outcome = Ok(Exit::Done);
+        let stop = async {
+            tokio::select! {
+                () = signals => {}
+                showed = show(context, shown, ready, is_once) => outcome = showed,
+            }
+        };
+        let served = serve::until(service, told, stop).await;
+        served.and(outcome)
+    })
+}
+
+/// Shows everything once the service listens. Ends where once is enough or showing failed, else never.
+async fn show(
+    context: &Context,
+    shown: &Shown,
+    ready: oneshot::Receiver<SocketAddr>,
+    is_once: bool,
+) -> Outcome {
+    let Ok(address) = ready.await else {
+        return Ok(Exit::Done);
+    };
+    let answers = shown.ask(address).await.map_err(|error| {
+        Failure::of(Exit::PartWay, error).context(format_args!(
+            "the service on http://{address} did not answer"
+        ))
+    })?;
+    let mut out = Out::new();
+    if context.is_json() {
+        shown.print_json(address, &answers, &mut out)?;
+    } else {
+        shown.print(address, &answers, &mut out)?;
+    }
+    if is_once {
+        return Ok(Exit::Done);
+    }
+    output::note(format_args!("\nserving on http://{address} (Ctrl-C stops)"));
+    std::future::pending().await
+}
