@@ -31,8 +31,8 @@ pub struct BulkReport {
     pub n_disaggregations_written: u64,
     /// Contributions written or removed.
     pub n_contributions_written: u64,
-    /// Parent links over open edges that lead in a circle, or nowhere. Periods on and below a circle were left as they
-    /// are; the rest was computed.
+    /// Parent links over open edges that lead in a circle, or out of the set. Periods on and below a circle were left as
+    /// they are; the rest was computed, and what lies above the set has yet to be climbed to.
     pub broken: BrokenLinks<PeriodId>,
 }
 

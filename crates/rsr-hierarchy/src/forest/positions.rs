@@ -49,3 +49,46 @@ impl<I: NodeId> Forest<I> {
         })
     }
 }
+
+impl<I: NodeId> Forest<I> {
+    /// Nodes whose stored position disagrees with the parent links, in depth-first order, then stored ones that are not
+    /// in the forest. A position agrees where root and depth are right, its place comes after that of the node before it
+    /// in its tree, and its last place is that of its branch's last node. Takes O(n) time and 40 bytes a node.
+    ///
+    /// A node that stands at the wrong place may make the ones after it look wrong too; the first of a tree is wrong for
+    /// sure. `stored` may come in any order; of an id that comes twice the last counts.
+    pub fn misplaced(&self, stored: impl IntoIterator<Item = Position<I>>) -> Vec<I> {
+        let mut found: Vec<Option<Position<I>>> = vec![None; self.order.len()];
+        let mut strangers = Vec::new();
+        let mut finder = self.order.finder();
+        for position in stored {
+            match finder.find(position.id) {
+                Some(index) => found[index as usize] = Some(position),
+                None => strangers.push(position.id),
+            }
+        }
+        let mut before: Option<i64> = None;
+        let mut misplaced = Vec::new();
+        for (index, expected) in self.positions(1).enumerate() {
+            if expected.depth == 0 {
+                before = None;
+            }
+            let last = self.ends[index] as usize - 1;
+            let last_place = found[last].map(|position| position.place);
+            let agrees = found[index].is_some_and(|position| {
+                let follows = before.is_none_or(|before| before < position.place);
+                before = Some(position.place);
+                follows
+                    && position.root == expected.root
+                    && position.depth == expected.depth
+                    && last_place == Some(position.last_place)
+            });
+            if !agrees {
+                misplaced.push(expected.id);
+            }
+        }
+        strangers.sort_unstable();
+        misplaced.extend(strangers);
+        misplaced
+    }
+}

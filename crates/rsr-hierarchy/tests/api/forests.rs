@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::DiGraph;
 use proptest::prelude::{ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, proptest};
-use rsr_hierarchy::Forest;
+use rsr_hierarchy::{Forest, Position};
 
 #[test]
 fn a_chain_of_a_million_is_built_without_recursion() {
@@ -186,4 +186,43 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn positions_that_disagree_with_the_links_are_named() {
+    // 1 ← {2 ← 4, 3}, and 9 alone: in order 9, 1, 3, 2, 4.
+    let links = [
+        (1, None),
+        (2, Some(1)),
+        (3, Some(1)),
+        (4, Some(2)),
+        (9, None),
+    ];
+    let (forest, _) = Forest::build(links).unwrap();
+    let good: Vec<_> = forest.positions(10).collect();
+    assert_eq!(forest.misplaced(good.iter().rev().copied()), []);
+    // Any gaps are as good.
+    let squeezed = good.iter().map(|&position| Position {
+        place: position.place / 10,
+        last_place: position.last_place / 10,
+        ..position
+    });
+    assert_eq!(forest.misplaced(squeezed), []);
+
+    let spoilt = |id: i64, spoil: fn(&mut Position<i64>)| {
+        let mut positions = good.clone();
+        spoil(
+            positions
+                .iter_mut()
+                .find(|position| position.id == id)
+                .unwrap(),
+        );
+        forest.misplaced(positions)
+    };
+    assert_eq!(spoilt(2, |p| p.depth = 2), [2]);
+    assert_eq!(spoilt(4, |p| p.root = 9), [4]);
+    assert_eq!(spoilt(2, |p| p.last_place = 99), [2]);
+    assert_eq!(spoilt(2, |p| p.place = 15), [2], "before its older sibling");
+    assert_eq!(spoilt(9, |p| p.id = 7), [9, 7]);
+    assert_eq!(forest.misplaced([]), [9, 1, 3, 2, 4]);
 }

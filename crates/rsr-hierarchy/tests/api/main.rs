@@ -6,6 +6,7 @@
 )]
 
 mod answers;
+mod bounds;
 mod climbs;
 mod cursors;
 mod forests;
