@@ -1,6 +1,7 @@
 //! Who, when and what kind: the elements that describe an activity as a whole.
 
 use crate::model::element::element;
+use crate::model::gaps::is_language;
 use crate::model::shared::{Narrative, Plain, TextBlock};
 use crate::model::value::{Date, DateTime, Decimal, Flag, Value as _, Whole};
 
@@ -11,7 +12,7 @@ element! {
             /// `@last-updated-datetime`.
             last_updated: DateTime = "last-updated-datetime",
             /// `@xml:lang`: the language of narratives that name none.
-            language: String = "xml:lang",
+            language: String = "xml:lang" language,
             /// `@default-currency`: the currency of amounts that name none.
             default_currency: String = "default-currency",
             /// `@humanitarian`.
@@ -19,7 +20,7 @@ element! {
             /// `@hierarchy`: a level, not a link.
             hierarchy: Whole = "hierarchy",
             /// `@linked-data-uri`.
-            linked_data_uri: String = "linked-data-uri",
+            linked_data_uri: String = "linked-data-uri" uri,
             /// `@budget-not-provided`.
             budget_not_provided: String = "budget-not-provided",
         }
@@ -41,20 +42,6 @@ impl ActivityHead {
         valid.language = valid.language.filter(|value| keep(is_language(value)));
         (valid, n)
     }
-}
-
-/// Whether `xml:lang` may say so.
-fn is_language(text: &str) -> bool {
-    let mut parts = text.split('-');
-    let is_part = |part: &str, digits: bool| {
-        (1..=8).contains(&part.len())
-            && part
-                .bytes()
-                .all(|b| b.is_ascii_alphabetic() || digits && b.is_ascii_digit())
-    };
-    text.is_empty()
-        || parts.next().is_some_and(|part| is_part(part, false))
-            && parts.all(|part| is_part(part, true))
 }
 
 element! {
@@ -205,9 +192,19 @@ element! {
             /// Mail addresses.
             emails: Vec<Plain> = "email",
             /// Web sites.
-            websites: Vec<Plain> = "website",
+            websites: Vec<Website> = "website",
             /// Postal addresses.
             mailing_addresses: Vec<TextBlock> = "mailing-address",
+        }
+    }
+}
+
+element! {
+    /// `website`.
+    Website {
+        text {
+            /// Its address.
+            url: String = uri
         }
     }
 }
@@ -237,7 +234,7 @@ element! {
             /// `@vocabulary`.
             vocabulary: String = "vocabulary",
             /// `@vocabulary-uri`.
-            vocabulary_uri: String = "vocabulary-uri",
+            vocabulary_uri: String = "vocabulary-uri" uri,
             /// `@percentage`.
             percentage: Decimal = "percentage",
         }
@@ -255,7 +252,7 @@ element! {
             /// `@vocabulary`.
             vocabulary: String = "vocabulary",
             /// `@vocabulary-uri`.
-            vocabulary_uri: String = "vocabulary-uri",
+            vocabulary_uri: String = "vocabulary-uri" uri,
             /// `@code`.
             code: String = "code" required,
             /// `@percentage`.
@@ -277,7 +274,7 @@ element! {
             /// `@vocabulary`.
             vocabulary: String = "vocabulary" required,
             /// `@vocabulary-uri`.
-            vocabulary_uri: String = "vocabulary-uri",
+            vocabulary_uri: String = "vocabulary-uri" uri,
         }
         children {
             /// What was said about it.
@@ -295,7 +292,7 @@ element! {
             /// `@vocabulary`.
             vocabulary: String = "vocabulary" required,
             /// `@vocabulary-uri`.
-            vocabulary_uri: String = "vocabulary-uri",
+            vocabulary_uri: String = "vocabulary-uri" uri,
             /// `@code`.
             code: String = "code" required,
         }
@@ -313,7 +310,7 @@ element! {
             /// `@vocabulary`.
             vocabulary: String = "vocabulary",
             /// `@vocabulary-uri`.
-            vocabulary_uri: String = "vocabulary-uri",
+            vocabulary_uri: String = "vocabulary-uri" uri,
             /// `@code`.
             code: String = "code" required,
             /// `@significance`.
@@ -328,7 +325,7 @@ element! {
 
 element! {
     /// `related-activity`.
-    RelatedActivity {
+    RelatedActivity closed {
         attributes {
             /// `@ref`: the other activity.
             reference: String = "ref" required,
@@ -340,14 +337,14 @@ element! {
 
 element! {
     /// `legacy-data`.
-    LegacyData {
+    LegacyData closed {
         attributes {
             /// `@name`.
             name: String = "name" required,
             /// `@value`.
             value: String = "value" required,
             /// `@iati-equivalent`.
-            iati_equivalent: String = "iati-equivalent",
+            iati_equivalent: String = "iati-equivalent" token,
         }
     }
 }
@@ -368,7 +365,7 @@ element! {
 
 element! {
     /// `condition`.
-    Condition {
+    Condition closed {
         attributes {
             /// `@type`.
             kind: String = "type" required,

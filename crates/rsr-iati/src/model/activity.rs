@@ -25,6 +25,10 @@ macro_rules! activity_elements {
     ($( $(#[$meta:meta])* $variant:ident($ty:ty) = $name:literal $most:ident $least:ident, )*) => {
         /// One child element of `iati-activity`.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        #[expect(
+            clippy::large_enum_variant,
+            reason = "one or two exist at a time, and an allocation for each would cost more than their size"
+        )]
         pub enum ActivityElement {
             $( $(#[$meta])* $variant($ty), )*
             /// An element of another namespace. 2.03 has them at the end.
@@ -109,7 +113,7 @@ macro_rules! activity_elements {
                 })
             }
 
-            fn find_gaps(&self, gaps: &mut Gaps) {
+            fn find_gaps(&self, gaps: &mut Gaps<'_>) {
                 match self {
                     $( Self::$variant(element) => element.find_gaps(gaps), )*
                     Self::Extension(_) | Self::Unknown(_) => {}
@@ -210,7 +214,7 @@ pub enum FragmentError {
     Xml(#[from] xml::Error),
     /// It goes over a limit.
     #[error("{0}")]
-    TooLarge(Finding),
+    TooLarge(Box<Finding>),
 }
 
 impl ActivityElement {

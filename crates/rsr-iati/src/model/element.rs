@@ -11,6 +11,9 @@ pub(crate) type ReadChild<E> = fn(&mut E, &mut Pull<'_, '_>) -> Result<(), Stop>
 
 /// An element that has a struct of its own.
 pub(crate) trait Element: Default {
+    /// Whether 2.03 allows attributes of other namespaces on it; almost everywhere it does.
+    const IS_OPEN: bool;
+
     /// Whether it holds text.
     const HOLDS_TEXT: bool;
 
@@ -35,7 +38,7 @@ pub(crate) trait Element: Default {
     fn write_content(&self, out: &mut Fragment<'_>);
 
     /// Finds what 2.03 asks for and what is not there, or means nothing.
-    fn find_gaps(&self, gaps: &mut Gaps);
+    fn find_gaps(&self, gaps: &mut Gaps<'_>);
 }
 
 /// One child or many.
@@ -99,9 +102,9 @@ pub(crate) fn set_text<V: Value>(field: &mut V, text: &str) -> Result<(), &'stat
 macro_rules! element {
     (
         $(#[$meta:meta])*
-        $name:ident {
-            $( attributes { $( $(#[$ameta:meta])* $afield:ident : $atype:ty = $aname:literal $($areq:ident)?, )* } )?
-            $( text { $(#[$tmeta:meta])* $tfield:ident : $ttype:ty } )?
+        $name:ident $($closed:ident)? {
+            $( attributes { $( $(#[$ameta:meta])* $afield:ident : $atype:ty = $aname:literal $($arule:ident)*, )* } )?
+            $( text { $(#[$tmeta:meta])* $tfield:ident : $ttype:ty $( = $trule:ident )? } )?
             $( children { $( $(#[$cmeta:meta])* $cfield:ident : $cslot:ident < $ctype:ty > = $cname:literal $($creq:ident)?, )* } )?
         }
     ) => {
@@ -116,6 +119,7 @@ macro_rules! element {
         }
 
         impl $crate::model::element::Element for $name {
+            const IS_OPEN: bool = element!(@open $($closed)?);
             const HOLDS_TEXT: bool = false $( || { const _: &str = stringify!($tfield); true } )?;
 
             #[allow(clippy::allow_attributes, unused_variables, reason = "elements without attributes, text or children")]
@@ -160,13 +164,16 @@ macro_rules! element {
             }
 
             #[allow(clippy::allow_attributes, unused_variables, reason = "elements without attributes, text or children")]
-            fn find_gaps(&self, gaps: &mut $crate::model::gaps::Gaps) {
-                $( $( gaps.attribute($aname, self.$afield.as_ref(), element!(@required $($areq)?)); )* )?
-                $( gaps.text(&self.$tfield); )?
+            fn find_gaps(&self, gaps: &mut $crate::model::gaps::Gaps<'_>) {
+                $( $( gaps.attribute($aname, self.$afield.as_ref(), element!(@rules $($arule)*)); )* )?
+                $( gaps.text(&self.$tfield, element!(@rules $($trule)?)); )?
                 $( $( gaps.children($cname, &self.$cfield, element!(@required $($creq)?)); )* )?
             }
         }
     };
+    (@rules $($rule:ident)*) => { $crate::model::gaps::Rules::NONE $( .$rule() )* };
+    (@open) => { true };
+    (@open closed) => { false };
     (@required) => { false };
     (@required required) => { true };
 }

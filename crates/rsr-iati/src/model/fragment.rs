@@ -51,6 +51,10 @@ impl<'a> Fragment<'a> {
         self.start(name);
         element.write_attributes(self);
         for attribute in element.extra().attributes() {
+            if !E::IS_OPEN {
+                self.n_left_out += 1;
+                continue;
+            }
             self.raw_attribute(attribute);
         }
         element.write_content(self);
@@ -158,7 +162,7 @@ impl<'a> Fragment<'a> {
                 attribute.namespace.as_deref(),
             ) {
                 (Some((prefix, _)), Some(namespace)) if namespace != XML_NAMESPACE => {
-                    self.declare(prefix, namespace)
+                    self.declare(prefix, namespace);
                 }
                 _ => {}
             }

@@ -47,7 +47,7 @@ mod tests;
 pub use about::{
     ActivityDate, ActivityHead, Condition, Conditions, ContactInfo, Description, HumanitarianScope,
     Identifier, LegacyData, Organisation, OtherIdentifier, ParticipatingOrg, PolicyMarker,
-    RecipientCountry, RecipientRegion, RelatedActivity, ReportingOrg, Sector, Tag,
+    RecipientCountry, RecipientRegion, RelatedActivity, ReportingOrg, Sector, Tag, Website,
 };
 pub use activity::{ActivityElement, ElementKind, FragmentError};
 pub use gaps::{Gap, GapKind};

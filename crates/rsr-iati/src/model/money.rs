@@ -141,7 +141,7 @@ element! {
             /// `@vocabulary`.
             vocabulary: String = "vocabulary",
             /// `@vocabulary-uri`.
-            vocabulary_uri: String = "vocabulary-uri",
+            vocabulary_uri: String = "vocabulary-uri" uri,
             /// `@code`.
             code: String = "code" required,
         }
@@ -175,7 +175,7 @@ element! {
             /// `@vocabulary`.
             vocabulary: String = "vocabulary",
             /// `@vocabulary-uri`.
-            vocabulary_uri: String = "vocabulary-uri",
+            vocabulary_uri: String = "vocabulary-uri" uri,
         }
         children {
             /// What was said about it.

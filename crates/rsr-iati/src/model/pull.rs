@@ -16,7 +16,7 @@ pub(crate) enum Stop {
     /// Nothing more can be read.
     Fatal(xml::Error),
     /// The activity must be skipped.
-    Skip(Finding),
+    Skip(Box<Finding>),
 }
 
 impl From<xml::Error> for Stop {
@@ -205,12 +205,17 @@ impl Pull<'_, '_> {
                 "the text of <{}> is over the limit of {limit} bytes",
                 self.xml.name()
             );
-            return Err(Stop::Skip(self.findings.make(
+            return Err(Stop::Skip(Box::new(self.findings.make(
                 self.xml,
                 Severity::Error,
                 "field-too-large",
                 &message,
-            )));
+            ))));
+        }
+        let needed = text.len() + self.xml.text().len();
+        if needed > text.capacity() && text.capacity() > limit / 4 {
+            // Growing twofold would go past the limit, and hold both the old and the new.
+            text.reserve_exact(limit - text.len());
         }
         text.push_str(self.xml.text());
         Ok(())
@@ -238,10 +243,9 @@ fn raw_of(xml: &str) -> RawElement {
         xml: &mut reader,
         findings: &mut findings,
     };
-    match pull.advance().and_then(|_start| pull.raw()) {
-        Ok(raw) => raw,
-        Err(_broken) => RawElement::default(),
-    }
+    pull.advance()
+        .and_then(|_start| pull.raw())
+        .unwrap_or_default()
 }
 
 pub(crate) fn shortened(text: &str) -> &str {

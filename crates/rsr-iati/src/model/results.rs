@@ -37,7 +37,7 @@ element! {
             /// `@code`.
             code: String = "code" required,
             /// `@vocabulary-uri`.
-            vocabulary_uri: String = "vocabulary-uri",
+            vocabulary_uri: String = "vocabulary-uri" uri,
         }
     }
 }
@@ -79,7 +79,7 @@ element! {
             /// `@code`.
             code: String = "code" required,
             /// `@indicator-uri`.
-            indicator_uri: String = "indicator-uri",
+            indicator_uri: String = "indicator-uri" uri,
         }
     }
 }
@@ -126,7 +126,7 @@ element! {
 
 element! {
     /// `target` or `actual`. Its comment comes before its documents.
-    Measurement {
+    Measurement closed {
         attributes {
             /// `@value`: a number where the measure is one, else any text.
             value: String = "value",

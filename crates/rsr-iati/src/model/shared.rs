@@ -8,7 +8,7 @@ element! {
     Narrative {
         attributes {
             /// `@xml:lang`, where it was given: else the activity's.
-            language: String = "xml:lang",
+            language: String = "xml:lang" language,
         }
         text {
             /// The text as written.
@@ -128,7 +128,7 @@ element! {
 }
 
 element! {
-    /// An element that is one plain text without languages: `telephone`, `email`, `website`, `pos`, `channel-code`.
+    /// An element that is one plain text without languages: `telephone`, `email`, `pos`, `channel-code`.
     Plain {
         text {
             /// The text as written.
@@ -165,7 +165,7 @@ element! {
     DocumentLink {
         attributes {
             /// `@url`.
-            url: String = "url" required,
+            url: String = "url" required uri,
             /// `@format`: a media type.
             format: String = "format" required,
         }

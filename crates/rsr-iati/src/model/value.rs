@@ -429,7 +429,7 @@ impl Moment {
         if hour == 24 && (minute, second, nanosecond) != (0, 0, 0) {
             return None;
         }
-        let zone_minutes = parse_zone(rest)?;
+        let Zone(zone_minutes) = parse_zone(rest)?;
         Some(Self {
             day,
             second_of_day: hour * 3600 + minute * 60 + second,
@@ -465,11 +465,14 @@ fn digits(text: &str) -> Option<u32> {
     text.parse().ok()
 }
 
+/// A zone in minutes east of UTC, where there is one.
+struct Zone(Option<i16>);
+
 /// Nothing, `Z` or `±hh:mm`.
-fn parse_zone(text: &str) -> Option<Option<i16>> {
+fn parse_zone(text: &str) -> Option<Zone> {
     let (sign, rest) = match text.as_bytes() {
-        [] => return Some(None),
-        b"Z" => return Some(Some(0)),
+        [] => return Some(Zone(None)),
+        b"Z" => return Some(Zone(Some(0))),
         [b'+', ..] => (1, text.strip_prefix('+')?),
         [b'-', ..] => (-1, text.strip_prefix('-')?),
         _ => return None,
@@ -478,11 +481,10 @@ fn parse_zone(text: &str) -> Option<Option<i16>> {
     if hours.len() != 2 || minutes.len() != 2 {
         return None;
     }
-    let (hours, minutes) = (
-        i16::try_from(digits(hours)?).ok()?,
-        i16::try_from(digits(minutes)?).ok()?,
-    );
-    (minutes < 60 && hours * 60 + minutes <= 14 * 60).then_some(Some(sign * (hours * 60 + minutes)))
+    let hours = i16::try_from(digits(hours)?).ok()?;
+    let minutes = i16::try_from(digits(minutes)?).ok()?;
+    (minutes < 60 && hours * 60 + minutes <= 14 * 60)
+        .then_some(Zone(Some(sign * (hours * 60 + minutes))))
 }
 
 fn parse_whole(text: &str) -> Option<i64> {

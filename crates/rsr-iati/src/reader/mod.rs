@@ -127,7 +127,7 @@ pub enum ReadError {
     Xml(#[from] xml::Error),
     /// Reading was to be strict, and this was found.
     #[error("strict reading stops at line {0}")]
-    Strict(Finding),
+    Strict(Box<Finding>),
 }
 
 enum State {
@@ -212,7 +212,7 @@ impl<'r> ActivityReader<'r> {
                     self.state = State::Ended;
                     return Err(error.into());
                 }
-                Err(Stop::Skip(finding)) => break Some(self.skip_activity(finding)?),
+                Err(Stop::Skip(finding)) => break Some(self.skip_activity(*finding)?),
             }
             if matches!(self.state, State::Ended) {
                 break None;
@@ -227,7 +227,7 @@ impl<'r> ActivityReader<'r> {
             let worst = self.findings.first_error().cloned();
             if let Some(finding) = worst.or(skipped) {
                 self.state = State::Ended;
-                return Err(ReadError::Strict(finding));
+                return Err(ReadError::Strict(Box::new(finding)));
             }
         }
         Ok(event)

@@ -252,17 +252,15 @@ impl Changes<'_, '_> {
         match raw.name.as_str() {
             "location" => self.location(raw),
             "other-identifier" => self.other_identifier(raw),
-            "planned-disbursement" => {
-                if take_attribute(raw, "updated").is_some() {
-                    self.no_equivalent("planned-disbursement/@updated");
-                }
-            }
             "crs-add" => {
                 for child in elements_mut(raw).filter(|child| child.name == "aidtype-flag") {
                     child.name = "other-flags".to_owned();
                 }
             }
             _ => {}
+        }
+        if raw.name == "planned-disbursement" && take_attribute(raw, "updated").is_some() {
+            self.no_equivalent("planned-disbursement/@updated");
         }
         self.codes(raw);
         self.text(raw);

@@ -30,6 +30,7 @@ use std::fmt;
 pub use checker::Checker;
 pub use code::Code;
 pub use fragment::{FragmentChecker, check_children, check_fragment};
+pub(crate) use uri::is_reference;
 
 /// The place of a name among those that some schema knows: a fast way to tell most names apart.
 pub(crate) fn number_of_name(name: &str) -> Option<usize> {

@@ -6,7 +6,7 @@
 //! **Source:** RFC 3986, appendix A; compared with xmllint 2.9.14.
 
 /// Whether the text, without white space around it, is an address or a part of one. Nothing at all is one.
-pub(super) fn is_reference(text: &str) -> bool {
+pub(crate) fn is_reference(text: &str) -> bool {
     let text = text.as_bytes();
     absolute(text) || relative(text)
 }

@@ -23,7 +23,6 @@ use std::io::{self, Write};
 pub use activity::{ActivityWriter, Gaps};
 
 use crate::model::{ActivityHead, DateTime, ElementKind, Gap};
-use crate::schema::FragmentChecker;
 use crate::xml::escape_attribute;
 
 /// What comes after the last activity.
@@ -73,12 +72,6 @@ pub enum WriteError {
         /// All of them, at least one.
         gaps: Vec<Gap>,
     },
-    /// The element is not valid against the schema of 2.03. Nothing of it was written; the activity may go on.
-    #[error("{finding}")]
-    Invalid {
-        /// The first thing that is wrong.
-        finding: crate::report::Finding,
-    },
     /// The activity lacks an element that every activity has. Nothing of the activity was written; what is still to come
     /// of it is refused.
     #[error("the activity has no <{element}>")]
@@ -104,7 +97,6 @@ fn list(gaps: &[Gap]) -> String {
 pub struct FileWriter<W> {
     out: W,
     options: FileOptions,
-    checker: FragmentChecker,
     /// What is not yet in `out`.
     buffer: String,
     n_bytes: u64,
@@ -121,7 +113,6 @@ impl<W: Write> FileWriter<W> {
         let mut file = Self {
             out,
             options: options.clone(),
-            checker: FragmentChecker::new(),
             buffer: String::new(),
             n_bytes: 0,
             n_activities: 0,

@@ -29,9 +29,15 @@ pub fn escape_attribute(text: &str, out: &mut String) -> u64 {
 }
 
 fn escape(text: &str, out: &mut String, entity: impl Fn(u8) -> Option<&'static str>) -> u64 {
+    let bytes = text.as_bytes();
+    // Almost all text is plain. Looking at all of it without a branch is fast.
+    let is_special = |b: u8| b < b' ' || matches!(b, b'&' | b'<' | b'>' | b'"' | 0xef);
+    if !bytes.iter().fold(false, |any, &b| any | is_special(b)) {
+        out.push_str(text);
+        return 0;
+    }
     let mut replaced = 0;
     let mut from = 0;
-    let bytes = text.as_bytes();
     for (i, &b) in bytes.iter().enumerate() {
         // Everything special is one byte, but U+FFFE and U+FFFF, which begin with 0xEF.
         if b > b'>' && b != 0xef {

@@ -5,7 +5,7 @@ use std::io::Read;
 use memchr::memmem;
 
 use super::error::NoticeKind;
-use super::reader::Reader;
+use super::reader::{Pending, Reader};
 use super::tag::{ScanError, syntax};
 
 impl<R: Read> Reader<R> {
@@ -25,7 +25,7 @@ impl<R: Read> Reader<R> {
                 ));
             }
             self.window.start += 9;
-            self.in_cdata = true;
+            self.pending = Pending::CData;
             return Ok(());
         }
         if rest.starts_with(b"<!DOCTYPE") && !self.root_seen {

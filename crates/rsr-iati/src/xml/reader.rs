@@ -75,6 +75,18 @@ pub(super) struct Open {
     bindings: usize,
 }
 
+/// What the next step owes before it looks at the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pending {
+    Nothing,
+    /// The end of an empty-element tag.
+    CloseEmpty,
+    /// The element whose end was given is still on the stack, so that it can be asked for its name.
+    Pop,
+    /// The rest of a CDATA section.
+    CData,
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Piece {
     Window(Span),
@@ -96,9 +108,7 @@ pub struct Reader<R> {
     names: String,
     pub(super) open: Vec<Open>,
     namespaces: Namespaces,
-    pub(super) in_cdata: bool,
-    pop: bool,
-    owes_end: bool,
+    pub(super) pending: Pending,
     pub(super) root_seen: bool,
     failed: bool,
     found: Vec<Found>,
@@ -151,9 +161,7 @@ impl<R: Read> Reader<R> {
             names: String::new(),
             open: Vec::new(),
             namespaces: Namespaces::default(),
-            in_cdata: false,
-            pop: false,
-            owes_end: false,
+            pending: Pending::Nothing,
             root_seen: false,
             failed: false,
             found: Vec::new(),
@@ -167,7 +175,7 @@ impl<R: Read> Reader<R> {
     ///
     /// Where the input cannot be read, is not well-formed or goes over a limit. Every later call fails too.
     pub fn advance(&mut self) -> Result<Token, Error> {
-        if self.pop {
+        if self.pending == Pending::Pop {
             self.pop();
         }
         if self.failed {
@@ -177,14 +185,13 @@ impl<R: Read> Reader<R> {
             )));
         }
         self.at = self.window.start;
-        if self.owes_end {
-            self.owes_end = false;
-            self.pop = true;
+        if self.pending == Pending::CloseEmpty {
+            self.pending = Pending::Pop;
             self.token = Token::End;
             return Ok(Token::End);
         }
         let token = loop {
-            let step = if self.in_cdata {
+            let step = if self.pending == Pending::CData {
                 self.cdata()
             } else {
                 match self.window.rest().first() {
@@ -570,7 +577,9 @@ impl<R: Read> Reader<R> {
         )?;
         self.piece = Piece::Scratch;
         self.window.start = from + end + skip;
-        self.in_cdata = skip == 0;
+        if skip > 0 {
+            self.pending = Pending::Nothing;
+        }
         Ok((end > 0).then_some(Token::Text))
     }
 
@@ -651,7 +660,9 @@ impl<R: Read> Reader<R> {
             namespace,
             bindings,
         });
-        self.owes_end = self.tag.self_closing;
+        if self.tag.self_closing {
+            self.pending = Pending::CloseEmpty;
+        }
         self.window.start = end;
         Ok(Token::Start)
     }
@@ -765,7 +776,7 @@ impl<R: Read> Reader<R> {
                 return Err((self.mismatch(len), self.window.start));
             }
             self.window.start += len + 1;
-            self.pop = true;
+            self.pending = Pending::Pop;
             return Ok(Token::End);
         }
     }
@@ -790,7 +801,7 @@ impl<R: Read> Reader<R> {
     }
 
     fn pop(&mut self) {
-        self.pop = false;
+        self.pending = Pending::Nothing;
         if let Some(open) = self.open.pop() {
             self.names.truncate(open.name);
             self.namespaces.truncate(open.bindings);

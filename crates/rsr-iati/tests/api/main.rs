@@ -1,4 +1,9 @@
 //! What the crate promises its users, a module per topic.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests are tests too, and say what they leave out"
+)]
 
 mod data;
 mod lossless;

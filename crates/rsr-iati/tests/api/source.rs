@@ -25,7 +25,7 @@ pub(crate) fn read(input: impl Read + Send) -> Vec<Activity> {
                 open = Some(Activity {
                     head,
                     elements: Vec::new(),
-                })
+                });
             }
             Event::Element(element, _) => {
                 if let Some(activity) = &mut open {
