@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod big_file;
+pub mod conformance;
 pub mod iati_codelists;
 pub mod iati_rules;
 pub mod iati_tables;

@@ -42,6 +42,12 @@ enum Command {
         #[arg(long)]
         fast: bool,
     },
+    /// Compares rsr-iati with the standard's cases, xmllint and the official validator's test files
+    Conformance {
+        /// A line of JSON a suite
+        #[arg(long)]
+        json: bool,
+    },
     /// Generates the codelist tables of rsr-iati from the official validator's codelist_rules.json
     IatiCodelists {
         /// The file with the rules
@@ -114,6 +120,7 @@ fn dispatch(command: Command) -> Result<bool> {
     match command {
         Command::Test { filter } => test::run(filter.as_deref()),
         Command::Ci { fast } => ci::run(fast),
+        Command::Conformance { json } => conformance(json),
         Command::IatiCodelists { rules } => {
             let text = std::fs::read_to_string(rules)?;
             written(
@@ -137,6 +144,39 @@ fn dispatch(command: Command) -> Result<bool> {
         Command::Ceilings { repetitions, json } => ceilings::run(repetitions, json),
         Command::MeasurePeak { command } => ceilings::measure_peak(&command),
     }
+}
+
+fn conformance(json: bool) -> Result<bool> {
+    use anyhow::Context as _;
+
+    let root = workspace::root();
+    let beside = root.ancestors().map(|above| above.join("shared/iati"));
+    let named = std::env::var_os("RSR_IATI_DATA").map(std::path::PathBuf::from);
+    let data = named
+        .into_iter()
+        .chain(beside)
+        .find(|folder| folder.is_dir());
+    let data = data.context("there is no IATI test data: name its folder in RSR_IATI_DATA")?;
+    let suites = xtask::conformance::run(&data, &root)?;
+    let commit = std::process::Command::new("git")
+        .args(["rev-parse", "--short", "HEAD"])
+        .output()?;
+    let made = format!(
+        "at commit {}",
+        String::from_utf8_lossy(&commit.stdout).trim()
+    );
+    let page = xtask::conformance::page(&suites, &made);
+    std::fs::create_dir_all(root.join("docs/reference"))?;
+    std::fs::write(root.join("docs/reference/iati-conformance.md"), &page)?;
+    print!(
+        "{}",
+        if json {
+            xtask::conformance::json(&suites)
+        } else {
+            page
+        }
+    );
+    Ok(true)
 }
 
 fn iati_tables(schemas: &std::path::Path) -> Result<bool> {
