@@ -8,7 +8,7 @@ use crate::validate::{Group, Summary};
 
 use super::{Finding, explain};
 
-/// Writes one JSON object: `errors` by activity, then category, then code; then `summary` and `valid`, which are known
+/// Writes one JSON object on one line: `errors` by activity, then category, then code; then `summary` and `valid`, which are known
 /// at the end.
 ///
 /// Every entry of an activity has `identifier`, `title` and `errors` by category; an error has `id`, `severity`,
@@ -17,6 +17,7 @@ use super::{Finding, explain};
 #[derive(Debug)]
 pub struct JsonReport<W> {
     out: W,
+    file: Option<String>,
     n_groups: u64,
     trouble: Option<io::Error>,
 }
@@ -29,9 +30,28 @@ impl<W: Write> JsonReport<W> {
     pub fn new(out: W) -> Self {
         Self {
             out,
+            file: None,
             n_groups: 0,
             trouble: None,
         }
+    }
+
+    /// Adds a first key `file` with this name, for reports on several files, an object a line each.
+    #[must_use]
+    pub fn about(mut self, file: impl Into<String>) -> Self {
+        self.file = Some(file.into());
+        self
+    }
+
+    /// What comes before the first group.
+    fn open(&mut self) -> io::Result<()> {
+        self.out.write_all(b"{")?;
+        if let Some(file) = &self.file {
+            self.out.write_all(b"\"file\":")?;
+            string(&mut self.out, file)?;
+            self.out.write_all(b",")?;
+        }
+        self.out.write_all(b"\"errors\":[")
     }
 
     /// Writes the findings of one group. Trouble with writing is told by [`finish`](Self::finish).
@@ -50,12 +70,10 @@ impl<W: Write> JsonReport<W> {
         if let Some(trouble) = self.trouble {
             return Err(trouble);
         }
+        if self.n_groups == 0 {
+            self.open()?;
+        }
         let out = &mut self.out;
-        out.write_all(if self.n_groups == 0 {
-            b"{\"errors\":["
-        } else {
-            b""
-        })?;
         let kind = match summary.kind {
             Some(FileKind::Activities) => "\"iati-activities\"",
             Some(FileKind::Organisations) => "\"iati-organisations\"",
@@ -91,12 +109,12 @@ impl<W: Write> JsonReport<W> {
                 .or_default()
                 .push(finding);
         }
-        let out = &mut self.out;
-        out.write_all(if self.n_groups == 0 {
-            b"{\"errors\":["
+        if self.n_groups == 0 {
+            self.open()?;
         } else {
-            b",\n"
-        })?;
+            self.out.write_all(b",")?;
+        }
+        let out = &mut self.out;
         self.n_groups += 1;
         out.write_all(b"{\"identifier\":")?;
         string(out, &group.identifier)?;

@@ -12,6 +12,7 @@ mod project;
 mod serve;
 mod service;
 mod settings;
+mod validate;
 
 use crate::cli::{Cli, Command};
 use crate::context::{self, Context};
@@ -28,6 +29,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         }
         Command::Import(which) => import::run(&Context::new(&common, &[])?, &which),
         Command::Export(which) => export::run(&Context::new(&common, &[])?, &which),
+        Command::Validate(which) => validate::run(&Context::new(&common, &[])?, &which),
         Command::Cache(which) => caches::run(&Context::new(&common, &[])?, &which),
         Command::Deletions(which) => deletions::run(&Context::new(&common, &[])?, &which),
         Command::Memory(which) => memory::run(&Context::new(&common, &[])?, &which),
