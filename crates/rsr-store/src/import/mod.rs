@@ -128,7 +128,7 @@ impl Importer {
                 Ok(Some(Event::ActivityEnd)) => {
                     let worst = self.keep(&mut draft, &mut chunk, &mut report, hear)?;
                     if let Some(finding) = worst.filter(|_| strict) {
-                        break Some(CutShort::Unreadable(ReadError::Strict(finding)));
+                        break Some(CutShort::Unreadable(ReadError::Strict(Box::new(finding))));
                     }
                 }
                 Ok(Some(Event::ActivitySkipped(finding))) => {
