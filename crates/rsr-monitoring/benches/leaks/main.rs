@@ -135,9 +135,9 @@ impl Score {
                 _ => {}
             }
             if series.leak_from_s.is_some() {
-                score.leaks += 1
+                score.leaks += 1;
             } else {
-                score.healthy += 1
+                score.healthy += 1;
             }
         }
         score.delays_h.sort_by(f64::total_cmp);

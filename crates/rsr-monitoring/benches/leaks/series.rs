@@ -95,7 +95,10 @@ pub(crate) fn generate(seed: u64, n: usize) -> Vec<Labelled> {
         .map(|place| {
             let (kind, leaks) = KINDS[place % KINDS.len()];
             make(
-                &mut Random::new(seed.wrapping_mul(0x1000_0001_b3).wrapping_add(place as u64)),
+                &mut Random::new(
+                    seed.wrapping_mul(0x0100_0000_01b3)
+                        .wrapping_add(place as u64),
+                ),
                 kind,
                 leaks,
             )
@@ -316,13 +319,7 @@ impl Event {
             }
             "plateau" | "plateau-slow" => self.size * (1.0 - (-since / self.period).exp()),
             "saw-short" | "saw-long" => self.saw(random, at, self.size),
-            "step" => {
-                if is_on {
-                    self.size
-                } else {
-                    0.0
-                }
-            }
+            "step" if is_on => self.size,
             "steps" => {
                 if is_on && at >= self.next_at && self.held < 3.0 * self.size {
                     self.held += self.size * random.within(0.3, 1.0);
@@ -339,17 +336,17 @@ impl Event {
         if self.held == 0.0 {
             self.held = 1.0;
             self.next_at = at + self.period * (1.0 - self.phase);
-            self.from_tooth(self.phase);
+            self.begin_tooth(self.phase);
         }
         if at >= self.next_at {
-            self.from_tooth(0.0);
+            self.begin_tooth(0.0);
             self.next_at = at + self.period * random.within(0.85, 1.15);
         }
         let share = 1.0 - (self.next_at - at) / self.period;
         height * share.clamp(0.0, 1.2)
     }
 
-    fn from_tooth(&mut self, phase: f64) {
+    fn begin_tooth(&mut self, phase: f64) {
         self.phase = phase;
     }
 }

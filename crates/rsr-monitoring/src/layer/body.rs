@@ -21,7 +21,7 @@ pin_project! {
     impl<B, O: Observe> PinnedDrop for MeasuredBody<B, O> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if let Some(job) = this.job {
+            if let (Some(job), true) = (this.job, this.inner.is_some()) {
                 // What the body frees at its end is its request's own.
                 let _entered = job.enter();
                 this.inner.set(None);
@@ -54,14 +54,23 @@ impl<B: Body, O: Observe> Body for MeasuredBody<B, O> {
         let Some(job) = this.job else {
             return inner.poll_frame(cx);
         };
-        let frame = {
+        if inner.is_end_stream() {
+            job.complete();
+            return Poll::Ready(None);
+        }
+        let (frame, is_last) = {
             let _entered = job.enter();
-            ready!(inner.as_mut().poll_frame(cx))
-        };
-        let is_last = match &frame {
-            None => true,
-            Some(Ok(_)) => inner.is_end_stream(),
-            Some(Err(_)) => false,
+            let frame = ready!(inner.as_mut().poll_frame(cx));
+            let is_last = match &frame {
+                None => true,
+                Some(Ok(_)) => inner.is_end_stream(),
+                Some(Err(_)) => false,
+            };
+            if is_last {
+                // Nothing more will come of it: what it frees belongs to this entry.
+                this.inner.set(None);
+            }
+            (frame, is_last)
         };
         if is_last {
             job.complete();

@@ -25,7 +25,7 @@ pin_project! {
     impl<F, O: Observe> PinnedDrop for MeasuredFuture<F, O> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if let Some(job) = this.job {
+            if let (Some(job), true) = (this.job, this.inner.is_some()) {
                 // What the work frees at its end is its own.
                 let _entered = job.enter();
                 this.inner.set(None);

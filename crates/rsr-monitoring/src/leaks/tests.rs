@@ -1,5 +1,7 @@
 //! The statistics, against slower and simpler ones.
 
+#![expect(clippy::cast_precision_loss, reason = "short series")]
+
 use proptest::prelude::*;
 
 use super::trend::{

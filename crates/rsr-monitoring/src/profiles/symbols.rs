@@ -34,6 +34,9 @@ impl HeapDump {
     }
 }
 
+/// Stands for a name that no one knows.
+const UNKNOWN: &str = "??";
+
 struct Names<'a> {
     mappings: &'a [Mapping],
     files: BTreeMap<&'a str, Option<Loader>>,
@@ -88,21 +91,25 @@ impl<'a> Names<'a> {
                     .location
                     .map_or((None, None), |place| (place.file, place.line));
                 frames.push(Frame {
-                    function: without_hash(&function.unwrap_or_else(|| "??".to_owned())),
+                    function: without_hash(&function.unwrap_or_else(|| UNKNOWN.to_owned())),
                     file: path.unwrap_or_default().to_owned(),
                     line: line.unwrap_or(0),
                 });
             }
         }
-        if frames.is_empty()
-            && let Some(symbol) = file.find_symbol(probe)
-        {
-            let name = addr2line::demangle_auto(symbol.into(), None);
-            frames.push(Frame {
-                function: without_hash(&name),
-                file: mapping.path.clone(),
-                line: 0,
-            });
+        // The outermost of the frames at one address is the function itself, which the symbol table names where the
+        // debug information does not.
+        if let Some(symbol) = file.find_symbol(probe) {
+            let name = without_hash(&addr2line::demangle_auto(symbol.into(), None));
+            match frames.last_mut() {
+                Some(outermost) if outermost.function == UNKNOWN => outermost.function = name,
+                Some(_) => {}
+                None => frames.push(Frame {
+                    function: name,
+                    file: mapping.path.clone(),
+                    line: 0,
+                }),
+            }
         }
         Some(frames)
     }
