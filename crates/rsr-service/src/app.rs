@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::Uri;
 use rsr_base::{ProjectId, SharedClock};
 use rsr_deletion::DeletionTracker;
 use rsr_hierarchy::{CursorKey, Limits};
@@ -35,6 +36,8 @@ pub(crate) struct Parts {
     pub(crate) drain: Drain,
     pub(crate) bridge: Bridge,
     pub(crate) cursor_key: CursorKey,
+    /// Tells the versions of this process's data from those of another.
+    started: Uuid,
     pub(crate) token: Option<Token>,
     /// Whether the public listener is bound to loopback alone, where writes need no token.
     pub(crate) is_loopback: bool,
@@ -70,6 +73,7 @@ impl App {
             bounds,
             drain,
             cursor_key: new_cursor_key(),
+            started: Uuid::new_v4(),
             token: token.map(|token| Token::new(token.expose())),
             is_loopback: settings.server.listen.ip().is_loopback(),
             watch: Watch::new(&settings, measure.limit(), Arc::clone(&clock)),
@@ -155,6 +159,23 @@ impl App {
             ));
         }
         Ok(())
+    }
+
+    /// A weak tag that is another one once any data, the question or the reader is. Costs no reading.
+    pub(crate) fn version_tag(&self, caller: &Caller, uri: &Uri) -> Result<String, Problem> {
+        let version = self.store.version()?;
+        let mut hash = Sha256::new();
+        hash.update(self.started.as_bytes());
+        hash.update(version.to_be_bytes());
+        hash.update([u8::from(*caller == Caller::Anonymous)]);
+        hash.update(uri.to_string().as_bytes());
+        let digest: [u8; 32] = hash.finalize().into();
+        let mut tag = String::from("W/\"");
+        for byte in digest.iter().take(16) {
+            tag.push_str(&format!("{byte:02x}"));
+        }
+        tag.push('"');
+        Ok(tag)
     }
 
     /// Why no request should be sent here now; empty where all is well.

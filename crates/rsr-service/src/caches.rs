@@ -4,9 +4,11 @@
 //! of this process or another one. A value of another version is never served, so an import by a second process is seen
 //! at once; the time to live only bounds how long what nobody asks for stays. A project being deleted is not cached.
 
+use std::io::{self, Write};
+
 use bytes::Bytes;
 use rsr_base::{ProjectId, SharedClock};
-use rsr_cache::{Cache, CacheRegistry, Key};
+use rsr_cache::{Cache, CacheRegistry};
 use rsr_deletion::DeletionTracker;
 use rsr_hierarchy::{NodeSource, Viewer};
 use rsr_settings::CacheSettings;
@@ -63,22 +65,37 @@ impl Caches {
         reader: &Reader<'_>,
         make: impl FnOnce(&mut Snapshot) -> Result<Bytes, Problem>,
     ) -> Result<Bytes, Problem> {
-        self.visible(reader)?;
+        self.require_visible(reader)?;
         reader.cached(&self.summaries, make)
     }
 
-    /// A project's results as JSON, as this viewer sees them.
+    /// Writes a project's results as JSON, as this viewer sees them: the kept ones, or what `make` writes.
     pub(crate) fn results(
         &self,
         reader: &Reader<'_>,
-        make: impl FnOnce(&mut Snapshot) -> Result<Bytes, Problem>,
-    ) -> Result<Bytes, Problem> {
-        self.visible(reader)?;
-        reader.cached(&self.results, make)
+        out: &mut dyn Write,
+        make: impl FnOnce(&Snapshot, &mut dyn Write) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
+        let (key, version) = reader.key()?;
+        if let Some(kept) = self.results.get(&key)
+            && kept.version == version
+        {
+            out.write_all(&kept.value)?;
+            return Ok(());
+        }
+        let mut tee = Tee {
+            out,
+            kept: Some(Vec::new()),
+        };
+        make(&reader.store.snapshot()?, &mut tee)?;
+        if let Some(bytes) = tee.kept {
+            reader.keep(&self.results, version, Bytes::from(bytes));
+        }
+        Ok(())
     }
 
     /// Refuses a project that this viewer may not know of.
-    fn visible(&self, reader: &Reader<'_>) -> Result<(), Problem> {
+    pub(crate) fn require_visible(&self, reader: &Reader<'_>) -> Result<(), Problem> {
         let is_visible = reader.cached(&self.permissions, |snapshot| {
             Ok(snapshot.is_visible(reader.project, reader.viewer)?)
         })?;
@@ -115,22 +132,56 @@ impl Reader<'_> {
     ) -> Result<V, Problem>
     where
         V: Clone + Weigh + Send + Sync + 'static,
-        (ProjectId, Viewer): Key,
     {
-        let key = (self.project, self.viewer);
-        // Read before the snapshot: a write in between makes the value newer than its version says, never older.
-        let version = self.store.version()?;
+        let (key, version) = self.key()?;
         if let Some(kept) = cache.get(&key)
             && kept.version == version
         {
             return Ok(kept.value);
         }
         let value = make(&mut self.store.snapshot()?)?;
-        if value.bytes() <= KEPT_MAX_BYTES && !self.deletions.must_skip(self.project) {
-            let value = value.clone();
-            cache.insert(key, Kept { version, value });
-        }
+        self.keep(cache, version, value.clone());
         Ok(value)
+    }
+
+    /// The key of the question, and the version of the data now. Read before the snapshot: a write in between makes a
+    /// value newer than its version says, never older.
+    fn key(&self) -> Result<((ProjectId, Viewer), i64), Problem> {
+        Ok(((self.project, self.viewer), self.store.version()?))
+    }
+
+    fn keep<V>(&self, cache: &Cache<(ProjectId, Viewer), Kept<V>>, version: i64, value: V)
+    where
+        V: Clone + Weigh + Send + Sync + 'static,
+    {
+        if value.bytes() <= KEPT_MAX_BYTES && !self.deletions.must_skip(self.project) {
+            cache.insert((self.project, self.viewer), Kept { version, value });
+        }
+    }
+}
+
+/// Passes bytes on, and keeps them while they are few.
+struct Tee<'w> {
+    out: &'w mut dyn Write,
+    kept: Option<Vec<u8>>,
+}
+
+impl Write for Tee<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n_written = self.out.write(bytes)?;
+        if let Some(kept) = &mut self.kept {
+            if kept.len() + n_written > KEPT_MAX_BYTES {
+                self.kept = None;
+            } else {
+                let (written, _rest) = bytes.split_at(n_written);
+                kept.extend_from_slice(written);
+            }
+        }
+        Ok(n_written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 

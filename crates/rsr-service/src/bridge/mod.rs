@@ -218,7 +218,8 @@ impl Bridge {
 }
 
 impl Reply {
-    fn into_body(self) -> Body {
+    /// The bytes as a body, whichever way they come.
+    pub(crate) fn into_body(self) -> Body {
         match self {
             Self::Whole(bytes) => Body::from(bytes),
             Self::Stream(body) => body,

@@ -24,7 +24,9 @@ impl Negotiated {
         }
     }
 
-    fn is_known(&self, etag: &str) -> bool {
+    /// Whether the client has an answer of this tag, strong or weak.
+    pub(super) fn knows(&self, etag: &str) -> bool {
+        let etag = etag.strip_prefix("W/").unwrap_or(etag);
         self.if_none_match.as_deref().is_some_and(|known| {
             known
                 .split(',')
@@ -40,7 +42,7 @@ pub(super) fn json(reply: Reply, negotiated: &Negotiated) -> Response {
         Reply::Stream(body) => stream(body, "application/json", negotiated),
         Reply::Whole(bytes) => {
             let etag = etag(&bytes);
-            let mut response = if negotiated.is_known(&etag) {
+            let mut response = if negotiated.knows(&etag) {
                 StatusCode::NOT_MODIFIED.into_response()
             } else {
                 stream(Body::from(bytes), "application/json", negotiated)

@@ -4,9 +4,11 @@ mod answer;
 mod description;
 mod health;
 mod hierarchy;
+mod iati;
 mod link;
 mod metrics;
 mod projects;
+mod report;
 mod results;
 pub(crate) mod table;
 
@@ -26,6 +28,8 @@ pub(crate) fn public_routes() -> Vec<Route> {
         hierarchy::routes(),
         projects::routes(),
         results::routes(),
+        report::routes(),
+        iati::routes(),
         health::routes(),
         dashboard::routes(),
         metrics::routes(),

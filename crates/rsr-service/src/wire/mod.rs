@@ -5,6 +5,7 @@ mod element;
 mod input;
 mod nested;
 mod project;
+mod results;
 mod time;
 
 pub(crate) use caches::{CAUSES, CacheFigures, deletions, global, sweep};
@@ -12,4 +13,5 @@ pub(crate) use element::Element;
 pub(crate) use input::{Fields, refused, required};
 pub(crate) use nested::NestedArray;
 pub(crate) use project::Project;
+pub(crate) use results::{ResultJson, update};
 pub(crate) use time::rfc3339;

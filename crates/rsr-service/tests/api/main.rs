@@ -2,6 +2,7 @@
 
 mod admin;
 mod hierarchy;
+mod iati;
 mod live;
 mod outside;
 mod projects;

@@ -108,3 +108,72 @@ async fn a_percentage_period_takes_one_report() {
         .await;
     manual.is_problem(409, "conflict", None);
 }
+
+#[tokio::test]
+async fn results_show_what_stands_and_reports_who_said_so() {
+    let world = World::new();
+    let (period, user) = period(&world, "1").await;
+    let project = world
+        .store
+        .snapshot()
+        .unwrap()
+        .project_of_period(rsr_base::PeriodId(period))
+        .unwrap();
+    let manual = json!({ "manual_value": "7.50" });
+    let set = world
+        .send(
+            Method::PATCH,
+            &format!("/api/v1/periods/{period}/"),
+            &manual,
+        )
+        .await;
+    assert_eq!(set.status, 200, "{}", set.text());
+    let path = format!("/api/v1/projects/{project}/results/");
+    let results = world.get(&path).await;
+    assert_eq!(results.status, 200, "{}", results.text());
+    let shown = &results.json()[0]["indicators"][0]["periods"][0];
+    assert_eq!(shown["id"], period);
+    assert_eq!(shown["manual_value"], "7.50");
+    assert!(results.header("etag").is_some());
+
+    let hits = async || {
+        let stats = world
+            .admin(Method::GET, "/admin/v1/caches/?name=project-results", "")
+            .await
+            .json();
+        stats["caches"]["project-results"]["hits"].as_u64().unwrap()
+    };
+    assert_eq!(hits().await, 0);
+    assert_eq!(world.get(&path).await.body, results.body);
+    assert_eq!(hits().await, 1, "the second answer is kept");
+
+    world
+        .get("/api/v1/projects/999/results/")
+        .await
+        .is_problem(404, "not-found", None);
+    world
+        .get("/api/v1/periods/999/updates/")
+        .await
+        .is_problem(404, "not-found", None);
+    let none = world
+        .get(&format!("/api/v1/periods/{period}/updates/"))
+        .await;
+    assert_eq!(none.text(), "[]");
+    let report = json!({ "user": user, "value": 3 });
+    let refused = world
+        .send(
+            Method::POST,
+            &format!("/api/v1/periods/{period}/updates/"),
+            &report,
+        )
+        .await;
+    assert_eq!(refused.status, 201, "{}", refused.text());
+    let reports = world
+        .get(&format!("/api/v1/periods/{period}/updates/"))
+        .await
+        .json();
+    assert_eq!(
+        (reports[0]["value"].as_str(), reports[0]["status"].as_str()),
+        (Some("3.00"), Some("D"))
+    );
+}

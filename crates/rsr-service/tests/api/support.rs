@@ -87,6 +87,17 @@ impl World {
             .unwrap()
     }
 
+    /// Imports a file of activities.
+    pub(crate) fn import(&self, path: &Path) -> Result<(), rsr_store::Error> {
+        let settings = self.live.current();
+        let mut importer = self.store.importer(&settings.iati)?;
+        let source = std::fs::File::open(path).expect("the test wrote it");
+        let cancel = std::sync::atomic::AtomicBool::new(false);
+        importer.file("in.xml", source, true, &cancel, &mut |_note| {})?;
+        importer.finish(&mut |_note| {})?;
+        Ok(())
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.ask(Method::GET, path, &[], "").await
     }
