@@ -1,4 +1,63 @@
-//! SQL storage for rsr: projects, results, the queue.
+//! SQL storage for rsr: projects and their tree, IATI activities, results, updates, the queue.
+//!
+//! # The picture
+//!
+//! A [`Store`] is an open database. What comes in goes through a write transaction, [`Tx`], one at a time: changes made
+//! by people, and the chunks of an [`Importer`]. What goes out is read from a [`Snapshot`], the data at one moment on a
+//! connection of its own, however much is written meanwhile; it answers what `rsr-hierarchy` asks about the tree, gives
+//! [`Activities`] to the export of `rsr-iati`, and is never more than a chunk in memory.
+//!
+//! Three things are kept so that nothing contradicts them. The parent links are the truth of the tree, and positions in
+//! depth-first order are derived from them. The canonical fragment of each element is the truth of an activity, and the columns that queries ask
+//! for are derived from the same typed struct by the same function, whoever made it. Results have rows of their own,
+//! since people report on them and totals climb along their links.
+//!
+//! ```
+//! use rsr_store::{NewProject, Store};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! let mut settings = rsr_settings::Settings::default().database;
+//! settings.url = format!("sqlite://{}", folder.path().join("rsr.db").display()).parse()?;
+//! let store = Store::open(&settings, rsr_base::system_clock())?;
+//!
+//! let (wells, pumps) = store.write(|tx| {
+//!     let wells = tx.create_project(&NewProject { title: "Wells".to_owned(), ..NewProject::default() })?;
+//!     let pumps = tx.create_project(&NewProject { parent: Some(wells), ..NewProject::default() })?;
+//!     Ok::<_, rsr_store::Error>((wells, pumps))
+//! })?;
+//!
+//! let before = store.snapshot()?;
+//! store.write(|tx| tx.move_project(pumps, None, false))?;
+//! assert_eq!(before.branch(wells, None, 10)?, [(pumps, 1)], "a snapshot goes on seeing its moment");
+//! assert_eq!(store.snapshot()?.branch(wells, None, 10)?, []);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Limits
+//!
+//! | bound | default | who sets it |
+//! |---|---|---|
+//! | snapshots open at once | 8 | `database.pool_size` |
+//! | wait for a snapshot, or for the turn to write | 5 s, then [`Error::Busy`] | `database.pool_timeout` |
+//! | wait for a lock of another process | 5 s, then [`Error::Locked`] | `database.lock_timeout` |
+//! | page cache of a connection | 2 MiB reading, 12 MiB writing | fixed |
+//! | statements a connection keeps prepared | 256 | fixed |
+//! | activities of one import transaction | 100, or 8 MiB of fragments | `iati.import_chunk_size` |
+//! | one activity in memory while it is imported | 512 KiB of fragments and its largest element | fixed |
+//! | a page of elements in an export | 1 MiB and its last element | fixed |
+//! | activities read at once by an export | 100 | `iati.export_chunk_size` |
+//! | projects of one tree | 2^31 | follows from the room between places |
+//! | levels of the tree, children of a project | none | |
+//!
+//! # Engines
+//!
+//! SQLite, one file in WAL mode, is what it runs on. Statements are written in what SQLite and PostgreSQL have in common and
+//! go through one small trait, so that the other engine is a module beside the first, held to the same tests.
+//!
+//! # What it does not do
+//!
+//! It computes no totals, decides nothing about who may write, knows no HTTP and no JSON, starts no thread, and keeps
+//! no cache of rows.
 #![forbid(unsafe_code)]
 
 mod database;

@@ -43,7 +43,7 @@ pub(crate) trait Session: Send + Debug {
         &self,
         sql: &str,
         params: &[Value<'_>],
-        each: &mut dyn FnMut(&dyn Row) -> Result<ControlFlow<()>, Error>,
+        each: EachRow<'_>,
     ) -> Result<ControlFlow<()>, Error>;
     /// Calls `each` with every row, in order. `each` must not use the session.
     fn query(
@@ -63,6 +63,9 @@ pub(crate) trait Session: Send + Debug {
     /// Runs a script of many statements without parameters.
     fn script(&self, sql: &str) -> Result<(), Error>;
 }
+
+/// Takes one row after the other, and says whether to go on.
+pub(crate) type EachRow<'e> = &'e mut dyn FnMut(&dyn Row) -> Result<ControlFlow<()>, Error>;
 
 /// A row while it is being read.
 pub(crate) trait Row {

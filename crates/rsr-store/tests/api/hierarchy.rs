@@ -160,8 +160,10 @@ fn check_children(
         let answer = Children::open(&mut *snapshot, &request, &limits).unwrap();
         let next = answer.head().next.clone();
         found.extend(answer.map(|node| flat(&node.unwrap())));
-        let Some(key) = next else { break };
-        request.after = Some(key);
+        if next.is_none() {
+            break;
+        }
+        request.after = next;
     }
     assert_eq!(found, expected, "children of {} by {sort}", node.id);
 }

@@ -24,13 +24,12 @@ impl Imported {
 
 fn hear(notes: &mut Vec<String>) -> impl FnMut(ImportNote<'_>) + '_ {
     |note| {
-        let finding = match note {
-            ImportNote::Finding { finding, .. }
-            | ImportNote::Skipped { finding, .. }
-            | ImportNote::Link { finding } => finding,
-            _ => return,
-        };
-        notes.push(finding.code.to_owned());
+        if let ImportNote::Finding { finding, .. }
+        | ImportNote::Skipped { finding, .. }
+        | ImportNote::Link { finding } = note
+        {
+            notes.push(finding.code.to_owned());
+        }
     }
 }
 

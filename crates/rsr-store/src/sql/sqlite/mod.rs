@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql, TransactionState};
 
-use super::{Begin, Engine, Role, Row, Session, Value};
+use super::{Begin, EachRow, Engine, Role, Row, Session, Value};
 use crate::error::Error;
 
 mod failure;
@@ -95,7 +95,7 @@ impl Session for SqliteSession {
         &self,
         sql: &str,
         params: &[Value<'_>],
-        each: &mut dyn FnMut(&dyn Row) -> Result<ControlFlow<()>, Error>,
+        each: EachRow<'_>,
     ) -> Result<ControlFlow<()>, Error> {
         let fail = |error| failure::of(sql, error);
         let mut statement = self.connection.prepare_cached(sql).map_err(fail)?;
