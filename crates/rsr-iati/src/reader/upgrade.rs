@@ -10,8 +10,8 @@ use std::io::Read;
 
 use crate::finding::{Finding, Findings, Severity};
 use crate::model::{
-    ActivityElement, ActivityHead, Date, Description, FragmentError, Input, Pull, RawAttribute,
-    RawElement, RawNode, Stop, TextBlock, write_raw,
+    ActivityElement, ActivityHead, Date, Description, ElementKind, FragmentError, Input, Pull,
+    RawAttribute, RawElement, RawNode, Stop, TextBlock, write_raw,
 };
 use crate::reader::Version;
 use crate::xml::{Position, Reader, XML_NAMESPACE};
@@ -161,6 +161,14 @@ impl Upgrade {
     ) -> Result<Option<ActivityElement>, Stop> {
         let position = pull.xml.position();
         let mut raw = pull.raw()?;
+        if raw.namespace.is_none() && ElementKind::of_name(&raw.name).is_none() {
+            let message = format!(
+                "<{}> has no equivalent in 2.03; it is kept and not exported",
+                raw.name
+            );
+            pull.find(Severity::Warning, "no-equivalent", &message);
+            return Ok(Some(ActivityElement::Unknown(raw)));
+        }
         let mut changes = Changes {
             xml: pull.xml,
             findings: pull.findings,
@@ -193,14 +201,6 @@ impl Upgrade {
                     None => self.descriptions.push((description, position)),
                 }
                 None
-            }
-            ActivityElement::Unknown(raw) => {
-                let message = format!(
-                    "<{}> has no equivalent in 2.03; it is kept and not exported",
-                    raw.name
-                );
-                pull.find(Severity::Warning, "no-equivalent", &message);
-                Some(ActivityElement::Unknown(raw))
             }
             other => Some(other),
         })

@@ -6,9 +6,11 @@
 )]
 
 mod data;
+mod hostile;
 mod lossless;
 mod reading;
 mod round_trip;
 mod rules;
 mod schema;
 mod source;
+mod upgrade;

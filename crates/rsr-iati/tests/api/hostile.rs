@@ -1,0 +1,172 @@
+//! Input made to hurt: each ends in an error or a finding with a line, none in a panic.
+
+use std::io::Write as _;
+
+use rsr_iati::reader::{ActivityReader, ReadOptions};
+
+/// What ended reading, or the codes of what was found.
+fn outcome(input: &[u8]) -> String {
+    outcome_with(input, &ReadOptions::default())
+}
+
+fn outcome_with(input: &[u8], options: &ReadOptions) -> String {
+    let mut reader = ActivityReader::with_options(input, options);
+    let mut codes = Vec::new();
+    loop {
+        let event = reader.next_event();
+        codes.extend(
+            reader
+                .take_findings()
+                .iter()
+                .map(|finding| format!("{}@{}", finding.code, finding.position.line)),
+        );
+        match event {
+            Ok(Some(_)) => {}
+            Ok(None) => return codes.join(" "),
+            Err(error) => {
+                return format!("{} error: {error}", codes.join(" "))
+                    .trim_start()
+                    .to_owned();
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn check(input: impl AsRef<[u8]>, expected: &str) {
+    assert_eq!(outcome(input.as_ref()), expected);
+}
+
+fn activity(inside: &str) -> String {
+    format!(
+        "<iati-activities version='2.03'>\n<iati-activity><iati-identifier>A</iati-identifier>{inside}\
+         </iati-activity></iati-activities>"
+    )
+}
+
+#[test]
+fn entities_never_expand() {
+    let laughs = "<!DOCTYPE x [<!ENTITY a 'ha'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;'>]>\n";
+    let text = activity("<title><narrative>&b;</narrative></title>");
+    check(
+        format!("{laughs}{text}"),
+        "xml-doctype@1 xml-undefined-entity@3",
+    );
+    let external = "<!DOCTYPE x [<!ENTITY f SYSTEM \"file:///etc/passwd\">]>\n";
+    let text = activity("<title><narrative>&f;</narrative></title>");
+    check(
+        format!("{external}{text}"),
+        "xml-doctype@1 xml-undefined-entity@3",
+    );
+}
+
+#[test]
+fn forbidden_characters_are_found_wherever_they_stand() {
+    check(
+        activity("<title><narrative>\0</narrative></title>"),
+        "xml-forbidden-character@2",
+    );
+    check(
+        activity("<title><narrative>&#0;</narrative></title>"),
+        "xml-forbidden-character@2",
+    );
+    check(
+        activity("<title><narrative>&#x1F;</narrative></title>"),
+        "xml-forbidden-character@2",
+    );
+    check(
+        activity("<title><narrative>\u{fffe}</narrative></title>"),
+        "xml-forbidden-character@2",
+    );
+    check(
+        activity("<related-activity ref='\u{1}' type='1'/>"),
+        "xml-forbidden-character@2",
+    );
+}
+
+#[test]
+fn what_is_no_xml_is_said_to_be_none() {
+    for bytes in [
+        &b"\x89PNG\r\n\x1a\n\0\0"[..],
+        b"PK\x03\x04",
+        b"%PDF-1.7",
+        b"{\"a\": 1}",
+        b"\xd0\xcf\x11\xe0",
+        b"a,b\n1,2",
+    ] {
+        let outcome = outcome(bytes);
+        assert!(outcome.contains("this is not XML"), "{outcome}");
+    }
+    check(
+        "",
+        "error: line 1, column 1: not well-formed: this is not XML: there is no element in it",
+    );
+    check("<html><body/></html>", "not-iati@1");
+}
+
+#[test]
+fn wrong_encodings_are_found() {
+    let mut bytes = activity("<title><narrative>X</narrative></title>").into_bytes();
+    let at = bytes.iter().rposition(|&b| b == b'X').expect("it is there");
+    bytes[at] = 0xe9;
+    check(&bytes, "xml-wrong-encoding@2");
+    check(
+        "<?xml version='1.0' encoding='klingon'?><iati-activities version='2.03'/>",
+        "xml-unknown-encoding@1",
+    );
+    let odd = [
+        &[0xff, 0xfe][..],
+        &"<iati-activities/>"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect::<Vec<_>>(),
+        &[b'<'],
+    ]
+    .concat();
+    assert!(outcome(&odd).contains("error"), "{}", outcome(&odd));
+}
+
+#[test]
+fn a_gzip_stream_cut_short_is_an_error() {
+    let mut zip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    zip.write_all(activity("<title/>").repeat(1).as_bytes())
+        .unwrap();
+    let zipped = zip.finish().unwrap();
+    check(&zipped, "");
+    for len in [2, 10, zipped.len() / 2, zipped.len() - 1] {
+        let outcome = outcome(&zipped[..len]);
+        assert!(outcome.contains("cannot be read"), "{len}: {outcome}");
+    }
+}
+
+#[test]
+fn a_field_too_large_costs_its_activity_and_no_other() {
+    let mut options = ReadOptions::default();
+    options.limits.field_bytes = 1000;
+    let long = "x".repeat(2000);
+    let text = format!(
+        "<iati-activities version='2.03'><iati-activity><title><narrative>{long}</narrative></title></iati-activity>\
+         <iati-activity><iati-identifier>B</iati-identifier></iati-activity></iati-activities>"
+    );
+    let mut reader = ActivityReader::with_options(text.as_bytes(), &options);
+    while reader.next_event().unwrap().is_some() {}
+    assert_eq!((reader.counts().n_read, reader.counts().n_skipped), (2, 1));
+    options.strict = true;
+    let outcome = outcome_with(text.as_bytes(), &options);
+    assert!(
+        outcome.contains("the text of <narrative> is over the limit of 1000 bytes"),
+        "{outcome}"
+    );
+}
+
+#[test]
+fn strict_reading_stops_at_the_first_error() {
+    let mut options = ReadOptions::default();
+    options.strict = true;
+    let text = activity("<capital-spend percentage='15%'/><title/>");
+    let outcome = outcome_with(text.as_bytes(), &options);
+    assert!(
+        outcome.contains("@percentage is not a decimal number: \"15%\""),
+        "{outcome}"
+    );
+}
