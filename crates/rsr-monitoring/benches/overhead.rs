@@ -152,7 +152,12 @@ fn layers(rounds: usize) -> Vec<Case> {
     vec![
         case("layer", plain, 300.0, "allowed"),
         case("layer-with-headers", headers, 1_000.0, "allowed"),
-        case("layer-switched-off", off, 10.0, "allowed"),
+        Case {
+            name: "layer-switched-off",
+            ours: off,
+            peer: bare,
+            peer_name: "no layer",
+        },
     ]
 }
 

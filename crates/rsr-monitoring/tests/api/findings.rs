@@ -117,7 +117,7 @@ fn findings_are_bounded() {
 }
 
 struct Session {
-    _tracked: Tracked<Session>,
+    _tracked: Tracked<Self>,
     _bytes: [u8; 100],
 }
 

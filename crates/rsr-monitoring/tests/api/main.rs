@@ -2,6 +2,15 @@
 //!
 //! Run with `--all-features`; a module whose feature is off is left out.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "tests"
+)]
+
 #[cfg(all(feature = "jemalloc", feature = "counting-allocator"))]
 #[global_allocator]
 static ALLOCATOR: rsr_monitoring::CountingAllocator<tikv_jemallocator::Jemalloc> =
