@@ -1,6 +1,7 @@
 //! The commands, a module each with a small `run`.
 
 mod caches;
+mod database;
 mod deletions;
 mod demo;
 mod doctor;
@@ -38,6 +39,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Demo(flags) => {
             demo::run(&Context::new(&common, &demo::overrides(&flags))?, &flags)
         }
+        Command::Database(which) => database::run(&Context::new(&common, &[])?, &which),
         Command::Doctor => doctor::run(&Context::new(&common, &[])?),
         _ => Err(Failure::new(Exit::Usage, "not connected yet")),
     }
