@@ -206,7 +206,7 @@ pub trait BulkSource {
     /// Why a read failed.
     type Error;
 
-    /// Every period, in any order.
+    /// Every period, in any order; rising ids are read fastest.
     ///
     /// # Errors
     ///
