@@ -4,8 +4,9 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
+use rsr_iati::export::ActivitySource as _;
 use rsr_settings::Settings;
-use rsr_store::{FileReport, ImportNote, Importer, LinkReport};
+use rsr_store::{CutShort, FileReport, ImportNote, Importer, LinkReport};
 
 use crate::support::{TestStore, real_files};
 
@@ -268,4 +269,116 @@ fn all_real_files_come_in_and_come_again_unchanged() {
     assert_eq!(again.links.n_moved, 0);
     let snapshot = test.store.snapshot().unwrap();
     assert_eq!(snapshot.position_disagreements(None, 10).unwrap(), []);
+}
+
+#[test]
+fn an_activity_that_does_not_fit_in_memory_comes_in_whole() {
+    let test = TestStore::new();
+    let words = "word ".repeat(400);
+    let condition = format!(
+        "<legacy-data name=\"n\" value=\"{words}\"/>{}",
+        format!("<legacy-data name=\"m\" value=\"{words}\"/>").repeat(400)
+    );
+    let text = file(&[
+        activity("XM-1-1", DAY, &condition),
+        activity("XM-1-2", DAY, ""),
+    ]);
+    let first = import(&test, &[&text]);
+    assert_eq!((first.files[0].kept, first.files[0].unchanged), (2, 0));
+    let again = import(&test, &[&text]);
+    assert_eq!(
+        again.files[0].unchanged, 2,
+        "what waited on disk counts too"
+    );
+    let snapshot = test.store.snapshot().unwrap();
+    let mut left_out = |omission: rsr_store::Omission<'_>| panic!("{omission:?}");
+    let mut activities =
+        snapshot.activities(&rsr_store::ActivityFilter::default(), 1, &mut left_out);
+    let mut n_elements = Vec::new();
+    while activities.next_activity().unwrap().is_some() {
+        let mut n = 0;
+        while activities.next_element().unwrap().is_some() {
+            n += 1;
+        }
+        n_elements.push(n);
+    }
+    assert_eq!(n_elements, [410, 9]);
+}
+
+#[test]
+fn a_raised_flag_leaves_whole_activities() {
+    let test = TestStore::new();
+    let text = file(&[activity("XM-1-1", DAY, ""), activity("XM-1-2", DAY, "")]);
+    let cancel = AtomicBool::new(true);
+    let mut notes = Vec::new();
+    let mut importer = importer(&test);
+    let report = importer
+        .file("f", text.as_bytes(), false, &cancel, &mut hear(&mut notes))
+        .unwrap();
+    assert!(matches!(report.cut_short, Some(CutShort::Cancelled { .. })));
+    assert_eq!((report.read, report.kept + report.skipped), (0, 0));
+}
+
+#[test]
+fn strict_reading_stops_at_a_blank_identifier() {
+    let test = TestStore::new();
+    let text = file(&[
+        activity("XM-1-1", DAY, ""),
+        activity(" ", DAY, ""),
+        activity("XM-1-2", DAY, ""),
+    ]);
+    let cancel = AtomicBool::new(false);
+    let mut notes = Vec::new();
+    let mut importer = importer(&test);
+    let report = importer
+        .file("f", text.as_bytes(), true, &cancel, &mut hear(&mut notes))
+        .unwrap();
+    assert!(report.cut_short.is_some(), "{notes:?}");
+    assert_eq!(
+        (report.kept, report.read),
+        (1, report.kept + report.skipped)
+    );
+}
+
+#[test]
+fn what_people_reported_stays_when_the_activity_changes() {
+    let test = TestStore::new();
+    import(&test, &[&file(&[activity("A", DAY, RESULT)])]);
+    let project = test
+        .store
+        .snapshot()
+        .unwrap()
+        .project_by_identifier("A")
+        .unwrap()
+        .unwrap();
+    let before = test
+        .store
+        .snapshot()
+        .unwrap()
+        .results(project, None, 9)
+        .unwrap();
+    let later = activity(
+        "A",
+        "2024-03-01T00:00:00Z",
+        &format!("<capital-spend percentage=\"1\"/>{RESULT}"),
+    );
+    import(&test, &[&file(&[later])]);
+    let after = test
+        .store
+        .snapshot()
+        .unwrap()
+        .results(project, None, 9)
+        .unwrap();
+    assert_eq!(before, after, "rows keep their ids");
+    import(
+        &test,
+        &[&file(&[activity("A", "2024-04-01T00:00:00Z", "")])],
+    );
+    let gone = test
+        .store
+        .snapshot()
+        .unwrap()
+        .results(project, None, 9)
+        .unwrap();
+    assert_eq!(gone, [], "nobody reported on it");
 }
