@@ -16,6 +16,7 @@ use std::io::Read;
 use std::sync::LazyLock;
 
 use crate::report::{Finding, Severity};
+use crate::schema::number_of_name;
 use crate::xml::{Reader, Token};
 
 use generated::{LISTS, RULES};
@@ -43,7 +44,8 @@ struct List {
 /// One element on the way to a rule.
 #[derive(Debug, Default)]
 struct Node {
-    children: Vec<(&'static str, u16)>,
+    /// By the number that the schemas' tables give the name.
+    children: Vec<(usize, u16)>,
     rules: Vec<&'static Rule>,
     has_text_rule: bool,
 }
@@ -53,7 +55,9 @@ static TREE: LazyLock<Vec<Node>> = LazyLock::new(|| {
     let mut nodes = vec![Node::default()];
     for rule in &RULES {
         let mut at = 0;
-        for name in rule.path.split('/').filter(|name| !name.is_empty()) {
+        // Every name of the rules is one of the schemas; a test holds that.
+        let names = rule.path.split('/').filter_map(number_of_name);
+        for name in names {
             let known = nodes
                 .get(at)
                 .and_then(|node| node.children.iter().find(|(known, _)| *known == name));
@@ -126,11 +130,9 @@ impl Checker {
     fn start<R: Read>(&mut self, reader: &Reader<R>, sink: &mut dyn FnMut(Finding)) {
         let above = self.places.last().copied().unwrap_or(0);
         let place = match TREE.get(usize::from(above)) {
-            Some(node) if reader.is_unqualified() => {
-                let name = reader.local_name();
-                node.children
-                    .iter()
-                    .find(|(known, _)| *known == name)
+            Some(node) if !node.children.is_empty() && reader.is_unqualified() => {
+                number_of_name(reader.local_name())
+                    .and_then(|name| node.children.iter().find(|(known, _)| *known == name))
                     .map_or(NOWHERE, |(_, place)| *place)
             }
             _ => NOWHERE,

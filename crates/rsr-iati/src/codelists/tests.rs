@@ -63,6 +63,16 @@ fn the_lists_are_sorted_so_that_they_can_be_searched() {
         );
     }
     assert_eq!(RULES.len(), 124);
+    for name in RULES
+        .iter()
+        .flat_map(|rule| rule.path.split('/'))
+        .filter(|name| !name.is_empty())
+    {
+        assert!(
+            number_of_name(name).is_some(),
+            "{name} is a name of the schemas"
+        );
+    }
 }
 
 #[test]

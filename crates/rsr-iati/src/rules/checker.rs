@@ -399,10 +399,6 @@ impl Capture {
             organisations: &context.organisations,
             agencies: &context.agencies,
         };
-        let lacking = |all: All| {
-            let lacking = self.lacking.seen(all);
-            (lacking.count, lacking.line)
-        };
         for group in &anchor.groups {
             let scene = Scene {
                 tree: &self.tree,
@@ -411,32 +407,44 @@ impl Capture {
             for item in scene.nodes(&group.way, 0) {
                 let Item::Element(at) = item else { continue };
                 for case in &group.cases {
-                    let values: BTreeSet<&str> = match &case.each {
-                        None => BTreeSet::from([""]),
-                        Some(each) => scene
-                            .nodes(each, at)
-                            .into_iter()
-                            .map(|item| scene.text_of(item))
-                            .collect(),
+                    let Some(each) = &case.each else {
+                        self.one(case, scene, at, world, reader, sink);
+                        continue;
                     };
+                    let values: BTreeSet<&str> = scene
+                        .nodes(each, at)
+                        .into_iter()
+                        .map(|item| scene.text_of(item))
+                        .collect();
                     for value in values {
                         let scene = Scene {
                             tree: &self.tree,
-                            variable: case.each.as_ref().map(|_| value),
+                            variable: Some(value),
                         };
-                        if let Answer::Broken { line, found } = case.ask(scene, at, world, lacking)
-                        {
-                            sink(finding(
-                                case,
-                                line.unwrap_or_else(|| self.tree.line(at)),
-                                &found,
-                                scene.variable,
-                                reader,
-                            ));
-                        }
+                        self.one(case, scene, at, world, reader, sink);
                     }
                 }
             }
+        }
+    }
+
+    /// Asks one case at one element.
+    fn one<R: Read>(
+        &self,
+        case: &Case,
+        scene: Scene<'_>,
+        at: NodeId,
+        world: World<'_>,
+        reader: &Reader<R>,
+        sink: &mut dyn FnMut(Finding),
+    ) {
+        let lacking = |all: All| {
+            let lacking = self.lacking.seen(all);
+            (lacking.count, lacking.line)
+        };
+        if let Answer::Broken { line, found } = case.ask(scene, at, world, lacking) {
+            let line = line.unwrap_or_else(|| self.tree.line(at));
+            sink(finding(case, line, &found, scene.variable, reader));
         }
     }
 }
