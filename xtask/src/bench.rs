@@ -6,7 +6,7 @@ use crate::run;
 
 /// A name that people type, and the bench binaries behind it.
 const BENCHES: [(&str, &[(&str, &str)]); 4] = [
-    ("cache", &[("rsr-cache", "cache")]),
+    ("cache", &[("rsr-cache", "speed"), ("rsr-cache", "bytes"), ("rsr-deletion", "tracker")]),
     ("aggregation", &[("rsr-aggregation", "aggregation")]),
     ("iati", &[("rsr-iati", "iati"), ("rsr-iati", "validate")]),
     ("leaks", &[("rsr-monitoring", "leaks")]),

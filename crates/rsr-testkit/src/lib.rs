@@ -15,11 +15,13 @@
 //! ```
 
 mod alloc;
+mod bench;
 mod clock;
 mod data;
 mod seeded;
 
 pub use alloc::{CountingAllocator, left_by, peak_of};
+pub use bench::{Bench, Row};
 pub use clock::ManualClock;
 pub use data::{iati_data, left_out};
 pub use seeded::Seeded;

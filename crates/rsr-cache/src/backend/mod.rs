@@ -42,6 +42,10 @@ pub(crate) struct Bounds {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Holding {
     pub(crate) entries: u64,
+    #[cfg_attr(
+        not(feature = "fast"),
+        expect(dead_code, reason = "the fast store reads it")
+    )]
     pub(crate) bytes: u64,
     pub(crate) floor: u64,
 }

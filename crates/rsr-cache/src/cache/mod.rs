@@ -10,10 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rsr_base::ByteSize;
 
 use crate::backend::{Bounds, Key, Standard, Store, Strict, Value};
+use crate::breaker::Breaker;
 use crate::builder::{CacheBuilder, IsNegative};
 use crate::counters::{Read, ReadCounters};
 use crate::entry::{Lookup, NEVER, Nanos, Stored, deadline_after};
 use crate::expiry::Expiry;
+use crate::flight::Flights;
+use crate::ghosts::Ghosts;
 use crate::parameters::Parameters;
 use crate::policy::Kind;
 use crate::pool::Member;
@@ -24,11 +27,14 @@ use crate::time::Time;
 use crate::weigh::Weigher;
 
 mod erased;
+mod load;
 mod sweep;
+mod warm;
 mod write;
 
-pub(crate) use erased::Sealed;
 pub use erased::{AnyCache, SharedCache};
+pub use load::LoadError;
+pub use warm::{WarmEnd, Warmed};
 pub use write::Put;
 
 /// A bounded map from keys to values that forgets.
@@ -55,6 +61,9 @@ pub(crate) struct Inner<K, V> {
     pub(crate) totals: Totals,
     pub(crate) expiry: Expiry,
     pub(crate) tags: TagIndex<K>,
+    pub(crate) flights: Flights<K, V>,
+    breaker: Option<Breaker<K>>,
+    ghosts: Ghosts,
     weigher: Option<Arc<dyn Weigher<K, V>>>,
     listener: Option<Listener<K, V>>,
     is_negative: Option<IsNegative<V>>,
@@ -103,6 +112,11 @@ impl<K: Key, V: Value> Cache<K, V> {
         Self {
             inner: Arc::new(Inner {
                 expiry: Expiry::new(parameters.ttl),
+                breaker: parameters
+                    .breaker
+                    .map(|(n_failures, open_for)| Breaker::new(n_failures, open_for)),
+                flights: Flights::new(),
+                ghosts: Ghosts::default(),
                 parameters,
                 store,
                 time: builder.time,
@@ -239,7 +253,7 @@ impl<K: Key, V: Value> Inner<K, V> {
                 drop(stored);
                 self.remove_dead(key, now);
             }
-            None => {}
+            None => self.ghosts.missed(key),
         }
         self.reads.add(Read::Miss);
         Lookup::Miss
@@ -286,7 +300,7 @@ impl<K: Key, V: Value> Inner<K, V> {
             },
             bytes_reclaimed: ByteSize::from_bytes(load(&totals.bytes_reclaimed)),
             n_listener_panics: load(&totals.n_listener_panics),
-            recommended_size: None,
+            recommended_size: self.ghosts.recommended(self.parameters.max_entries),
         }
     }
 }

@@ -28,6 +28,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     ///
     /// Loads that are under way answer their callers, but no longer write.
     pub fn clear(&self) {
+        self.inner.flights.supersede_all();
         let mut victims = Victims::new();
         self.inner.store.clear(&mut victims);
         self.inner.settle(victims);

@@ -7,6 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use rsr_base::ByteSize;
+
 use super::{Cache, Inner, count};
 use crate::backend::{Key, Value};
 use crate::entry::{Nanos, Stamp, Stored, deadline_after};
@@ -73,6 +75,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         Q: Hash + Eq + ?Sized,
     {
         let now = self.inner.time.now();
+        self.inner.flights.supersede(key);
         let mut victims = Victims::new();
         let store = &self.inner.store;
         store.remove_if(key, RemovalCause::Explicit, |_| true, &mut victims);
@@ -89,6 +92,8 @@ impl<K: Key, V: Value> Cache<K, V> {
     pub fn invalidate_tag(&self, tag: &str) -> u64 {
         let mut victims = Victims::new();
         let inner = &self.inner;
+        // What is being loaded may turn out to carry the tag.
+        inner.flights.supersede_all();
         inner.tags.take(tag, |key| {
             let store = &inner.store;
             store.remove_if(key, RemovalCause::Explicit, |_| true, &mut victims);
@@ -104,25 +109,19 @@ impl<K: Key, V: Value> Cache<K, V> {
 
 impl<K: Key, V: Value> Inner<K, V> {
     pub(super) fn write_now(&self, key: K, value: V, how: &Put) {
+        let prepared = self.prepare(&key, value, how);
+        self.flights.supersede(&key);
         let mut victims = Victims::new();
-        self.write(key, value, how, &mut victims);
+        self.commit(key, prepared, how, &mut victims);
         self.settle(victims);
         self.keep_shared_bound();
     }
 
-    /// Writes; the caller settles for what left once it holds no lock.
-    pub(crate) fn write(&self, key: K, value: V, how: &Put, out: &mut Victims<K, V>) {
-        let bytes = self.weigh(&key, &value);
-        let max_bytes = self
-            .parameters
-            .max_bytes
-            .map_or(u64::MAX, |max| max.bytes());
-        let Some(weight) = u32::try_from(bytes).ok().filter(|_| bytes <= max_bytes) else {
-            count(&self.totals.n_rejected);
-            let cause = RemovalCause::Replaced;
-            self.store.remove_if(&key, cause, |_| true, out);
-            return;
-        };
+    /// Everything about a write that runs user code: weighing, judging. `None` for an entry that is too large to keep.
+    pub(super) fn prepare(&self, key: &K, value: V, how: &Put) -> Option<Stored<V>> {
+        let bytes = self.weigh(key, &value);
+        let max_bytes = self.parameters.max_bytes.map_or(u64::MAX, ByteSize::bytes);
+        let weight = u32::try_from(bytes).ok().filter(|_| bytes <= max_bytes)?;
         let now = self.time.now();
         let is_negative = self.is_negative.as_ref().is_some_and(|rule| rule(&value));
         let usual_ttl = match self.parameters.negative {
@@ -131,13 +130,28 @@ impl<K: Key, V: Value> Inner<K, V> {
         };
         let deadline = deadline_after(now, how.ttl.or(usual_ttl));
         let span = self.expiry.span_of(now, deadline);
-        let stamp = Stamp::new(deadline, span, is_negative, !how.tags.is_empty());
-        self.account_for(stamp, weight);
-        let stored = Stored {
+        Some(Stored {
             value,
-            stamp,
+            stamp: Stamp::new(deadline, span, is_negative, !how.tags.is_empty()),
             weight,
+        })
+    }
+
+    /// Stores what was prepared; the caller settles for what left once it holds no lock.
+    pub(super) fn commit(
+        &self,
+        key: K,
+        prepared: Option<Stored<V>>,
+        how: &Put,
+        out: &mut Victims<K, V>,
+    ) {
+        let Some(stored) = prepared else {
+            count(&self.totals.n_rejected);
+            let cause = RemovalCause::Replaced;
+            self.store.remove_if(&key, cause, |_| true, out);
+            return;
         };
+        self.account_for(stored.stamp, stored.weight);
         if how.tags.is_empty() {
             self.store.put(key, stored, out);
         } else {
@@ -187,6 +201,9 @@ impl<K: Key, V: Value> Inner<K, V> {
             }
             self.expiry.remove(stamp.span(), stamp.deadline());
             count(&totals.removed[victim.cause as usize]);
+            if matches!(victim.cause, RemovalCause::Size | RemovalCause::Bytes) {
+                self.ghosts.evicted(&*victim.key);
+            }
             if stamp.is_tagged() {
                 let key: &K = &victim.key;
                 let is_back = || {
@@ -228,7 +245,7 @@ impl<K: Key, V: Value> Inner<K, V> {
         self.settle(victims);
     }
 
-    fn keep_shared_bound(&self) {
+    pub(super) fn keep_shared_bound(&self) {
         if let Some(member) = self.member.get() {
             member.keep_bound();
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +18,12 @@ use crate::pool::{Pool, UNBOUNDED};
 use crate::stats::{CacheStats, CleanupSummary, GlobalStats};
 use crate::time::Time;
 
+mod janitor;
+mod monitor;
+
+pub use janitor::Janitor;
+pub use monitor::{Finding, MonitorReport, Severity};
+
 /// Caches by name, with one bound of bytes over all of them.
 ///
 /// Cloning gives another handle on the same registry.
@@ -30,6 +37,8 @@ struct Shared {
     time: Time,
     caches: Mutex<BTreeMap<String, SharedCache>>,
     pool: Arc<Pool>,
+    /// When the last sweep by the clock began.
+    swept_ns: AtomicU64,
 }
 
 /// Why a registry has no such cache to give.
@@ -118,9 +127,10 @@ impl CacheRegistry {
         Self {
             shared: Arc::new(Shared {
                 defaults: settings,
-                time,
                 caches: Mutex::new(BTreeMap::new()),
+                swept_ns: AtomicU64::new(time.now()),
                 pool: Pool::new(limit),
+                time,
             }),
         }
     }
@@ -268,6 +278,18 @@ impl CacheRegistry {
                 total.bytes = total.bytes + one.bytes;
             },
         )
+    }
+
+    /// Sweeps all caches if the last sweep of this kind is `cache.cleanup_interval` ago.
+    pub fn cleanup_if_due(&self) -> Option<ForAll<CleanupSummary>> {
+        let now = self.shared.time.now();
+        let last = self.shared.swept_ns.load(Ordering::Relaxed);
+        let interval = u64::try_from(self.cleanup_interval().as_nanos()).unwrap_or(u64::MAX);
+        if now.saturating_sub(last) < interval {
+            return None;
+        }
+        self.shared.swept_ns.store(now, Ordering::Relaxed);
+        Some(self.cleanup_all(false))
     }
 
     /// Removes everything from every cache; counts the entries.
