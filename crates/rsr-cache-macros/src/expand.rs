@@ -43,7 +43,7 @@ impl<'a> Parts<'a> {
             match input {
                 FnArg::Receiver(found) => receiver = Some(found),
                 FnArg::Typed(PatType { pat, ty, .. }) => {
-                    arguments.push((name_of(pat)?, checked(ty)?))
+                    arguments.push((name_of(pat)?, checked(ty)?));
                 }
             }
         }

@@ -29,7 +29,7 @@ fn main() {
             "bytes-fast",
             "quick_cache",
             "bytes/entry",
-            ours,
+            figure,
             quick_cache(),
         );
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::entry::{NEVER, Nanos};
 
-const SLOTS: u64 = 32;
+const SLOTS: usize = 32;
 const SPANS: usize = 3;
 /// The span of entries that are not counted: their deadline is too far away.
 pub(crate) const UNCOUNTED: u8 = 3;
@@ -16,8 +16,9 @@ pub(crate) const UNCOUNTED: u8 = 3;
 /// in the finest ring that reaches its deadline, and keeps that ring's number in its stamp, so that its removal finds
 /// the same slot again. A slot that is taken over by a later stretch of time leaves its count to `overdue`.
 ///
-/// The number of expired entries is the sum over the slots that are over, which is exact; of the one slot in which "now"
-/// lies it is exact where all or none of its entries have expired, and a share by time in between.
+/// The number of expired entries is the sum over the slots that are over. Of the one slot in which "now" lies nothing
+/// counts before its last entry has expired: the number is never too high, and too low by at most what expires within a
+/// slot, a sixteenth of the ttl.
 #[derive(Debug)]
 pub(crate) struct Expiry {
     slot_ns: u64,
@@ -28,14 +29,13 @@ pub(crate) struct Expiry {
 
 #[derive(Debug, Default)]
 struct Ring {
-    slots: [Slot; SLOTS as usize],
+    slots: [Slot; SLOTS],
 }
 
 /// The number of a stretch of time in the upper half, the entries that die in it in the lower.
 #[derive(Debug, Default)]
 struct Slot {
     word: AtomicU64,
-    first_deadline: AtomicU64,
     last_deadline: AtomicU64,
 }
 
@@ -67,7 +67,7 @@ impl Expiry {
         }
         let reaches = |span: &u8| {
             let slot_ns = self.slot_ns(usize::from(*span));
-            deadline / slot_ns < now / slot_ns + SLOTS
+            deadline / slot_ns < now / slot_ns + SLOTS as u64
         };
         (0..UNCOUNTED).find(reaches).unwrap_or(UNCOUNTED)
     }
@@ -75,7 +75,7 @@ impl Expiry {
     fn place(&self, span: u64, deadline: Nanos) -> Option<(&Slot, u64)> {
         let span = usize::try_from(span).ok().filter(|span| *span < SPANS)?;
         let stretch = deadline / self.slot_ns(span);
-        let index = usize::try_from(stretch % SLOTS).ok()?;
+        let index = usize::try_from(stretch % SLOTS as u64).ok()?;
         // The number of a stretch wraps after 2³² of them: two years of the shortest, centuries of an hour's ttl.
         Some((&self.rings[span].slots[index], stretch & 0xFFFF_FFFF))
     }
@@ -97,12 +97,9 @@ impl Expiry {
                     if !is_same {
                         self.overdue
                             .fetch_add(i64::try_from(count).unwrap_or(0), Ordering::Relaxed);
-                        slot.first_deadline.store(deadline, Ordering::Relaxed);
                         slot.last_deadline.store(deadline, Ordering::Relaxed);
                     } else if slot.last_deadline.load(Ordering::Relaxed) < deadline {
                         slot.last_deadline.fetch_max(deadline, Ordering::Relaxed);
-                    } else if slot.first_deadline.load(Ordering::Relaxed) > deadline {
-                        slot.first_deadline.fetch_min(deadline, Ordering::Relaxed);
                     }
                     return;
                 }
@@ -137,16 +134,9 @@ impl Expiry {
                 if count == 0 || start > now {
                     continue;
                 }
-                let is_over =
-                    now - start >= slot_ns || slot.last_deadline.load(Ordering::Relaxed) <= now;
-                expired += if is_over {
-                    count
-                } else if now < slot.first_deadline.load(Ordering::Relaxed) {
-                    0
-                } else {
-                    let share = u128::from(count) * u128::from(now - start) / u128::from(slot_ns);
-                    u64::try_from(share).unwrap_or(count)
-                };
+                if now - start >= slot_ns || slot.last_deadline.load(Ordering::Relaxed) <= now {
+                    expired += count;
+                }
             }
         }
         expired

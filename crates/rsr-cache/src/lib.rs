@@ -1,4 +1,60 @@
 //! Bounded, weighed, expiring caches with statistics, a registry and cached methods.
+//!
+//! What goes in is a key and a value, or a key and a way to compute the value; what comes out is a clone of the value;
+//! what is held in between is never more than the cache was allowed, in entries and in bytes, and never longer than its
+//! time. Every entry that leaves is counted by its cause, and its memory is free when the call that removed it returns.
+//!
+//! ```
+//! use std::time::Duration;
+//! use rsr_cache::{CacheRegistry, Lookup};
+//! use rsr_settings::CacheSettings;
+//!
+//! let registry = CacheRegistry::new(CacheSettings::default());
+//! let builder = registry
+//!     .builder::<u64, Option<String>>("titles")
+//!     .weigh_heap()
+//!     .negative(Option::is_none, Duration::from_secs(60))
+//!     .stale_for(Duration::from_secs(10));
+//! let titles = registry.get_or_create(builder)?;
+//!
+//! let from_database = |id: u64| Ok::<_, std::io::Error>((id == 7).then(|| "Clean water".to_owned()));
+//! let title = titles.get_or_load(&7, || from_database(7))?;
+//! assert_eq!(title.as_deref(), Some("Clean water"));
+//! assert_eq!(titles.get_or_load(&8, || from_database(8))?, None);
+//!
+//! assert_eq!(titles.lookup(&8), Lookup::Negative(None));   // known to be nothing
+//! assert_eq!(titles.lookup(&9), Lookup::Miss);             // not known
+//! assert_eq!(titles.stats().n_loads, 2);
+//! assert_eq!(registry.stats_all().global.total_entries, 2);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A [`Cache`] is one of three stores under one set of rules. **Strict**, up to [`STRICT_ENTRIES_MAX`] entries the
+//! default: size, bytes and order of use are exact after every write. **Default**, above that: moka, LRU or TinyLFU,
+//! whose bound may lag by some housekeeping. **Fast** (feature `fast`): quick_cache, sharded, with a policy of its own,
+//! for the hottest caches. Deadlines, statistics, loading, tags and listeners are the same in all three.
+//!
+//! # Limits
+//!
+//! | bound | default | set by |
+//! |---|---|---|
+//! | entries of a cache | 1,000 | `cache.max_size`, [`CacheBuilder::max_entries`] |
+//! | bytes of a cache | none | [`CacheBuilder::max_bytes`] |
+//! | bytes of all caches together | none | `cache.max_bytes`, [`CacheRegistry::set_max_bytes`] |
+//! | time an entry lives | 3600 s in a registry, else for ever | `cache.ttl`, [`CacheBuilder::ttl`], [`Put::ttl`] |
+//! | time between two sweeps | 300 s | `cache.cleanup_interval` |
+//! | bytes of one entry | 4 GiB; a larger one is not kept | – |
+//! | entries that stay under pressure | a tenth of the bound | [`CacheBuilder::floor`] |
+//! | keys whose failures are remembered | 4,096 a cache | – |
+//! | evicted keys that are followed for the recommended size | 1,024 a cache | – |
+//! | fixed cost of a cache | some 6 KiB | – |
+//!
+//! # What it does not do
+//!
+//! It keeps nothing on disk and talks to no other machine. It has no global registry: a service makes its own. It starts
+//! no thread but the [`Janitor`] it is asked for. It does not refresh a stale value behind the callers' backs: the first
+//! of them does it, and the others are served meanwhile. While a store's lock is held no loader, listener, weigher or
+//! destructor runs; a key's `Hash`, `Eq` and `Clone` do, and in the fast store a value's `Clone`.
 #![forbid(unsafe_code)]
 
 mod backend;

@@ -64,6 +64,7 @@ pub fn part<T: Key>(part: T) -> T {
 /// # Panics
 ///
 /// Where there is none because the function panicked or called itself with the same arguments.
+#[must_use]
 pub fn error_of<E: Clone>(error: LoadError<E>) -> E {
     match error {
         LoadError::Failed(error) => Arc::unwrap_or_clone(error),

@@ -67,12 +67,6 @@ impl<K: Hash + Eq + Clone> TagIndex<K> {
             index.forget(key);
         }
     }
-
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> (usize, usize) {
-        let index = self.lock();
-        (index.keys.len(), index.tags.len())
-    }
 }
 
 impl<K: Hash + Eq> Index<K> {

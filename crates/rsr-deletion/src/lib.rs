@@ -44,6 +44,8 @@
 mod filter;
 mod guard;
 mod janitor;
+#[cfg(all(test, rsr_loom))]
+mod loom_tests;
 mod scope;
 mod shared;
 mod stats;

@@ -196,11 +196,19 @@ impl<Id: DeletionId> DeletionTracker<Id> {
     }
 
     /// Removes stale deletions, each logged with its age; in a dry run only lists them. O(tracked).
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "done for its effect; the report may go unread"
+    )]
     pub fn sweep(&self, is_dry_run: bool) -> Sweep<Id> {
         self.inner.sweep(is_dry_run)
     }
 
     /// Sweeps if the last sweep is `deletion.cleanup_interval` ago.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "done for its effect; the report may go unread"
+    )]
     pub fn sweep_if_due(&self) -> Option<Sweep<Id>> {
         let inner = &self.inner;
         let since = inner
@@ -346,10 +354,6 @@ impl<Id: DeletionId> Inner<Id> {
         let (mut n_active, mut n_stale, mut oldest) = (0, 0, None::<u64>);
         for shard in &self.shards {
             let owners = shard.owners.lock().unwrap_or_else(PoisonError::into_inner);
-            #[expect(
-                clippy::iter_over_hash_type,
-                reason = "sums and a minimum do not depend on the order"
-            )]
             for owner in owners.values().flatten() {
                 if self.is_stale(owner, now) {
                     n_stale += 1;

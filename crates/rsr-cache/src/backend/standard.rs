@@ -18,7 +18,7 @@ const WRITER_LOCKS: usize = 64;
 /// Rounds of housekeeping after which nothing that was removed is still waiting to be freed.
 const SETTLE_ROUNDS: usize = 16;
 /// Classes of deadlines that an eviction tells apart.
-const CLASSES: u64 = 256;
+const CLASSES: usize = 256;
 
 pub(crate) struct Standard<K, V> {
     map: moka::sync::Cache<K, Stored<V>, Hasher>,
@@ -136,12 +136,12 @@ impl<K: Key, V: Value> Standard<K, V> {
             last = last.max(stored.stamp.deadline());
             true
         });
-        let width = (last.saturating_sub(first) / CLASSES).max(1);
+        let width = (last.saturating_sub(first) / CLASSES as u64).max(1);
         let class_of = |stored: &Stored<V>| {
             let class = stored.stamp.deadline().saturating_sub(first) / width;
-            usize::try_from(class.min(CLASSES)).unwrap_or(0)
+            usize::try_from(class).unwrap_or(CLASSES).min(CLASSES)
         };
-        let mut bytes_of_class = [0_u64; CLASSES as usize + 1];
+        let mut bytes_of_class = [0_u64; CLASSES + 1];
         self.visit(|_key, stored| {
             bytes_of_class[class_of(stored)] += u64::from(stored.weight);
             true

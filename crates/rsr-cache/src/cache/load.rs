@@ -22,7 +22,7 @@ use crate::removal::Victims;
 use crate::sync::Arc as FlightArc;
 
 /// Why a load gave no value. Every caller that waited for the same load gets the same answer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LoadError<E> {
     /// The loader failed. The error is shared with everyone who waited for it.

@@ -14,6 +14,10 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// short stretch of it.
     ///
     /// A value written meanwhile stays: what is removed is decided anew, with the key locked, for each entry.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "done for its effect; the report may go unread"
+    )]
     pub fn cleanup(&self) -> Cleanup<K> {
         self.inner.cleanup(false)
     }

@@ -11,7 +11,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use crate::backend::Hasher;
-use crate::sync::{Arc, AtomicUsize, Condvar, Mutex, MutexGuard, Ordering};
+use crate::sync::{Arc, AtomicUsize, Condvar, Mutex, MutexGuard, Ordering, fence};
 
 mod nesting;
 
@@ -104,8 +104,9 @@ impl<K: Hash + Eq, V> Flights<K, V> {
             landed: Condvar::new(),
         });
         flights.insert(key.clone(), Arc::clone(&flight));
-        // Counted before the lock is released: who sees none here starts before any loader of a later load.
         self.n_active.fetch_add(1, Ordering::SeqCst);
+        // Pairs with the fence of `is_flying`.
+        fence(Ordering::SeqCst);
         drop(flights);
         Joined::Lead(Leader {
             flights: self,
@@ -115,13 +116,22 @@ impl<K: Hash + Eq, V> Flights<K, V> {
         })
     }
 
+    /// False where no load began before this.
+    ///
+    /// Who changes the truth and then asks here either sees a load that may have read the old one, or that load reads
+    /// the new one: between two sides that each write and then read, only fences promise that.
+    fn is_flying(&self) -> bool {
+        fence(Ordering::SeqCst);
+        self.n_active.load(Ordering::SeqCst) > 0
+    }
+
     /// Takes the key's load out: it answers its callers, but writes no more, and later callers start anew.
     pub(crate) fn supersede<Q>(&self, key: &Q)
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        if self.n_active.load(Ordering::SeqCst) > 0 {
+        if self.is_flying() {
             let superseded = self.lock(key).remove(key);
             if superseded.is_some() {
                 self.n_active.fetch_sub(1, Ordering::SeqCst);
@@ -131,7 +141,7 @@ impl<K: Hash + Eq, V> Flights<K, V> {
 
     /// Takes every load out, as [`Flights::supersede`].
     pub(crate) fn supersede_all(&self) {
-        if self.n_active.load(Ordering::SeqCst) > 0 {
+        if self.is_flying() {
             for shard in &self.shards {
                 let mut flights = shard.flights.lock().unwrap_or_else(PoisonError::into_inner);
                 let superseded = std::mem::take(&mut *flights);
@@ -240,3 +250,6 @@ impl<V> Flight<V> {
         .await
     }
 }
+
+#[cfg(all(test, rsr_loom))]
+mod loom_tests;

@@ -265,6 +265,10 @@ impl CacheRegistry {
     }
 
     /// Removes what is expired from every cache; in a dry run counts it.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "done for its effect; the report may go unread"
+    )]
     pub fn cleanup_all(&self, is_dry_run: bool) -> ForAll<CleanupSummary> {
         let start = CleanupSummary {
             is_dry_run,
@@ -281,6 +285,10 @@ impl CacheRegistry {
     }
 
     /// Sweeps all caches if the last sweep of this kind is `cache.cleanup_interval` ago.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "done for its effect; the report may go unread"
+    )]
     pub fn cleanup_if_due(&self) -> Option<ForAll<CleanupSummary>> {
         let now = self.shared.time.now();
         let last = self.shared.swept_ns.load(Ordering::Relaxed);
@@ -298,6 +306,10 @@ impl CacheRegistry {
     }
 
     /// Removes from every cache what carries this tag; counts the entries.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "done for its effect; the report may go unread"
+    )]
     pub fn invalidate_tag(&self, tag: &str) -> ForAll<u64> {
         self.for_all(
             0,
