@@ -69,6 +69,7 @@ mod import;
 mod numbers;
 mod pool;
 mod read;
+mod rollup;
 mod rows;
 mod snapshot;
 mod sql;
@@ -85,6 +86,7 @@ pub use hierarchy::{
 pub use import::{CutShort, FileReport, ImportNote, Importer, LinkReport};
 pub use pool::PoolUse;
 pub use read::{IndicatorRow, PeriodDisaggregationRow, PeriodRow, Place, ResultRow, UpdateRow};
+pub use rollup::{RollUpError, TreeReport};
 pub use rows::{
     Disaggregation, NewIndicator, NewPeriod, NewProject, NewResult, NewUpdate, Project,
     ProjectEdit, Role, UpdateEdit, UpdateStatus,

@@ -14,4 +14,5 @@ mod hierarchy;
 mod import;
 mod positions;
 mod results;
+mod rollup;
 mod support;

@@ -1,0 +1,352 @@
+//! Everything of one tree that its totals are made of, a few projects at a time.
+
+use std::collections::HashMap;
+
+use rsr_aggregation::{
+    BulkPeriod, BulkSource, BulkTexts, Contribution, Date, Edge, Indicator, IndicatorUpdates,
+    Measure, Moment, Numbers, PeriodEnd, PeriodTexts, StoredDisaggregation, Take, Total, Update,
+    UpdateText,
+};
+use rsr_base::{DimensionValueId, IndicatorId, PeriodId, ProjectId, UpdateId, UserId};
+
+use super::texts::{day_of, scores_from_text};
+use crate::error::Error;
+use crate::numbers;
+use crate::sql::{IDS, Row, Session, id_list, params};
+
+/// Projects whose rows are read at once.
+const CHUNK: i64 = 64;
+
+/// The rows of the tree below one root.
+#[derive(Debug)]
+pub(super) struct TreeRows<'t> {
+    db: &'t dyn Session,
+    root: ProjectId,
+}
+
+impl<'t> TreeRows<'t> {
+    pub(super) fn new(db: &'t dyn Session, root: ProjectId) -> Self {
+        Self { db, root }
+    }
+
+    /// Calls `each` with the ids of some projects as one parameter, until all of the tree were in it once.
+    fn chunks(&self, mut each: impl FnMut(&str) -> Result<(), Error>) -> Result<(), Error> {
+        let mut after = i64::MIN;
+        loop {
+            let projects = self.db.rows(
+                "SELECT project_id, place FROM positions WHERE root_id = ?1 AND place > ?2 ORDER BY place LIMIT ?3",
+                params![self.root, after, CHUNK],
+                |row| Ok((row.int(0)?, row.int(1)?)),
+            )?;
+            let Some((_, last)) = projects.last() else {
+                return Ok(());
+            };
+            after = *last;
+            each(&id_list(projects.iter().map(|(project, _)| *project)))?;
+        }
+    }
+
+    /// Hands out the rows of a statement about the projects in `?1`. What takes them may write to the same rows.
+    fn each<T>(
+        &self,
+        sql: &str,
+        mut map: impl FnMut(&dyn Row) -> Result<T, Error>,
+        take: Take<'_, T>,
+    ) -> Result<(), Error> {
+        self.chunks(|projects| {
+            for row in self.db.rows(sql, params![projects], &mut map)? {
+                take(row);
+            }
+            Ok(())
+        })
+    }
+
+    fn indicator_updates(
+        &self,
+        indicator: Indicator,
+    ) -> Result<(Vec<PeriodEnd>, Vec<Update>), Error> {
+        let periods = self.db.rows(
+            "SELECT id, end_date FROM periods WHERE indicator_id = ?1",
+            params![indicator.id],
+            |row| {
+                Ok(PeriodEnd {
+                    id: PeriodId(row.int(0)?),
+                    end: date(row, 1)?,
+                })
+            },
+        )?;
+        let mut updates = self.db.rows(
+            "SELECT u.id, u.user_id, u.period_id, p.end_date, u.created_ms, u.value, u.numerator, u.denominator
+             FROM periods p JOIN updates u ON u.period_id = p.id WHERE p.indicator_id = ?1 AND u.status = 'A'
+             ORDER BY u.id",
+            params![indicator.id],
+            |row| {
+                Ok(Update {
+                    id: UpdateId(row.int(0)?),
+                    user: UserId(row.int(1)?),
+                    period: PeriodId(row.int(2)?),
+                    period_end: date(row, 3)?,
+                    created: moment(row.int(4)?),
+                    numbers: numbers::read(row, 5)?,
+                    disaggregations: Vec::new(),
+                })
+            },
+        )?;
+        let places: HashMap<i64, usize> = updates
+            .iter()
+            .enumerate()
+            .map(|(place, update)| (update.id.0, place))
+            .collect();
+        let parts = self.db.rows(
+            "SELECT d.update_id, d.dimension_value_id, d.value, d.numerator, d.denominator
+             FROM periods p JOIN updates u ON u.period_id = p.id JOIN disaggregations d ON d.update_id = u.id
+             WHERE p.indicator_id = ?1 AND u.status = 'A' ORDER BY d.id",
+            params![indicator.id],
+            |row| Ok((row.int(0)?, DimensionValueId(row.int(1)?), numbers::read(row, 2)?)),
+        )?;
+        for (update, value, numbers) in parts {
+            if let Some(update) = places
+                .get(&update)
+                .and_then(|place| updates.get_mut(*place))
+            {
+                update.disaggregations.push((value, numbers));
+            }
+        }
+        Ok((periods, updates))
+    }
+
+    fn update_texts(&self, period: PeriodId) -> Result<Vec<UpdateText>, Error> {
+        self.db.rows(
+            "SELECT id, created_ms, changed_ms, text, narrative, score, scores FROM updates
+             WHERE period_id = ?1 AND status = 'A' ORDER BY id",
+            params![period],
+            |row| {
+                Ok(UpdateText {
+                    id: UpdateId(row.int(0)?),
+                    created: moment(row.int(1)?),
+                    changed: day_of(row.int(2)?),
+                    text: row.string(3)?,
+                    narrative: row.string(4)?,
+                    score: score(row, 5)?,
+                    scores: scores_from_text(row.text(6)?),
+                })
+            },
+        )
+    }
+}
+
+impl BulkSource for TreeRows<'_> {
+    type Error = Error;
+
+    fn each_period(&mut self, take: Take<'_, BulkPeriod>) -> Result<(), Error> {
+        let sql = format!(
+            "SELECT p.id, p.project_id, i.kind, i.measure, p.parent_period_id,
+                 o.aggregate_to_parent = 1 AND coalesce(ao.aggregate_children, 0) = 1, p.manual_text IS NOT NULL,
+                 p.manual_value, p.manual_numerator, p.manual_denominator, p.value, p.numerator, p.denominator, p.is_manual
+             FROM periods p JOIN indicators i ON i.id = p.indicator_id JOIN projects o ON o.id = p.project_id
+             LEFT JOIN periods a ON a.id = p.parent_period_id LEFT JOIN projects ao ON ao.id = a.project_id
+             WHERE p.project_id IN {IDS} ORDER BY p.id"
+        );
+        self.each(
+            &sql,
+            |row| {
+                let is_open = row.flag(5)?;
+                let edge = row.opt_int(4)?.map(|parent| Edge {
+                    parent: PeriodId(parent),
+                    is_open,
+                });
+                Ok(BulkPeriod {
+                    id: PeriodId(row.int(0)?),
+                    project: ProjectId(row.int(1)?),
+                    measure: measure(row, 2)?,
+                    edge,
+                    manual: optional(row.flag(6)?, row, 7)?,
+                    stored: total(row, 10)?,
+                })
+            },
+            take,
+        )
+    }
+
+    fn each_indicator(&mut self, take: &mut dyn FnMut(IndicatorUpdates<'_>)) -> Result<(), Error> {
+        let sql = format!(
+            "SELECT i.id, i.kind, i.measure, i.is_cumulative, i.has_scores FROM indicators i
+             WHERE i.project_id IN {IDS} AND EXISTS (SELECT 1 FROM periods p JOIN updates u ON u.period_id = p.id
+                 WHERE p.indicator_id = i.id AND u.status = 'A') ORDER BY i.id"
+        );
+        self.chunks(|projects| {
+            let indicators = self.db.rows(&sql, params![projects], |row| {
+                Ok(Indicator {
+                    id: IndicatorId(row.int(0)?),
+                    measure: measure(row, 1)?,
+                    cumulative: row.flag(3)?,
+                    has_scores: row.flag(4)?,
+                })
+            })?;
+            for indicator in indicators {
+                let (periods, updates) = self.indicator_updates(indicator)?;
+                take(IndicatorUpdates {
+                    indicator,
+                    periods: &periods,
+                    updates: &updates,
+                });
+            }
+            Ok(())
+        })
+    }
+
+    fn each_texts(&mut self, take: &mut dyn FnMut(BulkTexts<'_>)) -> Result<(), Error> {
+        let sql = format!(
+            "SELECT p.id, i.kind, i.measure, i.has_scores, p.comment, p.narrative, p.score, p.scores
+             FROM periods p JOIN indicators i ON i.id = p.indicator_id
+             WHERE p.project_id IN {IDS} AND (p.comment <> '' OR p.narrative <> '' OR p.score IS NOT NULL OR p.scores <> ''
+                 OR EXISTS (SELECT 1 FROM updates u WHERE u.period_id = p.id AND u.status = 'A'))
+             ORDER BY p.id"
+        );
+        self.chunks(|projects| {
+            let periods = self.db.rows(&sql, params![projects], |row| {
+                let stored = PeriodTexts {
+                    comment: row.string(4)?,
+                    narrative: row.string(5)?,
+                    score: score(row, 6)?,
+                    scores: scores_from_text(row.text(7)?),
+                };
+                Ok((
+                    PeriodId(row.int(0)?),
+                    measure(row, 1)?,
+                    row.flag(3)?,
+                    stored,
+                ))
+            })?;
+            for (period, measure, has_scores, stored) in periods {
+                let texts = self.update_texts(period)?;
+                take(BulkTexts {
+                    period,
+                    measure,
+                    has_scores,
+                    texts: &texts,
+                    stored: &stored,
+                });
+            }
+            Ok(())
+        })
+    }
+
+    fn each_dimension_value(
+        &mut self,
+        take: Take<'_, (DimensionValueId, Option<DimensionValueId>)>,
+    ) -> Result<(), Error> {
+        let sql = format!(
+            "SELECT v.id, v.parent_value_id FROM dimension_names n JOIN dimension_values v ON v.name_id = n.id
+             WHERE n.project_id IN {IDS} ORDER BY v.id"
+        );
+        let map = |row: &dyn Row| {
+            Ok((
+                DimensionValueId(row.int(0)?),
+                row.opt_int(1)?.map(DimensionValueId),
+            ))
+        };
+        self.each(&sql, map, take)
+    }
+
+    fn each_attachment(
+        &mut self,
+        take: Take<'_, (PeriodId, DimensionValueId)>,
+    ) -> Result<(), Error> {
+        let sql = format!(
+            "SELECT p.id, v.id FROM periods p JOIN indicator_dimension_names a ON a.indicator_id = p.indicator_id
+             JOIN dimension_values v ON v.name_id = a.name_id WHERE p.project_id IN {IDS} ORDER BY p.id, v.id"
+        );
+        self.each(
+            &sql,
+            |row| Ok((PeriodId(row.int(0)?), DimensionValueId(row.int(1)?))),
+            take,
+        )
+    }
+
+    fn each_disaggregation(
+        &mut self,
+        take: Take<'_, (PeriodId, StoredDisaggregation)>,
+    ) -> Result<(), Error> {
+        // Rows that were computed, with the manual value beside them; then manual values that have none.
+        let sql = format!(
+            "SELECT d.period_id, d.dimension_value_id, m.period_id IS NOT NULL, m.value, m.numerator, m.denominator,
+                 d.value, d.numerator, d.denominator, d.is_manual
+             FROM periods p JOIN period_disaggregations d ON d.period_id = p.id
+             LEFT JOIN manual_disaggregations m ON m.period_id = d.period_id AND m.dimension_value_id = d.dimension_value_id
+             WHERE p.project_id IN {IDS}
+             UNION ALL
+             SELECT m.period_id, m.dimension_value_id, 1, m.value, m.numerator, m.denominator, NULL, NULL, NULL, 0
+             FROM periods p JOIN manual_disaggregations m ON m.period_id = p.id
+             WHERE p.project_id IN {IDS} AND NOT EXISTS (SELECT 1 FROM period_disaggregations d
+                 WHERE d.period_id = m.period_id AND d.dimension_value_id = m.dimension_value_id)"
+        );
+        self.each(
+            &sql,
+            |row| {
+                let stored = StoredDisaggregation {
+                    dimension_value: DimensionValueId(row.int(1)?),
+                    manual: optional(row.flag(2)?, row, 3)?,
+                    stored: total(row, 6)?,
+                };
+                Ok((PeriodId(row.int(0)?), stored))
+            },
+            take,
+        )
+    }
+
+    fn each_contribution(&mut self, take: Take<'_, Contribution>) -> Result<(), Error> {
+        let sql = format!(
+            "SELECT d.period_id, d.dimension_value_id, c.project_id, c.value, c.numerator, c.denominator
+             FROM periods p JOIN period_disaggregations d ON d.period_id = p.id
+             JOIN contributions c ON c.period_disaggregation_id = d.id WHERE p.project_id IN {IDS}"
+        );
+        self.each(
+            &sql,
+            |row| {
+                Ok(Contribution {
+                    period: PeriodId(row.int(0)?),
+                    dimension_value: DimensionValueId(row.int(1)?),
+                    project: ProjectId(row.int(2)?),
+                    numbers: numbers::read(row, 3)?,
+                })
+            },
+            take,
+        )
+    }
+}
+
+/// How an indicator counts, from its kind and the code of its measure.
+fn measure(row: &dyn Row, column: usize) -> Result<Measure, Error> {
+    Ok(match (row.int(column)?, row.text(column + 1)?) {
+        (2, _) => Measure::Qualitative,
+        (_, "2") => Measure::Percentage,
+        _ => Measure::Unit,
+    })
+}
+
+fn optional(is_there: bool, row: &dyn Row, column: usize) -> Result<Option<Numbers>, Error> {
+    is_there.then(|| numbers::read(row, column)).transpose()
+}
+
+/// Three numbers, and whether they are the manual ones.
+fn total(row: &dyn Row, column: usize) -> Result<Total, Error> {
+    Ok(Total {
+        numbers: numbers::read(row, column)?,
+        is_manual: row.flag(column + 3)?,
+    })
+}
+
+fn date(row: &dyn Row, column: usize) -> Result<Option<Date>, Error> {
+    Ok(row.opt_text(column)?.and_then(Date::parse))
+}
+
+fn score(row: &dyn Row, column: usize) -> Result<Option<i32>, Error> {
+    Ok(row
+        .opt_int(column)?
+        .and_then(|score| i32::try_from(score).ok()))
+}
+
+fn moment(ms: i64) -> Moment {
+    Moment(ms.saturating_mul(1000))
+}

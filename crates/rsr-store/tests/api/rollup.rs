@@ -1,0 +1,295 @@
+//! Totals of whole trees, on the worked examples of the aggregation rules.
+
+use rsr_aggregation::{Hundredths, Numbers};
+use rsr_base::{DimensionValueId, ProjectId, UserId};
+use rsr_store::{
+    Disaggregation, NewIndicator, NewPeriod, NewResult, NewUpdate, PeriodRow, ProjectEdit,
+    UpdateEdit, UpdateStatus,
+};
+
+use crate::support::TestStore;
+
+/// A chain or bush of projects that share one period, split by gender.
+struct Example {
+    test: TestStore,
+    user: UserId,
+    projects: Vec<ProjectId>,
+}
+
+impl Example {
+    /// Projects with these parents (places of earlier ones), and one indicator of this measure.
+    fn new(parents: &[Option<usize>], measure: &str) -> Self {
+        let test = TestStore::new();
+        let mut projects: Vec<ProjectId> = Vec::new();
+        for (place, parent) in parents.iter().enumerate() {
+            let parent = parent.map(|parent| projects[parent]);
+            projects.push(test.project(&format!("project {place}"), parent));
+        }
+        let user = test
+            .store
+            .write(|tx| {
+                let gender = tx.create_dimension_name(projects[0], "Gender")?;
+                tx.create_dimension_value(gender, "M")?;
+                tx.create_dimension_value(gender, "F")?;
+                let result = tx.create_result(&NewResult {
+                    project: projects[0],
+                    kind: "1".to_owned(),
+                    title: "result".to_owned(),
+                    description: String::new(),
+                    aggregation_status: None,
+                })?;
+                let indicator = tx.create_indicator(&NewIndicator {
+                    result,
+                    is_qualitative: false,
+                    measure: measure.to_owned(),
+                    is_cumulative: false,
+                    is_ascending: None,
+                    has_scores: false,
+                    title: "indicator".to_owned(),
+                    description: String::new(),
+                })?;
+                tx.attach_dimension(indicator, gender)?;
+                tx.create_period(&NewPeriod {
+                    indicator,
+                    start: Some("2024-01-01".to_owned()),
+                    end: Some("2024-12-31".to_owned()),
+                    target_value: String::new(),
+                })?;
+                tx.create_user("reporter", None, false)
+            })
+            .unwrap();
+        Self {
+            test,
+            user,
+            projects,
+        }
+    }
+
+    fn period(&self, place: usize) -> PeriodRow {
+        let snapshot = self.test.store.snapshot().unwrap();
+        let results = snapshot.results(self.projects[place], None, 1).unwrap();
+        results[0].indicators[0].periods[0].clone()
+    }
+
+    fn genders(&self, place: usize) -> Vec<DimensionValueId> {
+        self.period(place)
+            .disaggregations
+            .iter()
+            .map(|part| part.dimension_value)
+            .collect()
+    }
+
+    fn report(
+        &self,
+        place: usize,
+        numbers: Numbers,
+        parts: &[(DimensionValueId, i128)],
+    ) -> rsr_base::UpdateId {
+        let update = NewUpdate {
+            period: self.period(place).id,
+            user: self.user,
+            status: UpdateStatus::Approved,
+            numbers,
+            text: format!("from {place}"),
+            narrative: String::new(),
+            score: None,
+            disaggregations: parts
+                .iter()
+                .map(|(value, part)| Disaggregation {
+                    dimension_value: *value,
+                    numbers: number(*part),
+                })
+                .collect(),
+        };
+        self.test
+            .store
+            .write(|tx| tx.create_update(&update))
+            .unwrap()
+    }
+
+    /// Rolls the tree up; answers how many rows were written: periods, words, disaggregations, contributions.
+    fn roll_up(&self) -> [u64; 4] {
+        let report = self.test.store.roll_up(self.projects[0]).unwrap().periods;
+        [
+            report.n_periods_written,
+            report.n_texts_written,
+            report.n_disaggregations_written,
+            report.n_contributions_written,
+        ]
+    }
+
+    /// The value at a project, then its parts; `-` for no value.
+    #[track_caller]
+    fn check(&self, place: usize, expected: &str) {
+        let period = self.period(place);
+        let text =
+            |value: Option<Hundredths>| value.map_or("-".to_owned(), |value| value.to_string());
+        let parts: Vec<String> = period
+            .disaggregations
+            .iter()
+            .map(|part| text(part.numbers.value))
+            .collect();
+        assert_eq!(
+            format!("{} ({})", text(period.numbers.value), parts.join(", ")),
+            expected,
+            "project {place}"
+        );
+    }
+}
+
+fn number(value: i128) -> Numbers {
+    Numbers::of_value(Hundredths::from_hundredths(value * 100))
+}
+
+fn pair(numerator: i128, denominator: i128) -> Numbers {
+    Numbers {
+        value: None,
+        numerator: Some(Hundredths::from_hundredths(numerator * 100)),
+        denominator: Some(Hundredths::from_hundredths(denominator * 100)),
+    }
+}
+
+/// lead ← L1 ← {L2a, L2b}.
+const LEAD: [Option<usize>; 4] = [None, Some(0), Some(1), Some(1)];
+
+#[test]
+fn values_and_parts_climb_to_the_top_and_a_second_run_writes_nothing() {
+    let example = Example::new(&LEAD, "1");
+    example.roll_up();
+    let (a, b) = (example.genders(2), example.genders(3));
+    example.report(2, number(2), &[(a[0], 1), (a[1], 1)]);
+    let second = example.report(3, number(3), &[(b[0], 2), (b[1], 1)]);
+    example.check(0, "- (-, -)");
+
+    let written = example.roll_up();
+    assert_eq!(
+        written[..2],
+        [4, 2],
+        "four periods, words at the two that were reported on"
+    );
+    example.check(2, "2.00 (1.00, 1.00)");
+    example.check(3, "3.00 (2.00, 1.00)");
+    example.check(1, "5.00 (3.00, 2.00)");
+    example.check(0, "5.00 (3.00, 2.00)");
+    let top = example.period(1);
+    let contributions = &top.disaggregations[0].contributions;
+    assert_eq!(
+        contributions[..],
+        [
+            (example.projects[2], number(1)),
+            (example.projects[3], number(2))
+        ]
+    );
+    assert!(
+        example.period(2).comment.ends_with(": from 2"),
+        "{}",
+        example.period(2).comment
+    );
+    assert_eq!(example.roll_up(), [0; 4]);
+
+    example
+        .test
+        .store
+        .write(|tx| tx.delete_update(second))
+        .unwrap();
+    example.roll_up();
+    example.check(3, "- (-, -)");
+    example.check(1, "2.00 (1.00, 1.00)");
+    example.check(0, "2.00 (1.00, 1.00)");
+    assert_eq!(example.period(3).comment, "");
+}
+
+#[test]
+fn a_branch_that_is_switched_off_counts_no_more() {
+    let example = Example::new(&[None, Some(0), Some(0)], "1");
+    example.report(1, number(5), &[]);
+    example.report(2, number(5), &[]);
+    example.roll_up();
+    example.check(0, "10.00 (-, -)");
+    let edit = ProjectEdit {
+        aggregate_to_parent: Some(false),
+        ..ProjectEdit::default()
+    };
+    example
+        .test
+        .store
+        .write(|tx| tx.edit_project(example.projects[2], &edit))
+        .unwrap();
+    example.roll_up();
+    example.check(0, "5.00 (-, -)");
+    example.check(2, "5.00 (-, -)");
+}
+
+#[test]
+fn percentages_are_summed_as_pairs() {
+    let example = Example::new(&[None, Some(0), Some(0)], "2");
+    example.report(1, pair(6, 10), &[]);
+    example.report(2, pair(1, 3), &[]);
+    example.roll_up();
+    example.check(1, "60.00 (-, -)");
+    example.check(2, "33.33 (-, -)");
+    example.check(0, "53.85 (-, -)");
+    assert_eq!(example.period(0).numbers.numerator, pair(7, 13).numerator);
+}
+
+#[test]
+fn a_manual_value_stands_until_something_else_does() {
+    let example = Example::new(&[None, Some(0)], "1");
+    let top = example.period(0).id;
+    example
+        .test
+        .store
+        .write(|tx| tx.set_manual_value(top, Some("5"), None))
+        .unwrap();
+    example.roll_up();
+    assert!(example.period(0).is_manual);
+    example.check(0, "5.00 (-, -)");
+    let update = example.report(1, number(10), &[]);
+    example.roll_up();
+    example.check(0, "10.00 (-, -)");
+    let edit = UpdateEdit {
+        status: Some(UpdateStatus::Pending),
+        ..UpdateEdit::default()
+    };
+    example
+        .test
+        .store
+        .write(|tx| tx.edit_update(update, &edit))
+        .unwrap();
+    example.roll_up();
+    example.check(0, "5.00 (-, -)");
+    example.check(1, "- (-, -)");
+}
+
+#[test]
+fn jobs_that_waited_are_done_and_trees_are_found_by_their_tops() {
+    let example = Example::new(&LEAD, "1");
+    let other = example.test.project("without results", None);
+    example.report(2, number(2), &[]);
+    let done = example.test.store.roll_up(example.projects[0]).unwrap();
+    assert_eq!(done.n_jobs_finished, 1);
+    assert_eq!(
+        example
+            .test
+            .store
+            .roll_up(example.projects[0])
+            .unwrap()
+            .n_jobs_finished,
+        0
+    );
+    let snapshot = example.test.store.snapshot().unwrap();
+    assert_eq!(
+        snapshot.roots_with_periods(None, 10).unwrap(),
+        [example.projects[0]]
+    );
+    assert_eq!(
+        snapshot
+            .roots_with_periods(Some(example.projects[0]), 10)
+            .unwrap(),
+        []
+    );
+    assert_eq!(
+        example.test.store.roll_up(other).unwrap().periods.n_periods,
+        0
+    );
+}
