@@ -1,5 +1,6 @@
 //! What all handlers share.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use http::Uri;
@@ -9,7 +10,7 @@ use rsr_hierarchy::{CursorKey, Limits};
 use rsr_settings::{LiveSettings, Settings};
 use rsr_store::{Store, Tx};
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
 use crate::access::{Caller, Token};
@@ -44,6 +45,8 @@ pub(crate) struct Parts {
     /// One permit a request under way.
     pub(crate) in_flight: Arc<Semaphore>,
     pub(crate) measure: Measure,
+    /// Wakes the aggregation worker: a write may have queued a job.
+    pub(crate) queued: Notify,
     pub(crate) watch: Watch,
     pub(crate) caches: Caches,
     /// Projects being deleted.
@@ -81,6 +84,7 @@ impl App {
             deletions: DeletionTracker::with_clock(&settings.deletion, Arc::clone(&clock)),
             cut_warnings: RateLimited::new(Arc::clone(&clock)),
             measure,
+            queued: Notify::new(),
             live,
             store,
             clock,
@@ -105,6 +109,7 @@ impl App {
             .collect();
         self.measure.metrics.registry.before_scrape(move || {
             metrics.deletions.follow(&deletions.stats());
+            metrics.leaks.follow(&rsr_monitoring::live_instances());
             if live.current().monitoring.cache_metrics_enabled {
                 let stats = caches.stats_all();
                 for cache in &series {
@@ -135,6 +140,7 @@ impl App {
             .run(move || {
                 let done = app.store.write(|tx| work(&app, tx));
                 app.caches.forget();
+                app.queued.notify_one();
                 done
             })
             .await
@@ -172,7 +178,7 @@ impl App {
         let digest: [u8; 32] = hash.finalize().into();
         let mut tag = String::from("W/\"");
         for byte in digest.iter().take(16) {
-            tag.push_str(&format!("{byte:02x}"));
+            write!(tag, "{byte:02x}").expect("a String takes whatever is written to it");
         }
         tag.push('"');
         Ok(tag)

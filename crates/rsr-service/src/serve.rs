@@ -16,7 +16,7 @@ use crate::admin::{AdminSocket, SocketError};
 use crate::app::App;
 use crate::drain::Phase;
 use crate::server::{Listening, accept_loop};
-use crate::{routes, watch};
+use crate::{rollup, routes, watch};
 
 /// Opens the database these settings name, with connections for the service's readers, streams and workers.
 ///
@@ -48,19 +48,18 @@ impl Service {
     }
 
     /// The routes of the public listener.
-    #[must_use]
     pub fn router(&self) -> Router {
         routes::public(&self.app)
     }
 
-    /// Does what is due in the background, by the service's clock, as [`serve`] does every second. For services that are
+    /// Does what is due in the background by the service's clock, the waiting aggregations too, as [`serve`] does by itself. For services that are
     /// asked in memory.
     pub fn beat(&self) {
         watch::Duties::begin(&self.app).beat(&self.app);
+        rollup::run_waiting(&self.app, &mut rollup::Failed::default());
     }
 
     /// The routes of the admin socket. Over any other connection each request needs the token.
-    #[must_use]
     pub fn admin_router(&self) -> Router {
         routes::admin(&self.app)
     }
@@ -153,7 +152,8 @@ pub async fn serve(
         }
     };
     let watching = watch::keep(app.clone());
-    let serving = async { tokio::join!(public, admin, second, watching) };
+    let working = rollup::keep(app.clone());
+    let serving = async { tokio::join!(public, admin, second, watching, working) };
     let stopping = async {
         stop.await;
         let grace = app.settings().server.grace_time;
@@ -165,7 +165,7 @@ pub async fn serve(
     };
     ready(&addresses);
     tokio::select! {
-        ((), (), (), ()) = serving => {}
+        ((), (), (), (), ()) = serving => {}
         () = stopping => {}
     }
     tracing::info!("stopped");

@@ -11,6 +11,7 @@ use rsr_settings::Settings;
 
 use crate::app::App;
 use crate::drain::Phase;
+use crate::rollup;
 
 /// The state of memory, as it is judged while the service runs.
 #[derive(Debug)]
@@ -153,6 +154,7 @@ pub(crate) struct Duties {
     caches: Duration,
     deletions: Duration,
     leaks: Duration,
+    jobs: Duration,
 }
 
 impl Duties {
@@ -162,6 +164,7 @@ impl Duties {
             caches: now,
             deletions: now,
             leaks: now,
+            jobs: now,
         }
     }
 
@@ -180,6 +183,10 @@ impl Duties {
         if is_due(&mut self.caches, now, settings.cache.cleanup_interval) {
             let swept = app.caches.registry.cleanup_all(false);
             tracing::debug!(removed = swept.total.n_removed, "caches swept");
+        }
+        let every = settings.monitoring.cache_metrics_update_frequency;
+        if is_due(&mut self.jobs, now, every) {
+            rollup::count_jobs(app);
         }
         if is_due(&mut self.deletions, now, settings.deletion.cleanup_interval) {
             for stale in &app.deletions.sweep(false).stale {

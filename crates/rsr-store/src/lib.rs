@@ -85,7 +85,9 @@ pub use hierarchy::{
 };
 pub use import::{CutShort, FileReport, ImportNote, Importer, LinkReport};
 pub use pool::PoolUse;
-pub use read::{IndicatorRow, PeriodDisaggregationRow, PeriodRow, Place, ResultRow, UpdateRow};
+pub use read::{
+    IndicatorRow, JobRow, PeriodDisaggregationRow, PeriodRow, Place, ResultRow, UpdateRow,
+};
 pub use rollup::{RollUpError, TreeReport};
 pub use rows::{
     Disaggregation, NewIndicator, NewPeriod, NewProject, NewResult, NewUpdate, Project,

@@ -122,7 +122,7 @@ async fn a_reader_that_hangs_up_ends_the_work() {
     let kind = tokio::task::spawn_blocking(move || has_ended.recv())
         .await
         .unwrap();
-    assert_eq!(kind.unwrap(), std::io::ErrorKind::BrokenPipe);
+    assert_eq!(kind.unwrap(), io::ErrorKind::BrokenPipe);
 }
 
 #[tokio::test]

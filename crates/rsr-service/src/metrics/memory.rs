@@ -16,7 +16,6 @@ pub(crate) struct MemoryMetrics {
     pub(crate) growth: Gauge,
     /// Total, available.
     system: [Gauge; 2],
-    pub(crate) profiles_active: Gauge,
 }
 
 impl MemoryMetrics {
@@ -68,7 +67,6 @@ impl MemoryMetrics {
             pressure_level,
             growth,
             system: each(&system, ["total", "available"])?,
-            profiles_active,
         })
     }
 

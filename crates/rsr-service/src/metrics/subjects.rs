@@ -2,7 +2,7 @@
 
 use rsr_cache::AllStats;
 use rsr_deletion::DeletionStats;
-use rsr_monitoring::{Counter, Family, Gauge, MetricError};
+use rsr_monitoring::{Counter, Family, Gauge, LiveInstances, MetricError};
 
 use super::{Define, each};
 use crate::wire::CAUSES;
@@ -158,13 +158,17 @@ impl DeletionMetrics {
 #[derive(Debug)]
 pub(crate) struct LeakMetrics {
     pub(crate) detected: Family<Counter>,
-    pub(crate) instances: Family<Gauge>,
-    pub(crate) growth: Family<Gauge>,
+    instances: Family<Gauge>,
 }
 
 impl LeakMetrics {
     pub(super) fn define(define: &Define<'_>) -> Result<Self, MetricError> {
         const TYPE: [&str; 1] = ["object_type"];
+        define.gauge(
+            "rsr_object_growth_per_second",
+            "Trend of the live instances of a tracked type.",
+            &TYPE,
+        )?;
         let metrics = Self {
             detected: define.counter(
                 "rsr_memory_leaks_detected_total",
@@ -176,15 +180,21 @@ impl LeakMetrics {
                 "Live instances of a tracked type.",
                 &TYPE,
             )?,
-            growth: define.gauge(
-                "rsr_object_growth_per_second",
-                "Trend of the live instances of a tracked type.",
-                &TYPE,
-            )?,
         };
         for severity in ["low", "medium", "high", "critical"] {
             metrics.detected.with(&["heap", severity])?;
         }
         Ok(metrics)
+    }
+}
+
+impl LeakMetrics {
+    /// Takes over how many values of each tracked type are alive.
+    pub(crate) fn follow(&self, instances: &[LiveInstances]) {
+        for kind in instances {
+            if let Ok(gauge) = self.instances.with(&[kind.name]) {
+                gauge.set_count(kind.n_live);
+            }
+        }
     }
 }

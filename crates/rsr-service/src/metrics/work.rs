@@ -12,20 +12,77 @@ pub(crate) struct WorkMetrics {
     pub(crate) processed: [Counter; 3],
     pub(crate) depth: Histogram,
     pub(crate) truncated: Counter,
-    /// Written, unchanged, failed.
-    pub(crate) periods: [Counter; 3],
-    pub(crate) aggregation: Histogram,
-    pub(crate) cycles: Counter,
-    pub(crate) depth_limited: Counter,
-    /// Scheduled, running, finished, failed, maxxed.
-    pub(crate) jobs: [Gauge; 5],
+    pub(crate) aggregation: AggregationMetrics,
     /// Exported, left out.
     pub(crate) exported: [Counter; 2],
     pub(crate) exported_bytes: Counter,
-    /// Aggregation, deletion, export.
+    /// Export, deletion, aggregation.
     pub(crate) operation_memory: [Histogram; 3],
     /// Used, idle, as many as there may be.
     connections: [Gauge; 3],
+}
+
+/// Metrics of rolling results up.
+#[derive(Debug)]
+pub(crate) struct AggregationMetrics {
+    /// Written, unchanged.
+    pub(crate) periods: [Counter; 2],
+    pub(crate) failed: Counter,
+    pub(crate) duration: Histogram,
+    pub(crate) cycles: Counter,
+    /// Scheduled, running, finished, failed, maxxed.
+    jobs: [Gauge; 5],
+}
+
+impl AggregationMetrics {
+    fn define(define: &Define<'_>) -> Result<Self, MetricError> {
+        let periods = define.counter(
+            "rsr_aggregation_periods_total",
+            "Periods that were aggregated, by outcome.",
+            &["outcome"],
+        )?;
+        let duration = define
+            .histogram(
+                "rsr_aggregation_duration_seconds",
+                "Time one aggregation took.",
+                &[],
+                &SECONDS,
+            )?
+            .with(&[])?;
+        let cycles = define.one_counter(
+            "rsr_aggregation_cycles_total",
+            "Circular references that stopped an aggregation.",
+        )?;
+        define.one_counter(
+            "rsr_aggregation_depth_limited_total",
+            "Aggregations that stopped at the limit of levels.",
+        )?;
+        let jobs = define.gauge(
+            "rsr_aggregation_jobs",
+            "Jobs in the queue, by state.",
+            &["status"],
+        )?;
+        Ok(Self {
+            periods: each(&periods, ["written", "unchanged"])?,
+            failed: periods.with(&["failed"])?,
+            duration,
+            cycles,
+            jobs: each(&jobs, STATES)?,
+        })
+    }
+}
+
+/// The states of a job, in the order of their series.
+const STATES: [&str; 5] = ["scheduled", "running", "finished", "failed", "maxxed"];
+
+impl AggregationMetrics {
+    /// Takes over how many jobs are in each state that any is in.
+    pub(crate) fn follow_jobs(&self, counts: &[(String, u64)]) {
+        for (gauge, state) in self.jobs.iter().zip(STATES) {
+            let count = counts.iter().find(|(known, _)| known == state);
+            gauge.set_count(count.map_or(0, |(_, count)| *count));
+        }
+    }
 }
 
 impl WorkMetrics {
@@ -46,32 +103,6 @@ impl WorkMetrics {
         let truncated = define.one_counter(
             "rsr_hierarchy_truncated_total",
             "Lists of children that were cut at their limit.",
-        )?;
-        let periods = define.counter(
-            "rsr_aggregation_periods_total",
-            "Periods that were aggregated, by outcome.",
-            &["outcome"],
-        )?;
-        let aggregation = define
-            .histogram(
-                "rsr_aggregation_duration_seconds",
-                "Time one aggregation took.",
-                &[],
-                &SECONDS,
-            )?
-            .with(&[])?;
-        let cycles = define.one_counter(
-            "rsr_aggregation_cycles_total",
-            "Circular references that stopped an aggregation.",
-        )?;
-        let depth_limited = define.one_counter(
-            "rsr_aggregation_depth_limited_total",
-            "Aggregations that stopped at the limit of levels.",
-        )?;
-        let jobs = define.gauge(
-            "rsr_aggregation_jobs",
-            "Jobs in the queue, by state.",
-            &["status"],
         )?;
         let activities = define.counter(
             "rsr_iati_activities_total",
@@ -99,23 +130,16 @@ impl WorkMetrics {
             &["state"],
         )?;
         Ok(Self {
+            aggregation: AggregationMetrics::define(define)?,
             processed: each(&processed, ["standard", "chunked", "stream"])?,
             depth,
             truncated,
-            periods: each(&periods, ["written", "unchanged", "failed"])?,
-            aggregation,
-            cycles,
-            depth_limited,
-            jobs: each(
-                &jobs,
-                ["scheduled", "running", "finished", "failed", "maxxed"],
-            )?,
             exported: [
                 activities.with(&["export", "written"])?,
                 activities.with(&["export", "left_out"])?,
             ],
             exported_bytes: bytes.with(&["export"])?,
-            operation_memory: each(&operation_memory, ["aggregation", "deletion", "export"])?,
+            operation_memory: each(&operation_memory, ["export", "deletion", "aggregation"])?,
             connections: each(&connections, ["used", "idle", "max"])?,
         })
     }

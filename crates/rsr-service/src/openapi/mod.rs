@@ -103,7 +103,6 @@ fn schema(kind: FieldKind) -> Value {
         FieldKind::Flag => json!({ "type": "boolean" }),
         FieldKind::Date => json!({ "type": "string", "format": "date" }),
         FieldKind::List => json!({ "type": "array", "items": { "type": "object" } }),
-        FieldKind::Object => json!({ "type": "object" }),
     }
 }
 

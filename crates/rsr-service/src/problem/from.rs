@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rsr_hierarchy::{CursorError, OpenError, RequestError};
-use rsr_store::{Conflict, Error as StoreError};
+use rsr_store::{Conflict, Error as StoreError, RollUpError};
 
 use super::{Kind, Problem};
 
@@ -79,6 +79,20 @@ impl<E: Into<Self>> From<OpenError<E>> for Problem {
             OpenError::UnknownProject(id) => Self::not_found("project", id),
             OpenError::Source(error) => error.into(),
             _ => Self::internal("an answer could not be opened"),
+        }
+    }
+}
+
+impl From<RollUpError> for Problem {
+    fn from(error: RollUpError) -> Self {
+        match error {
+            RollUpError::Store(error) => error.into(),
+            RollUpError::Numbers { root, .. } => Self::new(
+                Kind::Conflict,
+                format!("the numbers below project {root} cannot be rolled up: one is too large"),
+            )
+            .because(error),
+            error => Self::internal(error),
         }
     }
 }

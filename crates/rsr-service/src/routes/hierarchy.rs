@@ -102,7 +102,7 @@ pub(super) fn routes() -> Vec<Route> {
                 "descendants",
                 "Everything below a project, depth first, one project a line",
             )
-            .stream()
+            .heavy()
             .query(&DESCENDANTS_QUERY)
             .answers(200, "application/x-ndjson"),
             handler: get(stream_descendants),

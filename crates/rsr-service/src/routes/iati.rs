@@ -9,6 +9,7 @@ use axum::routing::get;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use rsr_iati::export::{ExportError, ExportNote, ExportOptions, export};
 use rsr_iati::writer::WriteError;
+use rsr_monitoring::{Histogram, Scope};
 use rsr_store::ActivityFilter;
 
 use super::answer::{self, Negotiated};
@@ -37,7 +38,7 @@ pub(super) fn routes() -> Vec<Route> {
             "export_iati",
             "Every activity that may be seen, as IATI 2.03",
         )
-        .stream()
+        .heavy()
         .query(&QUERY)
         .answers(200, XML),
         handler: get(activities),
@@ -123,8 +124,17 @@ fn write_activities(
     }
     writer.flush()?;
     work.exported_bytes.add(writer.n_sent());
+    let [memory, _deletion, _aggregation] = &work.operation_memory;
+    observe_memory(memory);
     writer.finish()?;
     Ok(())
+}
+
+/// What the thread's request has allocated so far, where the allocator tells.
+pub(super) fn observe_memory(histogram: &Histogram) {
+    if let Some(bytes) = Scope::current().and_then(|scope| scope.usage().allocated) {
+        histogram.observe_count(bytes.bytes());
+    }
 }
 
 fn failed(error: ExportError<rsr_store::Error>) -> Problem {

@@ -5,6 +5,7 @@ mod description;
 mod health;
 mod hierarchy;
 mod iati;
+mod jobs;
 mod link;
 mod metrics;
 mod projects;
@@ -29,6 +30,7 @@ pub(crate) fn public_routes() -> Vec<Route> {
         projects::routes(),
         results::routes(),
         report::routes(),
+        jobs::routes(),
         iati::routes(),
         health::routes(),
         dashboard::routes(),

@@ -11,6 +11,7 @@ use rsr_hierarchy::{ChildrenRequest, Key, Scope};
 use rsr_store::{NewProject, ProjectEdit, Snapshot};
 
 use super::answer::{self, Negotiated};
+use super::iati::observe_memory;
 use super::link::next_link;
 use super::table::{Field, FieldKind, Operation, Route};
 use crate::access::Caller;
@@ -345,8 +346,9 @@ async fn edit(
         aggregate_children: fields.flag("aggregate_children")?,
         organisation: fields.id("primary_organisation")?,
     };
-    let parent: Option<Option<i64>> = fields.nullable("parent", "an id, or null")?;
-    let parent = parent.map(|parent| parent.map(ProjectId));
+    let parent = fields
+        .nullable("parent", "an id, or null")?
+        .map(|parent: Option<i64>| parent.map(ProjectId));
     let force = fields.flag("force")?.unwrap_or(false);
     fields.finish()?;
     let stored = app
@@ -375,10 +377,12 @@ async fn remove(
     app.refuse_while_deleted(project)?;
     let guard = app.deletions.begin(project);
     let n_deleted = app
-        .write(move |_app, tx| {
+        .write(move |app, tx| {
             // Held until the transaction has ended, whichever way it ends.
             let guard = guard;
             let n_deleted = tx.delete_project(guard.id())?;
+            let [_export, memory, _aggregation] = &app.measure.metrics.work.operation_memory;
+            observe_memory(memory);
             Ok((n_deleted, guard))
         })
         .await?

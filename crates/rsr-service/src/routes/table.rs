@@ -4,7 +4,6 @@
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::MethodRouter;
-use http::Method;
 
 use crate::app::App;
 use crate::gate::{self, Guard};
@@ -49,7 +48,6 @@ pub(crate) enum FieldKind {
     Flag,
     Date,
     List,
-    Object,
 }
 
 impl Field {
@@ -83,8 +81,6 @@ pub(crate) struct Operation {
     pub(crate) body: &'static [Field],
     pub(crate) status: u16,
     pub(crate) media: &'static str,
-    /// Streams end when they end; others within the bound on a request's time.
-    pub(crate) is_stream: bool,
 }
 
 impl Operation {
@@ -101,7 +97,6 @@ impl Operation {
             body: &[],
             status: 200,
             media: "application/json",
-            is_stream: false,
         }
     }
 
@@ -148,13 +143,6 @@ impl Operation {
         }
     }
 
-    pub(crate) const fn stream(self) -> Self {
-        Self {
-            is_stream: true,
-            ..self.heavy()
-        }
-    }
-
     pub(crate) const fn query(self, query: &'static [Field]) -> Self {
         Self { query, ..self }
     }
@@ -169,11 +157,6 @@ impl Operation {
             media,
             ..self
         }
-    }
-
-    /// The method as a type.
-    pub(crate) fn method(&self) -> Method {
-        Method::from_bytes(self.method.as_bytes()).unwrap_or(Method::GET)
     }
 }
 

@@ -6,6 +6,10 @@ use serde::Serialize;
 
 /// One element of a list of projects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent flags of a project, each a field of the JSON"
+)]
 pub(crate) struct Element {
     id: i64,
     title: String,

@@ -49,6 +49,10 @@ impl Fields {
     }
 
     /// A field of this type; absent is `None`, `null` is `Some(None)`.
+    #[expect(
+        clippy::option_option,
+        reason = "absent leaves a value as it is, null takes it away: three cases that JSON has"
+    )]
     pub(crate) fn nullable<T: DeserializeOwned>(
         &mut self,
         name: &'static str,

@@ -13,5 +13,5 @@ pub(crate) use element::Element;
 pub(crate) use input::{Fields, refused, required};
 pub(crate) use nested::NestedArray;
 pub(crate) use project::Project;
-pub(crate) use results::{ResultJson, update};
+pub(crate) use results::{ResultJson, job, update};
 pub(crate) use time::rfc3339;

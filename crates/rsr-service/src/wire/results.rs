@@ -1,9 +1,13 @@
 //! Results with what stands at their periods.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use rsr_aggregation::Hundredths;
-use rsr_store::{IndicatorRow, PeriodDisaggregationRow, PeriodRow, ResultRow, UpdateRow};
+use rsr_store::{IndicatorRow, JobRow, PeriodDisaggregationRow, PeriodRow, ResultRow, UpdateRow};
 use serde::Serialize;
 use serde_json::{Value, json};
+
+use super::time::rfc3339;
 
 /// A result with all it holds.
 #[derive(Clone, Debug, Serialize)]
@@ -20,10 +24,6 @@ pub(crate) struct ResultJson {
 }
 
 #[derive(Clone, Debug, Serialize)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent flags of an indicator, each a field of the JSON"
-)]
 struct IndicatorJson {
     id: i64,
     parent_indicator: Option<i64>,
@@ -172,4 +172,23 @@ pub(crate) fn update(row: &UpdateRow) -> Value {
         "narrative": row.narrative,
         "disaggregations": disaggregations,
     })
+}
+
+/// An entry of the aggregation queue.
+pub(crate) fn job(row: &JobRow) -> Value {
+    json!({
+        "id": row.id.0,
+        "period": row.period.0,
+        "root_period": row.root_period.0,
+        "project": row.project.0,
+        "state": row.state,
+        "attempts": row.attempts,
+        "reason": row.reason,
+        "created": from_ms(row.created_ms),
+        "changed": from_ms(row.changed_ms),
+    })
+}
+
+fn from_ms(ms: i64) -> String {
+    rfc3339(UNIX_EPOCH + Duration::from_millis(ms.max(0).unsigned_abs()))
 }

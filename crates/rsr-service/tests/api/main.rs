@@ -1,4 +1,11 @@
-//! What the service promises over HTTP, asked in memory.
+//! What the service promises over HTTP, asked in memory and on real sockets.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::missing_assert_message,
+    clippy::string_slice,
+    reason = "the allowances for tests reach no further than the test functions themselves"
+)]
 
 mod admin;
 mod hierarchy;

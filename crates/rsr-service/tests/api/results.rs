@@ -177,3 +177,64 @@ async fn results_show_what_stands_and_reports_who_said_so() {
         (Some("3.00"), Some("D"))
     );
 }
+
+#[tokio::test]
+async fn an_approved_report_is_counted_and_its_job_ends() {
+    let world = World::new();
+    let (period, user) = period(&world, "1").await;
+    let project = world
+        .store
+        .snapshot()
+        .unwrap()
+        .project_of_period(rsr_base::PeriodId(period))
+        .unwrap();
+    let report = json!({ "user": user, "value": "12.50", "status": "A" });
+    let path = format!("/api/v1/periods/{period}/updates/");
+    assert_eq!(world.send(Method::POST, &path, &report).await.status, 201);
+    let waiting = world.get_all("/api/v1/jobs/?state=scheduled").await.json();
+    assert_eq!(waiting[0]["period"], period);
+    let value = async || {
+        let results = world
+            .get(&format!("/api/v1/projects/{project}/results/"))
+            .await
+            .json();
+        results[0]["indicators"][0]["periods"][0]["actual_value"].clone()
+    };
+    assert_eq!(value().await, "", "not yet counted");
+    world.service.beat();
+    assert_eq!(value().await, "12.50");
+    let jobs = world.get_all("/api/v1/jobs/").await.json();
+    assert_eq!(jobs[0]["state"], "finished");
+    let again = world
+        .send(
+            Method::POST,
+            &format!("/api/v1/projects/{project}/recalculate/"),
+            &json!({}),
+        )
+        .await;
+    assert_eq!(
+        again.json()["periods_changed"],
+        0,
+        "a run that changes nothing writes nothing"
+    );
+    let metrics = world.get("/metrics/").await.text();
+    assert!(metrics.contains("rsr_aggregation_periods_total{outcome=\"written\"} 1"));
+    assert!(
+        metrics.contains("rsr_aggregation_jobs{status=\"finished\"} 1"),
+        "{metrics}"
+    );
+
+    world.get_all("/api/v1/jobs/?state=lost").await.is_problem(
+        400,
+        "invalid-parameter",
+        Some("state"),
+    );
+    let missing = world
+        .send(
+            Method::POST,
+            "/api/v1/projects/999/recalculate/",
+            &json!({}),
+        )
+        .await;
+    missing.is_problem(404, "not-found", None);
+}

@@ -1,8 +1,10 @@
 //! What a snapshot answers, a module per topic.
 
 mod copies;
+mod jobs;
 mod results;
 mod tree;
 
+pub use jobs::JobRow;
 pub use results::{IndicatorRow, PeriodDisaggregationRow, PeriodRow, ResultRow, UpdateRow};
 pub use tree::Place;

@@ -1,0 +1,112 @@
+//! The aggregation queue, and rolling up at once.
+
+use axum::Extension;
+use axum::Json;
+use axum::extract::{Path, RawQuery, State};
+use axum::routing::{get, post};
+use rsr_base::ProjectId;
+use serde_json::{Value, json};
+
+use super::table::{Field, FieldKind, Operation, Route};
+use crate::access::Caller;
+use crate::app::App;
+use crate::params::{self, Params};
+use crate::problem::{Kind, Problem};
+use crate::rollup;
+use crate::wire::job;
+
+const STATES: [&str; 5] = ["scheduled", "running", "finished", "failed", "maxxed"];
+const LIST: [Field; 2] = [
+    Field::new(
+        "state",
+        FieldKind::Text,
+        "scheduled, running, finished, failed or maxxed",
+    ),
+    Field::new(
+        "limit",
+        FieldKind::Integer,
+        "Most jobs of this answer; 100 if not given, 1000 at most",
+    ),
+];
+const LIMIT_DEFAULT: usize = 100;
+const LIMIT_MAX: usize = 1_000;
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route {
+            operation: Operation::write(
+                "GET",
+                "/api/v1/jobs/",
+                "jobs",
+                "The aggregation queue, the last changed first",
+            )
+            .query(&LIST),
+            handler: get(list),
+        },
+        Route {
+            operation: Operation::write(
+                "POST",
+                "/api/v1/projects/{id}/recalculate/",
+                "recalculate",
+                "Rolls up the whole tree a project is in, at once",
+            )
+            .heavy(),
+            handler: post(recalculate),
+        },
+    ]
+}
+
+async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Json<Value>, Problem> {
+    let mut params = Params::parse(query.as_deref())?;
+    let state = params.text("state").filter(|state| !state.is_empty());
+    let limit = params
+        .count("limit")?
+        .unwrap_or(LIMIT_DEFAULT)
+        .min(LIMIT_MAX);
+    params.finish()?;
+    if let Some(state) = &state
+        && !STATES.contains(&state.as_str())
+    {
+        let accepted = "must be scheduled, running, finished, failed or maxxed";
+        return Err(Problem::field(Kind::InvalidParameter, "state", accepted));
+    }
+    let work = app.clone();
+    let jobs: Vec<Value> = app
+        .bridge
+        .run(move || {
+            let jobs = work.store.snapshot()?.jobs(state.as_deref(), limit)?;
+            Ok(jobs.iter().map(job).collect())
+        })
+        .await?;
+    Ok(Json(jobs.into()))
+}
+
+async fn recalculate(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let project: ProjectId = params::id("project", &id)?;
+    app.refuse_while_deleted(project)?;
+    let work = app.clone();
+    let (root, report) = app
+        .bridge
+        .run(move || {
+            let place = work.store.snapshot()?.place(project)?;
+            let root = place
+                .ok_or_else(|| Problem::not_found("project", project))?
+                .root;
+            Ok((root, rollup::roll_up(&work, root)?))
+        })
+        .await?;
+    tracing::info!(%caller, %project, %root, periods = report.periods.n_periods, "recalculated");
+    Ok(Json(json!({
+        "project": project.0,
+        "root": root.0,
+        "periods": report.periods.n_periods,
+        "periods_changed": report.periods.n_periods_written,
+        "disaggregations": report.periods.n_disaggregations,
+        "disaggregations_changed": report.periods.n_disaggregations_written,
+        "jobs_finished": report.n_jobs_finished,
+    })))
+}
