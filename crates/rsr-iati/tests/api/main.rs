@@ -7,6 +7,7 @@
 
 mod data;
 mod hostile;
+mod laws;
 mod lossless;
 mod reading;
 mod round_trip;
