@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::hash::Hash;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -194,6 +194,7 @@ impl<K: Key, V: Value> Inner<K, V> {
     }
 
     fn settle_all(&self, victims: Victims<K, V>) {
+        let mut panicked = None;
         for victim in victims {
             let totals = &self.totals;
             let weight = u64::from(victim.stored.weight);
@@ -225,6 +226,13 @@ impl<K: Key, V: Value> Inner<K, V> {
                     tracing::error!(cache = self.parameters.name, "a removal listener panicked");
                 }
             }
+            // A destructor that panics must not keep the accounts of the others open.
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(move || drop(victim))) {
+                panicked = Some(panic);
+            }
+        }
+        if let Some(panic) = panicked {
+            resume_unwind(panic);
         }
     }
 
