@@ -1,12 +1,13 @@
 //! The IATI elements of a project that was not imported.
 
 use rsr_base::ProjectId;
-use rsr_iati::model::{ActivityElement, ActivityHead};
+use rsr_iati::model::{ActivityElement, ActivityHead, ElementKind, Narrative, TextBlock};
 use rsr_iati::schema::FragmentChecker;
 
 use super::Tx;
-use crate::elements::{ElementWriter, Summary, clear};
+use crate::elements::{ElementWriter, Summary, clear, place};
 use crate::error::Error;
+use crate::sql::params;
 
 impl Tx {
     /// Puts these elements in the place of those a project has, and derives its title, dates, status, reporting
@@ -43,5 +44,45 @@ impl Tx {
         }
         summary.write(self.db(), project, head, self.now_ms)?;
         Ok(left_out)
+    }
+
+    /// Puts a new title into the element that exports give, in the place of the first text that says something. A
+    /// project without any elements has none to keep in step.
+    pub(super) fn retitle(&self, project: ProjectId, title: &str) -> Result<(), Error> {
+        let stored = self.db().row(
+            "SELECT place, xml FROM project_elements WHERE project_id = ?1 AND name = 'title' ORDER BY place LIMIT 1",
+            params![project],
+            |row| Ok((row.int(0)?, row.string(1)?)),
+        )?;
+        let has_elements = self.db().number(
+            "SELECT EXISTS (SELECT 1 FROM project_elements WHERE project_id = ?1)",
+            params![project],
+        )?;
+        let (at, mut block) = match stored {
+            Some((at, xml)) => match ActivityElement::from_xml(&xml) {
+                Ok(ActivityElement::Title(block)) => (at, block),
+                _ => (at, TextBlock::default()),
+            },
+            None if has_elements != 0 => (place(ElementKind::Title, 0), TextBlock::default()),
+            None => return Ok(()),
+        };
+        let shown = block
+            .narratives
+            .iter_mut()
+            .find(|text| !text.text.trim().is_empty());
+        match shown {
+            Some(narrative) => title.clone_into(&mut narrative.text),
+            None => block.narratives = vec![Narrative::new(title)],
+        }
+        let element = ActivityElement::Title(block);
+        let objection = element.gaps().first().map(ToString::to_string);
+        self.db().execute(
+            "INSERT INTO project_elements (project_id, place, name, xml, omitted_because)
+             VALUES (?1, ?2, 'title', ?3, ?4)
+             ON CONFLICT (project_id, place) DO UPDATE SET xml = excluded.xml,
+                 omitted_because = excluded.omitted_because",
+            params![project, at, &element.to_xml(), objection.as_deref()],
+        )?;
+        Ok(())
     }
 }

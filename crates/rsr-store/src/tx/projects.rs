@@ -89,6 +89,9 @@ impl Tx {
         if changed == 0 {
             return Err(Error::not_found("project", id));
         }
+        if let Some(title) = &edit.title {
+            self.retitle(id, title)?;
+        }
         if edit.aggregate_to_parent.is_some() {
             self.queue_periods_above(id.0)?;
         }

@@ -6,7 +6,7 @@ use std::process::Command;
 use rsr_iati::export::{ExportOptions, ExportSummary, export};
 use rsr_iati::model::ActivityElement;
 use rsr_iati::reader::{ActivityReader, Event};
-use rsr_store::ActivityFilter;
+use rsr_store::{ActivityFilter, ProjectEdit};
 
 use crate::import::{activity, file, import, import_files};
 use crate::support::{TestStore, iati_data, real_files};
@@ -128,4 +128,32 @@ fn a_filter_gives_one_organisation() {
         ..ActivityFilter::default()
     };
     assert_eq!(identifiers(&exported(&test, &filter).0), ["XM-2-1"]);
+}
+
+#[test]
+fn a_title_that_was_edited_is_the_one_that_is_given() {
+    let test = TestStore::new();
+    import(
+        &test,
+        &[&file(&[activity("XM-1-1", "2024-01-01T00:00:00Z", "")])],
+    );
+    let project = test
+        .store
+        .snapshot()
+        .unwrap()
+        .project_by_identifier("XM-1-1")
+        .unwrap()
+        .unwrap();
+    let edit = ProjectEdit {
+        title: Some("Pumps & wells".to_owned()),
+        ..ProjectEdit::default()
+    };
+    test.store
+        .write(|tx| tx.edit_project(project, &edit))
+        .unwrap();
+    let text = String::from_utf8(exported(&test, &ActivityFilter::default()).0).unwrap();
+    assert!(
+        text.contains("<title><narrative>Pumps &amp; wells</narrative></title>"),
+        "{text}"
+    );
 }
