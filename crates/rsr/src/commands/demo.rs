@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rsr_base::ProjectId;
 use rsr_iati::export::{ExportOptions, export_to_file};
 use rsr_iati::validate::{Options, validate};
 use rsr_service::{Addresses, Service};
@@ -12,10 +13,10 @@ use rsr_settings::LiveSettings;
 use rsr_store::{ActivityFilter, Store};
 use tokio::sync::oneshot;
 
-use super::serve;
+use super::{aggregate, serve};
 use crate::cli::Demo;
 use crate::context::Context;
-use crate::demo::{Filled, Portfolio, REPORTER, Shown, fill};
+use crate::demo::{Filled, Portfolio, REPORTER, Shown, Summary, fill};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, Format, Out};
 use crate::progress::Progress;
@@ -34,17 +35,24 @@ pub(crate) fn run(context: &Context, flags: &Demo) -> Outcome {
     let portfolio = Portfolio::new(flags.seed, flags.projects as usize);
     let store = context.store()?;
     let filled = make(context, &store, &portfolio)?;
+    let rolled_up = aggregate::everything(context, &store)?;
+    if let Some((root, reason)) = rolled_up.failed.first() {
+        return Err(Failure::new(
+            Exit::PartWay,
+            format_args!("the tree of project {root} was not rolled up: {reason}"),
+        ));
+    }
     let file = export(context, &store)?;
-    let top = portfolio.identifier(0);
-    let top = store.snapshot()?.project_by_identifier(&top)?;
-    let top =
-        top.ok_or_else(|| Failure::new(Exit::PartWay, "the portfolio lacks its first programme"))?;
+    let (top, result) = first_result(&store, &portfolio)?;
     let shown = Shown {
         portfolio,
         filled,
+        n_periods: rolled_up.n_periods,
+        n_periods_changed: rolled_up.n_periods_changed,
         database: store.path().to_owned(),
         file,
         top,
+        result,
     };
     serve_and_show(context, store, &shown, flags.once)
 }
@@ -70,6 +78,23 @@ fn make(context: &Context, store: &Store, portfolio: &Portfolio) -> Result<Fille
         ));
     }
     Ok(filled?)
+}
+
+/// The first programme, and what stands at its first result.
+fn first_result(store: &Store, portfolio: &Portfolio) -> Result<(ProjectId, Summary), Failure> {
+    let snapshot = store.snapshot()?;
+    let gone = || {
+        Failure::new(
+            Exit::PartWay,
+            "the portfolio has lost its first programme: delete the database, and begin again",
+        )
+    };
+    let top = snapshot
+        .project_by_identifier(&portfolio.identifier(0))?
+        .ok_or_else(gone)?;
+    let results = snapshot.results(top, None, 1)?;
+    let result = results.first().ok_or_else(gone)?;
+    Ok((top, Summary::of(result)))
 }
 
 /// Exports what the demo made next to the database, and holds it against the standard.

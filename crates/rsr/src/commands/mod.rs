@@ -1,5 +1,6 @@
 //! The commands, a module each with a small `run`.
 
+mod aggregate;
 mod caches;
 mod database;
 mod deletions;
@@ -31,6 +32,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Import(which) => import::run(&Context::new(&common, &[])?, &which),
         Command::Export(which) => export::run(&Context::new(&common, &[])?, &which),
         Command::Validate(which) => validate::run(&Context::new(&common, &[])?, &which),
+        Command::Aggregate(flags) => aggregate::run(&Context::new(&common, &[])?, &flags),
         Command::Cache(which) => caches::run(&Context::new(&common, &[])?, &which),
         Command::Deletions(which) => deletions::run(&Context::new(&common, &[])?, &which),
         Command::Memory(which) => memory::run(&Context::new(&common, &[])?, &which),

@@ -1,9 +1,9 @@
 //! A described project as the elements of an IATI activity.
 
 use rsr_iati::model::{
-    ActivityDate, ActivityElement, ActivityHead, Amount, Budget as BudgetElement, Coded, Dated,
-    Decimal, Description, Identifier, Location, Narrative, ParticipatingOrg, Plain, Point,
-    Provider, Receiver, RecipientCountry, RelatedActivity, ReportingOrg, Sector, TextBlock,
+    ActivityDate, ActivityElement, ActivityHead, Administrative, Amount, Budget as BudgetElement,
+    Coded, Dated, Decimal, Description, Identifier, Location, Narrative, ParticipatingOrg, Plain,
+    Point, Provider, Receiver, RecipientCountry, RelatedActivity, ReportingOrg, Sector, TextBlock,
     Transaction, Whole,
 };
 
@@ -63,7 +63,7 @@ pub(crate) fn elements(portfolio: &Portfolio, project: &Project) -> Vec<Activity
     elements.extend(
         project
             .place
-            .map(|place| ActivityElement::Location(location(place))),
+            .map(|place| ActivityElement::Location(location(place, &project.countries))),
     );
     for (code, name, share) in portfolio.theme(project.position.programme).sectors {
         elements.push(ActivityElement::Sector(Sector {
@@ -133,10 +133,23 @@ fn activity_date(kind: &str, date: &str) -> ActivityDate {
     }
 }
 
-fn location((name, latitude, longitude): (&str, &str, &str)) -> Location {
+fn location(
+    (name, latitude, longitude): (&str, &str, &str),
+    countries: &[(&'static str, u32)],
+) -> Location {
     Location {
         reach: Some(Coded::new("1")),
         name: Some(TextBlock::new(name)),
+        administratives: countries
+            .iter()
+            .map(|(code, _share)| Administrative {
+                code: Some((*code).to_owned()),
+                // ISO 3166-1: countries by two letters.
+                vocabulary: Some("A4".to_owned()),
+                level: Some("1".into()),
+                ..Administrative::default()
+            })
+            .collect(),
         point: Some(Point {
             srs_name: Some("http://www.opengis.net/def/crs/EPSG/0/4326".to_owned()),
             pos: Some(Plain::new(format!("{latitude} {longitude}"))),

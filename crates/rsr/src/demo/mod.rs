@@ -14,8 +14,10 @@ mod random;
 mod reports;
 mod shape;
 mod show;
+mod summary;
 
 pub(crate) use facts::REPORTER;
 pub(crate) use fill::{Filled, fill};
 pub(crate) use portfolio::Portfolio;
 pub(crate) use show::Shown;
+pub(crate) use summary::Summary;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::ask::{Answer, ask};
 use super::fill::Filled;
 use super::portfolio::Portfolio;
+use super::summary::Summary;
 use crate::exit::Failure;
 use crate::output::Out;
 
@@ -18,10 +19,16 @@ use crate::output::Out;
 pub(crate) struct Shown {
     pub(crate) portfolio: Portfolio,
     pub(crate) filled: Filled,
+    /// Periods that the roll-up computed.
+    pub(crate) n_periods: u64,
+    /// How many of them it changed.
+    pub(crate) n_periods_changed: u64,
     pub(crate) database: PathBuf,
     pub(crate) file: PathBuf,
     /// The first programme.
     pub(crate) top: ProjectId,
+    /// Its first result.
+    pub(crate) result: Summary,
 }
 
 /// Headers that say how the memory was protected and what was cut.
@@ -98,9 +105,12 @@ impl Shown {
             "programmes": self.portfolio.shape().n_programmes(),
             "programmes_made": self.filled.n_written,
             "updates_made": self.filled.n_updates,
+            "periods": self.n_periods,
+            "periods_changed": self.n_periods_changed,
             "database": path_text(&self.database),
             "iati_file": path_text(&self.file),
             "children": { "url": url, "headers": headers, "body": body(children) },
+            "aggregated": self.result.to_json(),
             "urls": Self::urls(address).into_iter().map(|(name, url)| json!([name, url])).collect::<Vec<_>>(),
             "commands": self.commands(address),
         }))?;
@@ -126,6 +136,10 @@ impl Shown {
             self.database.display()
         ))?;
         out.line(format_args!(
+            "{} periods rolled up, {} of them changed",
+            self.n_periods, self.n_periods_changed
+        ))?;
+        out.line(format_args!(
             "IATI 2.03, checked against the standard: {}",
             self.file.display()
         ))?;
@@ -145,6 +159,13 @@ impl Shown {
             ))?;
         }
 
+        out.line(format_args!(
+            "\nRolled up from the reports of all below project {}:",
+            self.top
+        ))?;
+        for line in self.result.lines() {
+            out.line(format_args!("  {line}"))?;
+        }
         out.line("")?;
         for (name, url) in Self::urls(address) {
             out.line(format_args!("{name:<10} {url}"))?;
