@@ -14,6 +14,9 @@ impl SimpleType {
     /// Whether the text is a value of this type. White space around it has no meaning, except that libxml2 refuses it
     /// around dates and 32-bit numbers.
     pub(super) fn accepts(self, text: &str) -> bool {
+        if self == Self::Text {
+            return true;
+        }
         let given = text;
         let text = trim(given);
         match self {

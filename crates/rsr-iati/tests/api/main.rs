@@ -15,3 +15,4 @@ mod rules;
 mod schema;
 mod source;
 mod upgrade;
+mod validate;
