@@ -27,6 +27,7 @@ mod input;
 mod namespace;
 mod passed_over;
 mod reader;
+mod steps;
 mod tag;
 mod text;
 mod window;

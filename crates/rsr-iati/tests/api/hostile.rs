@@ -34,7 +34,7 @@ fn outcome_with(input: &[u8], options: &ReadOptions) -> String {
 
 #[track_caller]
 fn check(input: impl AsRef<[u8]>, expected: &str) {
-    assert_eq!(outcome(input.as_ref()), expected);
+    assert_eq!(outcome(input.as_ref()), expected, "what reading came upon");
 }
 
 fn activity(inside: &str) -> String {
@@ -120,7 +120,7 @@ fn wrong_encodings_are_found() {
             .encode_utf16()
             .flat_map(u16::to_le_bytes)
             .collect::<Vec<_>>(),
-        &[b'<'],
+        b"<",
     ]
     .concat();
     assert!(outcome(&odd).contains("error"), "{}", outcome(&odd));
@@ -129,8 +129,7 @@ fn wrong_encodings_are_found() {
 #[test]
 fn a_gzip_stream_cut_short_is_an_error() {
     let mut zip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    zip.write_all(activity("<title/>").repeat(1).as_bytes())
-        .unwrap();
+    zip.write_all(activity("<title/>").as_bytes()).unwrap();
     let zipped = zip.finish().unwrap();
     check(&zipped, "");
     for len in [2, 10, zipped.len() / 2, zipped.len() - 1] {

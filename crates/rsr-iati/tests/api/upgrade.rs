@@ -24,7 +24,7 @@ fn upgraded(children: &str) -> (String, String) {
 
 #[track_caller]
 fn check(old: &str, new: &str, codes: &str) {
-    assert_eq!(upgraded(old), (new.to_owned(), codes.to_owned()));
+    assert_eq!(upgraded(old), (new.to_owned(), codes.to_owned()), "{old}");
 }
 
 #[test]
