@@ -13,7 +13,7 @@ two</narrative></title><activity-status code='77'/><activity-status code='78'/><
 fn json_has_the_shape_of_the_official_report() {
     let mut report = JsonReport::new(Vec::new());
     let summary = validate(FILE.as_bytes(), &Options::default(), &mut |group| {
-        report.group(&group)
+        report.group(&group);
     });
     let text = String::from_utf8(report.finish(&summary).expect("memory can be written"))
         .expect("it is UTF-8");
@@ -70,7 +70,7 @@ fn a_file_without_findings_has_an_empty_report() {
 fn text_has_a_line_a_finding() {
     let mut report = TextReport::new(Vec::new(), "a.xml");
     validate(FILE.as_bytes(), &Options::default(), &mut |group| {
-        report.group(&group)
+        report.group(&group);
     });
     let text =
         String::from_utf8(report.finish().expect("memory can be written")).expect("it is UTF-8");
@@ -94,7 +94,7 @@ fn trouble_with_writing_is_told_at_the_end() {
     }
     let mut report = JsonReport::new(Full);
     let summary = validate(FILE.as_bytes(), &Options::default(), &mut |group| {
-        report.group(&group)
+        report.group(&group);
     });
     assert_eq!(
         report

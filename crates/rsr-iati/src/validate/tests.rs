@@ -77,7 +77,7 @@ fn more_findings_than_fit_are_counted() {
     };
     let mut seen = Vec::new();
     let summary = validate(xml.as_bytes(), &options, &mut |group| {
-        seen.push((group.findings.len(), group.n_left_out))
+        seen.push((group.findings.len(), group.n_left_out));
     });
     assert_eq!((seen, summary.n_critical), (vec![(5, 16)], 21));
 }
@@ -114,7 +114,7 @@ fn schema_codelists_and_rules_are_checked_in_one_reading() {
     let old = xml.replace("2.03", "1.05");
     let mut codes = Vec::new();
     validate(old.as_bytes(), &Options::default(), &mut |group| {
-        codes.extend(group.findings.into_iter().map(|f| f.code))
+        codes.extend(group.findings.into_iter().map(|f| f.code));
     });
     assert!(
         codes

@@ -93,9 +93,6 @@ fn real_files_have_the_verdict_and_the_first_line_of_xmllint() {
         return left_out("real files against xmllint: no xmllint");
     }
     let mut wrong = Vec::new();
-    let examples = files(&data.join("examples"))
-        .into_iter()
-        .filter(|path| path.is_file());
     for path in files(&data.join("real"))
         .into_iter()
         .chain(files(&data.join("examples")))
