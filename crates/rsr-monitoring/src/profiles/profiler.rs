@@ -305,3 +305,13 @@ fn describe(path: &Path) -> Option<ProfileFile> {
         written: metadata.modified().ok()?,
     })
 }
+
+impl From<&rsr_settings::ProfilingSettings> for ProfilerLimits {
+    fn from(settings: &rsr_settings::ProfilingSettings) -> Self {
+        Self {
+            file_size_max: settings.max_profile_size_mb,
+            age_max: settings.cleanup_days,
+            ..Self::default()
+        }
+    }
+}
