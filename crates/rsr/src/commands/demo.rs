@@ -94,7 +94,14 @@ fn first_result(store: &Store, portfolio: &Portfolio) -> Result<(ProjectId, Summ
         .ok_or_else(gone)?;
     let results = snapshot.results(top, None, 1)?;
     let result = results.first().ok_or_else(gone)?;
-    Ok((top, Summary::of(result)))
+    let summary = Summary::of(result);
+    if !summary.has_values() {
+        return Err(Failure::new(
+            Exit::PartWay,
+            "nothing stands at the first result after the roll-up: see `rsr aggregate --all -v`",
+        ));
+    }
+    Ok((top, summary))
 }
 
 /// Exports what the demo made next to the database, and holds it against the standard.
@@ -155,7 +162,8 @@ fn serve_and_show(context: &Context, store: Store, shown: &Shown, is_once: bool)
     let service = Service::new(live, store, context.clock.clone());
     serve::runtime()?.block_on(async {
         let (told, ready) = oneshot::channel();
-        let told = |addresses: &Addresses| drop(told.send(addresses.http));
+        // Where nobody listens any more, the service is being stopped already.
+        let told = |addresses: &Addresses| told.send(addresses.http).unwrap_or(());
         let signals = serve::stopped()?;
         let mut outcome = Ok(Exit::Done);
         let stop = async {

@@ -74,7 +74,7 @@ fn one(
         cancel,
         &mut |note| match note {
             ImportNote::Skipped { file, finding } => {
-                progress.note(&format!("{file}:{finding}{}: skipped", of(finding)))
+                progress.note(&format!("{file}:{finding}{}: skipped", of(finding)));
             }
             ImportNote::Finding { file, finding } => {
                 let is_error = finding.severity == Severity::Error;

@@ -71,7 +71,7 @@ fn lines(out: &mut Out, value: &Value, depth: usize) -> Result<(), Failure> {
                 match field {
                     Value::Object(inner) if inner.is_empty() => {}
                     Value::Array(inner) if inner.is_empty() => {
-                        out.line(format_args!("{indent}{name}: none"))?
+                        out.line(format_args!("{indent}{name}: none"))?;
                     }
                     Value::Object(_) | Value::Array(_) => {
                         out.line(format_args!("{indent}{name}:"))?;

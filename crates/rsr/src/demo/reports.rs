@@ -146,8 +146,9 @@ fn report_years(
                 );
             }
             Counting::Story => {
+                let story = random.pick(&STORIES);
                 let content = Content::Story {
-                    text: *random.pick(&STORIES),
+                    text: story,
                     score: random.between(1, 5),
                 };
                 add(person, status, content, random);

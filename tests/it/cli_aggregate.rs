@@ -1,0 +1,51 @@
+//! `rsr aggregate` over the sample portfolio, and `rsr demo` for programs.
+
+use rsr_tests::run_expecting;
+use serde_json::Value;
+
+const ONCE: [&str; 7] = [
+    "demo",
+    "--once",
+    "--projects",
+    "30",
+    "--listen",
+    "127.0.0.1:0",
+    "--json",
+];
+
+#[test]
+fn the_demo_tells_programs_what_it_made_and_a_second_one_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = run_expecting(folder.path(), 0, ONCE);
+    let first: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(first["projects"], 30);
+    assert!(first["periods_changed"].as_u64() > Some(0), "{first}");
+    assert_eq!(first["children"]["headers"].as_array().unwrap().len(), 4);
+    let standing = &first["aggregated"]["indicators"][0]["periods"][0];
+    assert!(standing["value"].is_string(), "{standing}");
+    assert_eq!(
+        standing["parts"].as_array().unwrap().len(),
+        2,
+        "women and men"
+    );
+
+    let again: Value = serde_json::from_str(&run_expecting(folder.path(), 0, ONCE).out).unwrap();
+    assert_eq!(again["programmes_made"], 0);
+    assert_eq!(again["periods_changed"], 0);
+    assert_eq!(again["aggregated"], first["aggregated"]);
+
+    let all = run_expecting(folder.path(), 0, ["aggregate", "--all", "--json"]);
+    let all: Value = serde_json::from_str(&all.out).unwrap();
+    assert_eq!(all["periods"], first["periods"]);
+    assert_eq!(all["periods_changed"], 0);
+    assert_eq!(all["failed"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn what_is_not_stored_cannot_be_rolled_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = run_expecting(folder.path(), 2, ["aggregate", "--project", "7"]);
+    assert_eq!(said.err.lines().count(), 1, "{}", said.err);
+    assert!(said.err.contains("project 7"), "{}", said.err);
+    run_expecting(folder.path(), 2, ["aggregate"]);
+}
