@@ -1,9 +1,9 @@
 //! How the parts of the service are, and what is wrong with those that are not well.
 
+use rsr_cache::Severity;
 use rsr_monitoring::{LeakState, PressureLevel};
 use serde::Serialize;
 
-use crate::admin;
 use crate::app::App;
 
 /// How one part is.
@@ -103,14 +103,16 @@ fn leaks(app: &App) -> Part {
 }
 
 fn caches(app: &App) -> Part {
-    let all = app.caches.registry.stats_all();
-    let stats: Vec<_> = all.caches.into_values().collect();
-    let reasons = admin::of_caches(&all.global, &stats)
+    let reasons = app
+        .caches
+        .registry
+        .monitor()
+        .findings
         .into_iter()
-        .filter(|issue| issue.severity != "low")
-        .map(|issue| match issue.cache {
-            Some(cache) => format!("cache {cache}: {}", issue.message),
-            None => issue.message,
+        .filter(|finding| finding.severity > Severity::Low)
+        .map(|finding| match finding.cache {
+            Some(cache) => format!("cache {cache}: {}", finding.message),
+            None => finding.message,
         })
         .collect();
     part(State::Warning, reasons)

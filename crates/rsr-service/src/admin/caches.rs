@@ -7,7 +7,6 @@ use axum::routing::{get, post};
 use rsr_cache::{CacheStats, SharedCache};
 use serde_json::{Map, Value, json};
 
-use super::findings::{self, Issue};
 use crate::access::Caller;
 use crate::app::App;
 use crate::params::Params;
@@ -97,7 +96,7 @@ fn name_of(query: Option<&str>) -> Result<Option<String>, Problem> {
     Ok(name)
 }
 
-fn figures(app: &App, name: Option<&str>) -> Result<(Vec<CacheStats>, Value), Problem> {
+fn figures(app: &App, name: Option<&str>) -> Result<Value, Problem> {
     let stats: Vec<CacheStats> = chosen(app, name)?
         .iter()
         .map(|cache| cache.stats())
@@ -107,12 +106,12 @@ fn figures(app: &App, name: Option<&str>) -> Result<(Vec<CacheStats>, Value), Pr
         .map(|stats| (stats.name.clone(), json!(CacheFigures::from(stats))))
         .collect();
     let global = wire::global(&app.caches.registry.stats_all().global);
-    Ok((stats, json!({ "caches": caches, "_global": global })))
+    Ok(json!({ "caches": caches, "_global": global }))
 }
 
 async fn stats(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Json<Value>, Problem> {
     let name = name_of(query.as_deref())?;
-    Ok(Json(figures(&app, name.as_deref())?.1))
+    Ok(Json(figures(&app, name.as_deref())?))
 }
 
 async fn monitor(
@@ -120,9 +119,14 @@ async fn monitor(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Value>, Problem> {
     let name = name_of(query.as_deref())?;
-    let (stats, shown) = figures(&app, name.as_deref())?;
-    let global = app.caches.registry.stats_all().global;
-    let issues: Vec<Issue> = findings::of_caches(&global, &stats);
+    let shown = figures(&app, name.as_deref())?;
+    let report = app.caches.registry.monitor();
+    let issues: Vec<Value> = report
+        .findings
+        .iter()
+        .filter(|finding| name.is_none() || finding.cache.is_none() || finding.cache == name)
+        .map(wire::issue)
+        .collect();
     Ok(Json(json!({
         "timestamp": rfc3339(app.clock.wall()),
         "stats": shown,

@@ -2,13 +2,11 @@
 
 mod caches;
 mod deletions;
-mod findings;
 mod memory;
 mod socket;
 
 use crate::routes::table::Route;
 
-pub(crate) use findings::of_caches;
 pub(crate) use memory::figures;
 pub(crate) use socket::AdminSocket;
 pub use socket::SocketError;

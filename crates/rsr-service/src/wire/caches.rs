@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rsr_base::ProjectId;
-use rsr_cache::{CacheStats, GlobalStats, RemovalCause};
+use rsr_cache::{CacheStats, Finding, GlobalStats, RemovalCause};
 use rsr_deletion::{DeletionStats, Sweep};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -68,6 +68,16 @@ pub(crate) fn global(stats: &GlobalStats) -> Value {
         "total_max_entries": stats.total_max_entries,
         "global_utilization_percent": stats.global_utilization_percent(),
         "total_bytes": stats.total_bytes.bytes(),
+    })
+}
+
+/// What is wrong with a cache, or with all together.
+pub(crate) fn issue(finding: &Finding) -> Value {
+    json!({
+        "severity": finding.severity.to_string(),
+        "cache": finding.cache,
+        "message": finding.message,
+        "recommendation": finding.recommendation,
     })
 }
 
