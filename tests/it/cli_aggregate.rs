@@ -49,3 +49,31 @@ fn what_is_not_stored_cannot_be_rolled_up() {
     assert!(said.err.contains("project 7"), "{}", said.err);
     run_expecting(folder.path(), 2, ["aggregate"]);
 }
+
+#[test]
+fn waiting_jobs_are_listed_and_worked_off() {
+    let folder = tempfile::tempdir().unwrap();
+    run_expecting(folder.path(), 0, ONCE);
+    let done = run_expecting(
+        folder.path(),
+        0,
+        [
+            "jobs", "list", "--state", "finished", "--json", "--limit", "5",
+        ],
+    );
+    assert_eq!(
+        done.out.lines().count(),
+        5,
+        "the roll-up of the demo ended its jobs"
+    );
+    let waiting = run_expecting(
+        folder.path(),
+        0,
+        ["jobs", "list", "--state", "scheduled", "--json"],
+    );
+    assert_eq!(waiting.out, "");
+    let run = run_expecting(folder.path(), 0, ["jobs", "run", "--json"]);
+    let totals: Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(totals["trees"], 0);
+    run_expecting(folder.path(), 2, ["jobs", "list", "--state", "asleep"]);
+}

@@ -9,6 +9,7 @@ mod doctor;
 mod export;
 mod files;
 mod import;
+mod jobs;
 mod memory;
 mod project;
 mod serve;
@@ -35,6 +36,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Aggregate(flags) => aggregate::run(&Context::new(&common, &[])?, &flags),
         Command::Cache(which) => caches::run(&Context::new(&common, &[])?, &which),
         Command::Deletions(which) => deletions::run(&Context::new(&common, &[])?, &which),
+        Command::Jobs(which) => jobs::run(&Context::new(&common, &[])?, &which),
         Command::Memory(which) => memory::run(&Context::new(&common, &[])?, &which),
         Command::Project(which) => project::run(&Context::new(&common, &[])?, &which),
         Command::Settings(which) => settings::run(&common, &which),
