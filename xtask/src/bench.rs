@@ -6,7 +6,14 @@ use crate::run;
 
 /// A name that people type, and the bench binaries behind it.
 const BENCHES: [(&str, &[(&str, &str)]); 4] = [
-    ("cache", &[("rsr-cache", "speed"), ("rsr-cache", "bytes"), ("rsr-deletion", "tracker")]),
+    (
+        "cache",
+        &[
+            ("rsr-cache", "speed"),
+            ("rsr-cache", "bytes"),
+            ("rsr-deletion", "tracker"),
+        ],
+    ),
     ("aggregation", &[("rsr-aggregation", "aggregation")]),
     ("iati", &[("rsr-iati", "iati"), ("rsr-iati", "validate")]),
     ("leaks", &[("rsr-monitoring", "leaks")]),

@@ -3,6 +3,10 @@
 //! Each command is a module with a pure core and tests; the program only prints and exits. `tests/it/layers.rs` uses
 //! the same layer check, so that a plain `cargo test` catches an edge that points up.
 #![forbid(unsafe_code)]
+#![expect(
+    clippy::let_underscore_must_use,
+    reason = "pages are put together in strings, and writing to one cannot fail"
+)]
 
 pub mod big_file;
 pub mod conformance;

@@ -55,7 +55,7 @@ fn broken(set: &Ruleset, context: &Context, path: &Path) -> Result<Vec<String>> 
     let mut found = Vec::new();
     while reader.advance()? != Token::Done {
         checker.check(&reader, &mut |finding| {
-            found.push(finding.code.into_owned())
+            found.push(finding.code.into_owned());
         });
     }
     Ok(found)

@@ -66,6 +66,8 @@ fn fixtures_say_where_they_come_from() {
         &[
             ("tests/fixtures/iati/a.xml", ""),
             ("tests/fixtures/sql/README.md", ""),
+            ("crates/a/tests/fixtures/README.md", ""),
+            ("crates/a/tests/fixtures/topic/a.xml", ""),
         ],
         &["tests/fixtures/iati: has no README.md"],
     );
