@@ -1,7 +1,7 @@
 //! One result at a time, put together from its rows.
 //!
-//! What was imported comes back as it was, but for actuals: a period whose value was computed shows that value, and one
-//! for each of its disaggregations.
+//! What was imported comes back as it was, but for actuals: a period of which anything was computed shows its value, and
+//! one for each of its disaggregations. While manual values alone stand, the roll-up changes nothing of an export.
 
 use std::collections::HashMap;
 
@@ -120,7 +120,8 @@ pub(super) fn element(db: &dyn Session, row: &ResultRow) -> Result<ActivityEleme
             };
             let value = row.opt_hundredths(7)?.map(Hundredths::from_hundredths);
             let parts = parts.remove(&row.int(0)?).unwrap_or_default();
-            if !row.flag(6)? && (value.is_some() || !parts.is_empty()) {
+            let is_computed = value.is_some() || parts.iter().any(|part| !part.is_manual);
+            if !row.flag(6)? && is_computed {
                 period.actuals = computed(value, parts);
             }
             let nth = index.get(&row.int(1)?);
@@ -133,21 +134,31 @@ pub(super) fn element(db: &dyn Session, row: &ResultRow) -> Result<ActivityEleme
     Ok(ActivityElement::Result(block))
 }
 
-/// A disaggregation with a value: name, dimension value, number.
-type Part = (String, String, Hundredths);
+/// A disaggregation with a value.
+struct Part {
+    name: String,
+    dimension: String,
+    value: Hundredths,
+    is_manual: bool,
+}
 
 /// The disaggregations with values of the periods of a result.
 fn parts(db: &dyn Session, result: i64) -> Result<HashMap<i64, Vec<Part>>, Error> {
     let mut parts: HashMap<i64, Vec<Part>> = HashMap::new();
     db.query(
-        "SELECT d.period_id, n.name, v.value, d.value FROM indicators i JOIN periods p ON p.indicator_id = i.id
+        "SELECT d.period_id, n.name, v.value, d.value, d.is_manual FROM indicators i JOIN periods p ON p.indicator_id = i.id
          JOIN period_disaggregations d ON d.period_id = p.id
          JOIN dimension_values v ON v.id = d.dimension_value_id JOIN dimension_names n ON n.id = v.name_id
          WHERE i.result_id = ?1 AND d.value IS NOT NULL ORDER BY d.period_id, n.id, v.id",
         params![result],
         &mut |row| {
             if let Some(value) = row.opt_hundredths(3)? {
-                let part = (row.string(1)?, row.string(2)?, Hundredths::from_hundredths(value));
+                let part = Part {
+                    name: row.string(1)?,
+                    dimension: row.string(2)?,
+                    value: Hundredths::from_hundredths(value),
+                    is_manual: row.flag(4)?,
+                };
                 parts.entry(row.int(0)?).or_default().push(part);
             }
             Ok(())
@@ -162,21 +173,20 @@ fn computed(value: Option<Hundredths>, parts: Vec<Part>) -> Vec<Measurement> {
         value: Some(plain(value)),
         ..Measurement::default()
     });
-    let parts = parts
-        .into_iter()
-        .map(|(name, dimension, value)| Measurement {
-            value: Some(plain(value)),
-            dimensions: name
-                .split(" / ")
-                .zip(dimension.split(" / "))
-                .map(|(name, value)| Dimension {
-                    name: Some(name.to_owned()),
-                    value: Some(value.to_owned()),
-                    ..Dimension::default()
-                })
-                .collect(),
-            ..Measurement::default()
-        });
+    let parts = parts.into_iter().map(|part| Measurement {
+        value: Some(plain(part.value)),
+        dimensions: part
+            .name
+            .split(" / ")
+            .zip(part.dimension.split(" / "))
+            .map(|(name, value)| Dimension {
+                name: Some(name.to_owned()),
+                value: Some(value.to_owned()),
+                ..Dimension::default()
+            })
+            .collect(),
+        ..Measurement::default()
+    });
     total.into_iter().chain(parts).collect()
 }
 

@@ -157,3 +157,36 @@ fn a_title_that_was_edited_is_the_one_that_is_given() {
         "{text}"
     );
 }
+
+#[test]
+fn a_roll_up_gives_back_actuals_of_which_nothing_was_computed() {
+    let test = TestStore::new();
+    let actual = |value: &str, place: &str| {
+        format!(
+            "<actual value=\"{value}\"><location ref=\"{place}\"/><dimension name=\"Sex\" value=\"F\"/>\
+             <comment><narrative>as told</narrative></comment></actual>"
+        )
+    };
+    let result = format!(
+        "<result type=\"1\"><title><narrative>R</narrative></title><indicator measure=\"1\">\
+         <title><narrative>I</narrative></title><period><period-start iso-date=\"2024-01-01\"/>\
+         <period-end iso-date=\"2024-12-31\"/>{}{}</period></indicator></result>",
+        actual("12014", "AF"),
+        actual("0", "NL"),
+    );
+    let text = file(&[activity("XM-1-1", "2024-01-01T00:00:00Z", &result)]);
+    import(&test, &[&text]);
+    let (before, ..) = exported(&test, &ActivityFilter::default());
+    let roots = test
+        .store
+        .snapshot()
+        .unwrap()
+        .roots_with_periods(None, 9)
+        .unwrap();
+    test.store.roll_up(roots[0]).unwrap();
+    let (after, ..) = exported(&test, &ActivityFilter::default());
+    assert_eq!(
+        String::from_utf8(after).unwrap(),
+        String::from_utf8(before).unwrap()
+    );
+}
