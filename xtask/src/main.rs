@@ -88,8 +88,8 @@ enum Command {
     },
     /// Peak memory of the program as its input grows tenfold
     Ceilings {
-        /// How often the real files are repeated in the larger input; 50 is about 1 GB
-        #[arg(long, default_value_t = 50)]
+        /// How often the real files are repeated in the larger input; 60 is about 1 GB
+        #[arg(long, default_value_t = 60)]
         repetitions: usize,
         /// One JSON object a line
         #[arg(long)]
