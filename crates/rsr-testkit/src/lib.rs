@@ -13,6 +13,17 @@
 //! clock.advance(Duration::from_secs(60));
 //! assert_eq!(clock.elapsed(), Duration::from_secs(60));
 //! ```
+//!
+//! # Limits
+//!
+//! | bound | value |
+//! |---|---|
+//! | measurements of one process at a time | one: [`peak_of`] and [`left_by`] wait for each other |
+//! | time a [`ManualClock`] can hold | 584 years |
+//!
+//! # What it does not do
+//!
+//! It is for tests alone: no crate of the product depends on it outside of them.
 
 mod alloc;
 mod bench;

@@ -13,7 +13,10 @@ use tokio::net::UnixListener;
 #[non_exhaustive]
 pub enum SocketError {
     /// Another server holds this path.
-    #[error("a server is already running on the admin socket {path}", path = path.display())]
+    #[error(
+        "a server is already running on the admin socket {path}: stop it, or set RSR_ADMIN_SOCKET to another path",
+        path = path.display()
+    )]
     InUse {
         /// The socket's path.
         path: PathBuf,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rsr_base::ProjectId;
-use rsr_iati::export::{ExportOptions, export_to_file};
+use rsr_iati::export::{ActivitySource as _, ExportOptions, export_to_file};
 use rsr_iati::validate::{Options, validate};
 use rsr_service::{Addresses, Service};
 use rsr_settings::LiveSettings;
@@ -21,12 +21,18 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, Format, Out};
 use crate::progress::Progress;
 
-/// The flag for the address, as a setting that wins over all other sources.
+/// The flags, as settings that win over all other sources. A demo that ends by itself asks nobody to administer it, so
+/// its socket does not get into the way of a service that runs.
 pub(crate) fn overrides(flags: &Demo) -> Vec<(&'static str, &'static str, String)> {
     let listen = flags
         .listen
         .map(|address| ("--listen", "server.listen", address.to_string()));
-    listen.into_iter().collect()
+    let socket = flags.once.then(|| {
+        let name = format!("rsr-demo-{}/admin.sock", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        ("--once", "server.admin_socket", path.display().to_string())
+    });
+    listen.into_iter().chain(socket).collect()
 }
 
 /// Makes the portfolio where it is not there yet, rolls it up, exports it, serves it and shows what came of it.
@@ -34,6 +40,7 @@ pub(crate) fn run(context: &Context, flags: &Demo) -> Outcome {
     context.accept(&[Format::Text, Format::Json])?;
     let portfolio = Portfolio::new(flags.seed, flags.projects as usize);
     let store = context.store()?;
+    refuse_foreign(&store)?;
     let filled = make(context, &store, &portfolio)?;
     let rolled_up = aggregate::everything(context, &store)?;
     if let Some((root, reason)) = rolled_up.failed.first() {
@@ -54,7 +61,38 @@ pub(crate) fn run(context: &Context, flags: &Demo) -> Outcome {
         top,
         result,
     };
-    serve_and_show(context, store, &shown, flags.once)
+    let done = serve_and_show(context, store, &shown, flags.once);
+    if flags.once
+        && let Some(folder) = context.settings().server.admin_socket.parent()
+    {
+        // The folder was made for this run alone; left behind it would bother nobody.
+        drop(std::fs::remove_dir_all(folder));
+    }
+    done
+}
+
+/// Sample data does not go among real projects.
+fn refuse_foreign(store: &Store) -> Result<(), Failure> {
+    let snapshot = store.snapshot()?;
+    if snapshot.parent_links(None, 1)?.is_empty() {
+        return Ok(());
+    }
+    let filter = ActivityFilter {
+        reporting_ref: Some(REPORTER.0.to_owned()),
+        ..ActivityFilter::default()
+    };
+    let mut omit = |_omission: rsr_store::Omission<'_>| {};
+    let first = snapshot.activities(&filter, 1, &mut omit).next_activity()?;
+    if first.is_some() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::Usage,
+        format_args!(
+            "{} holds projects that are not the demo's: name another database, such as --database sqlite://demo.db",
+            store.path().display()
+        ),
+    ))
 }
 
 /// Fills the store; stops between two programmes at Ctrl-C.
