@@ -1,6 +1,6 @@
 //! How far `rsr-iati` agrees with the standard's own cases, with xmllint and with the official validator's test files.
 //!
-//! [`run`] asks all suites; [`json`] and [`page`] show the answers. A disagreement is not a failure of the run: each is
+//! [`run`] asks all suites; [`json()`] and [`page`] show the answers. A disagreement is not a failure of the run: each is
 //! on the page, with the reason where there is one.
 
 mod codelists;
