@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rsr_base::{ByteSize, CoarseClock, SharedClock};
 
-use crate::backend::{Key, Value};
+use crate::backend::{Key, STRICT_LIMIT, Value};
 use crate::cache::Cache;
 use crate::parameters::Parameters;
 use crate::policy::{Kind, Policy, STRICT_ENTRIES_MAX};
@@ -15,6 +15,7 @@ use crate::time::Time;
 use crate::weigh::{HeapSize, Weigher};
 
 pub(crate) type IsNegative<V> = Arc<dyn Fn(&V) -> bool + Send + Sync>;
+pub(crate) type KeyText<K> = Arc<dyn Fn(&K) -> String + Send + Sync>;
 
 /// Collects what a cache is to be; [`CacheBuilder::build`] makes it.
 ///
@@ -39,6 +40,7 @@ pub struct CacheBuilder<K, V> {
     pub(crate) weigher: Option<Arc<dyn Weigher<K, V>>>,
     pub(crate) listener: Option<Listener<K, V>>,
     pub(crate) is_negative: Option<IsNegative<V>>,
+    pub(crate) key_text: Option<KeyText<K>>,
     pub(crate) time: Time,
 }
 
@@ -83,6 +85,7 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
             weigher: None,
             listener: None,
             is_negative: None,
+            key_text: None,
             time: Time::Coarse(CoarseClock::new()),
         }
     }
@@ -90,6 +93,7 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
     /// Most entries; 1,000 unless set. A cache of none keeps nothing.
     pub fn max_entries(mut self, max_entries: u64) -> Self {
         self.parameters.max_entries = max_entries;
+        self.parameters.follows.max_entries = false;
         self
     }
 
@@ -102,6 +106,7 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
     /// How long an entry lives after it was written; for ever unless set. Reading does not extend it.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.parameters.ttl = Some(ttl);
+        self.parameters.follows.ttl = false;
         self
     }
 
@@ -211,6 +216,14 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
         self
     }
 
+    /// Says how a key reads in reports for people, such as the dry run of a cleanup.
+    ///
+    /// Without it such reports count and name no keys.
+    pub fn show_keys(mut self, text: impl Fn(&K) -> String + Send + Sync + 'static) -> Self {
+        self.key_text = Some(Arc::new(text));
+        self
+    }
+
     /// Takes the time from this clock. Unless set it is a coarse one that steps every few milliseconds.
     pub fn clock(mut self, clock: SharedClock) -> Self {
         self.time = Time::Given(clock);
@@ -251,14 +264,13 @@ impl Parameters {
     }
 
     fn check(&self) -> Result<(), BuildError> {
-        const LIMIT: u64 = u32::MAX as u64 - 1;
         let (name, policy, max_entries) = (self.name.clone(), self.policy, self.max_entries);
         match self.kind {
             Kind::Strict if policy != Policy::Lru => Err(BuildError::StrictPolicy { name, policy }),
-            Kind::Strict if max_entries > LIMIT => Err(BuildError::StrictSize {
+            Kind::Strict if max_entries > STRICT_LIMIT => Err(BuildError::StrictSize {
                 name,
                 max_entries,
-                limit: LIMIT,
+                limit: STRICT_LIMIT,
             }),
             #[cfg(feature = "fast")]
             Kind::Fast if policy != Policy::Lru => Err(BuildError::FastPolicy { name, policy }),

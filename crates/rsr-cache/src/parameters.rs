@@ -28,6 +28,14 @@ pub struct Parameters {
     pub(crate) breaker: Option<(u32, Duration)>,
     pub(crate) floor: Option<u64>,
     pub(crate) listener: Option<&'static str>,
+    pub(crate) follows: Follows,
+}
+
+/// What a cache takes from its registry's settings, and so follows when they change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Follows {
+    pub(crate) max_entries: bool,
+    pub(crate) ttl: bool,
 }
 
 impl Parameters {
@@ -48,6 +56,7 @@ impl Parameters {
             breaker: None,
             floor: None,
             listener: None,
+            follows: Follows::default(),
         }
     }
 
@@ -57,9 +66,9 @@ impl Parameters {
         &self.name
     }
 
-    /// Entries that stay when memory is asked back.
-    pub(crate) fn floor_entries(&self) -> u64 {
-        self.floor.unwrap_or(self.max_entries / 10)
+    /// Entries that stay when memory is asked back from a cache of this bound.
+    pub(crate) fn floor_entries(&self, max_entries: u64) -> u64 {
+        self.floor.unwrap_or(max_entries / 10)
     }
 }
 

@@ -140,8 +140,11 @@ impl GlobalStats {
     }
 }
 
-/// What a sweep of expired entries did, or in a dry run would do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Keys that a [`CleanupSummary`] names at most.
+pub(crate) const KEYS_SHOWN_MAX: usize = 100;
+
+/// What a sweep of expired entries, or the removal of all, did, or in a dry run would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CleanupSummary {
     /// Entries removed; in a dry run, entries that would be.
@@ -150,6 +153,9 @@ pub struct CleanupSummary {
     pub bytes: ByteSize,
     /// True where nothing was removed on purpose.
     pub is_dry_run: bool,
+    /// The first hundred keys, in no particular order, as [`CacheBuilder::show_keys`](crate::CacheBuilder::show_keys)
+    /// makes text of them; none in a sum over caches.
+    pub keys: Vec<String>,
 }
 
 /// A sweep with the keys it met.
@@ -162,18 +168,6 @@ pub struct Cleanup<K> {
     pub bytes: ByteSize,
     /// True where nothing was removed on purpose.
     pub is_dry_run: bool,
-}
-
-impl<K> Cleanup<K> {
-    /// The same without the keys.
-    #[must_use]
-    pub fn summary(&self) -> CleanupSummary {
-        CleanupSummary {
-            n_removed: self.keys.len() as u64,
-            bytes: self.bytes,
-            is_dry_run: self.is_dry_run,
-        }
-    }
 }
 
 pub(crate) fn percent(part: u64, whole: u64) -> f64 {

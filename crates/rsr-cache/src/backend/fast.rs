@@ -20,6 +20,7 @@ const SHARD_ENTRIES_MIN: u64 = 256;
 pub(crate) struct Fast<K, V> {
     map: Cache<K, Stored<V>, Weights, Hasher, Leaving<K, V>>,
     left: Arc<Waiting<K, V>>,
+    bounds: Bounds,
 }
 
 /// Weighs an entry by its share of the bounds.
@@ -121,6 +122,7 @@ impl<K: Key, V: Value> Fast<K, V> {
         Self {
             map: Cache::with_options(options, Weights(bounds), Hasher::default(), leaving),
             left,
+            bounds,
         }
     }
 
@@ -193,6 +195,18 @@ impl<K: Key, V: Value> Fast<K, V> {
             self.map.set_capacity(capacity);
         }
         self.collect(out);
+    }
+
+    /// Only with a bound of entries alone, since with one of bytes what an entry weighs depends on both; and each shard
+    /// needs room for one.
+    pub(crate) fn resize(&self, max_entries: u64, out: &mut Victims<K, V>) -> bool {
+        let shards = self.map.num_shards() as u64;
+        if self.bounds.max_bytes.is_some() || max_entries < shards {
+            return false;
+        }
+        self.map.set_capacity(max_entries / shards * shards);
+        self.collect(out);
+        true
     }
 
     /// Takes every entry out; the empty table, a few bytes for each entry of the bound, stays.

@@ -17,7 +17,7 @@ mod strict;
 #[cfg(feature = "fast")]
 pub(crate) use fast::Fast;
 pub(crate) use standard::Standard;
-pub(crate) use strict::Strict;
+pub(crate) use strict::{STRICT_LIMIT, Strict};
 
 /// What every cache asks of its keys.
 pub trait Key: Hash + Eq + Clone + Send + Sync + 'static {}
@@ -153,6 +153,16 @@ impl<K: Key, V: Value> Store<K, V> {
     /// Evicts about `wanted` bytes, the least useful first, and leaves at least the floor.
     pub(crate) fn evict(&self, wanted: u64, held: Holding, out: &mut Victims<K, V>) {
         each!(self, store => store.evict(wanted, held, out));
+    }
+
+    /// Changes the bound of entries and evicts what is over; answers whether this store can.
+    pub(crate) fn resize(&self, max_entries: u64, out: &mut Victims<K, V>) -> bool {
+        match self {
+            Self::Strict(store) => store.resize(max_entries, out),
+            Self::Standard(_) => false,
+            #[cfg(feature = "fast")]
+            Self::Fast(store) => store.resize(max_entries, out),
+        }
     }
 
     /// Removes everything, tables included.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rsr_base::Reclaim;
+use rsr_settings::CacheSettings;
 
 use super::Cache;
 use crate::backend::{Key, Value};
@@ -18,6 +19,8 @@ pub trait Sealed {
     fn as_any(&self) -> &dyn Any;
     fn join_pool(&self, member: Member);
     fn give_back(&self, wanted: u64) -> u64;
+    /// Takes over the bounds that came from the registry's settings; answers whether all could be.
+    fn follow(&self, settings: &CacheSettings) -> bool;
 }
 
 /// What can be done with any cache, whatever it holds. Implemented by [`Cache`] alone.
@@ -28,8 +31,8 @@ pub trait AnyCache: Reclaim + Sealed + 'static {
     /// Removes what is expired, as [`Cache::cleanup`]; in a dry run only counts it.
     fn cleanup(&self, is_dry_run: bool) -> CleanupSummary;
 
-    /// Removes everything, as [`Cache::clear`]; answers how many entries there were.
-    fn clear(&self) -> u64;
+    /// Removes everything, as [`Cache::clear`]; in a dry run only counts it.
+    fn clear(&self, is_dry_run: bool) -> CleanupSummary;
 
     /// Removes what carries this tag, as [`Cache::invalidate_tag`].
     fn invalidate_tag(&self, tag: &str) -> u64;
@@ -44,13 +47,15 @@ impl<K: Key, V: Value> AnyCache for Cache<K, V> {
     }
 
     fn cleanup(&self, is_dry_run: bool) -> CleanupSummary {
-        self.inner.cleanup(is_dry_run).summary()
+        self.inner.summary(&self.inner.cleanup(is_dry_run))
     }
 
-    fn clear(&self) -> u64 {
-        let n_entries = self.len();
-        self.clear();
-        n_entries
+    fn clear(&self, is_dry_run: bool) -> CleanupSummary {
+        if is_dry_run {
+            self.inner.clear_dry_run()
+        } else {
+            self.inner.clear()
+        }
     }
 
     fn invalidate_tag(&self, tag: &str) -> u64 {
@@ -78,6 +83,18 @@ impl<K: Key, V: Value> Sealed for Cache<K, V> {
 
     fn give_back(&self, wanted: u64) -> u64 {
         self.inner.give_back(wanted, 0)
+    }
+
+    fn follow(&self, settings: &CacheSettings) -> bool {
+        let limits = &self.inner.limits;
+        let follows = self.inner.parameters.follows;
+        if follows.ttl && limits.ttl() != Some(settings.ttl) {
+            self.set_ttl(Some(settings.ttl));
+        }
+        let max_entries = settings.max_size as u64;
+        !follows.max_entries
+            || limits.max_entries() == max_entries
+            || self.set_max_entries(max_entries)
     }
 }
 

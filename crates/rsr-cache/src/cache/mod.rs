@@ -11,7 +11,7 @@ use rsr_base::ByteSize;
 
 use crate::backend::{Bounds, Key, Standard, Store, Strict, Value};
 use crate::breaker::Breaker;
-use crate::builder::{CacheBuilder, IsNegative};
+use crate::builder::{CacheBuilder, IsNegative, KeyText};
 use crate::counters::{Read, ReadCounters};
 use crate::entry::{Lookup, NEVER, Nanos, Stored, deadline_after};
 use crate::expiry::Expiry;
@@ -27,12 +27,14 @@ use crate::time::Time;
 use crate::weigh::Weigher;
 
 mod erased;
+mod limits;
 mod load;
 mod sweep;
 mod warm;
 mod write;
 
 pub use erased::{AnyCache, SharedCache};
+pub(crate) use limits::Limits;
 pub use load::LoadError;
 pub use warm::{WarmEnd, Warmed};
 pub use write::Put;
@@ -55,6 +57,8 @@ impl<K, V> Clone for Cache<K, V> {
 
 pub(crate) struct Inner<K, V> {
     pub(crate) parameters: Parameters,
+    /// The bounds of the moment; what they were at first is among the parameters.
+    pub(crate) limits: Limits,
     pub(crate) store: Store<K, V>,
     pub(crate) time: Time,
     pub(crate) reads: ReadCounters,
@@ -67,6 +71,7 @@ pub(crate) struct Inner<K, V> {
     weigher: Option<Arc<dyn Weigher<K, V>>>,
     listener: Option<Listener<K, V>>,
     is_negative: Option<IsNegative<V>>,
+    key_text: Option<KeyText<K>>,
     /// The share in a registry's byte bound.
     pub(crate) member: OnceLock<Member>,
 }
@@ -112,6 +117,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         Self {
             inner: Arc::new(Inner {
                 expiry: Expiry::new(parameters.ttl),
+                limits: Limits::new(&parameters),
                 breaker: parameters
                     .breaker
                     .map(|(n_failures, open_for)| Breaker::new(n_failures, open_for)),
@@ -126,6 +132,7 @@ impl<K: Key, V: Value> Cache<K, V> {
                 weigher: builder.weigher,
                 listener: builder.listener,
                 is_negative: builder.is_negative,
+                key_text: builder.key_text,
                 member: OnceLock::new(),
             }),
         }
@@ -137,7 +144,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         &self.inner.parameters.name
     }
 
-    /// What the cache was asked to be.
+    /// What the cache was asked to be. Bounds that were changed since are in [`Cache::stats`].
     #[must_use]
     pub fn parameters(&self) -> &Parameters {
         &self.inner.parameters
@@ -270,17 +277,18 @@ impl<K: Key, V: Value> Inner<K, V> {
             .checked_sub(stale_for)
             .map_or(0, |then| self.expiry.expired(then));
         let size = load(&totals.size);
+        let max_size = self.limits.max_entries();
         let [n_expired, n_size, n_bytes, n_explicit, n_replaced] =
             RemovalCause::ALL.map(|cause| load(&totals.removed[cause as usize]));
         CacheStats {
             name: self.parameters.name.clone(),
             size,
-            max_size: self.parameters.max_entries,
+            max_size,
             bytes: ByteSize::from_bytes(load(&totals.bytes)),
             max_bytes: self.parameters.max_bytes,
             expired_entries: n_dead.min(size),
             stale_entries: n_late.saturating_sub(n_dead).min(size),
-            ttl: self.parameters.ttl,
+            ttl: self.limits.ttl(),
             n_hits: reads.n_hits + reads.n_negative,
             n_negative_hits: reads.n_negative,
             n_stale_hits: reads.n_stale,
@@ -300,7 +308,7 @@ impl<K: Key, V: Value> Inner<K, V> {
             },
             bytes_reclaimed: ByteSize::from_bytes(load(&totals.bytes_reclaimed)),
             n_listener_panics: load(&totals.n_listener_panics),
-            recommended_size: self.ghosts.recommended(self.parameters.max_entries),
+            recommended_size: self.ghosts.recommended(max_size),
         }
     }
 }

@@ -7,7 +7,7 @@ use rsr_base::{ByteSize, Reclaim};
 use super::{Cache, Inner};
 use crate::backend::{Holding, Key, Value};
 use crate::removal::Victims;
-use crate::stats::Cleanup;
+use crate::stats::{Cleanup, CleanupSummary, KEYS_SHOWN_MAX};
 
 impl<K: Key, V: Value> Cache<K, V> {
     /// Removes every entry that can no longer be served, and answers which. O(entries); writers wait at most for a
@@ -32,14 +32,67 @@ impl<K: Key, V: Value> Cache<K, V> {
     ///
     /// Loads that are under way answer their callers, but no longer write.
     pub fn clear(&self) {
-        self.inner.flights.supersede_all();
-        let mut victims = Victims::new();
-        self.inner.store.clear(&mut victims);
-        self.inner.settle(victims);
+        self.inner.clear();
     }
 }
 
 impl<K: Key, V: Value> Inner<K, V> {
+    /// Removes every entry, and says what left.
+    pub(super) fn clear(&self) -> CleanupSummary {
+        self.flights.supersede_all();
+        let mut victims = Victims::new();
+        self.store.clear(&mut victims);
+        let mut summary = CleanupSummary::default();
+        for victim in victims.iter() {
+            self.note(&mut summary, &victim.key, victim.stored.weight);
+        }
+        self.settle(victims);
+        summary
+    }
+
+    /// What [`Inner::clear`] would remove now.
+    pub(super) fn clear_dry_run(&self) -> CleanupSummary {
+        let mut summary = CleanupSummary {
+            is_dry_run: true,
+            ..CleanupSummary::default()
+        };
+        self.store.visit(|key, stored| {
+            self.note(&mut summary, key, stored.weight);
+            true
+        });
+        summary
+    }
+
+    /// Counts an entry in a report, and names its key while few are named.
+    fn note(&self, summary: &mut CleanupSummary, key: &K, weight: u32) {
+        summary.n_removed += 1;
+        summary.bytes = summary.bytes + ByteSize::from_bytes(u64::from(weight));
+        if summary.keys.len() < KEYS_SHOWN_MAX
+            && let Some(text) = &self.key_text
+        {
+            summary.keys.push(text(key));
+        }
+    }
+
+    /// A sweep's report, in which keys are text.
+    pub(super) fn summary(&self, cleanup: &Cleanup<K>) -> CleanupSummary {
+        let shown = cleanup.keys.iter().take(KEYS_SHOWN_MAX);
+        CleanupSummary {
+            n_removed: cleanup.keys.len() as u64,
+            bytes: cleanup.bytes,
+            is_dry_run: cleanup.is_dry_run,
+            keys: match &self.key_text {
+                Some(text) => shown.map(|key| text(key)).collect(),
+                None => Vec::new(),
+            },
+        }
+    }
+
+    /// Entries that stay when memory is asked back.
+    fn floor_entries(&self) -> u64 {
+        self.parameters.floor_entries(self.limits.max_entries())
+    }
+
     pub(super) fn cleanup(&self, is_dry_run: bool) -> Cleanup<K> {
         let now = self.time.now();
         let mut keys = Vec::new();
@@ -119,7 +172,7 @@ impl<K: Key, V: Value> Reclaim for Cache<K, V> {
     fn reclaim(&self, wanted: ByteSize) -> ByteSize {
         let expired = self.inner.cleanup(false).bytes;
         let missing = (wanted - expired).bytes();
-        let floor = self.inner.parameters.floor_entries();
+        let floor = self.inner.floor_entries();
         let evicted = if missing > 0 {
             self.inner.give_back(missing, floor)
         } else {

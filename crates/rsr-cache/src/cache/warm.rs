@@ -52,7 +52,7 @@ impl<K: Key, V: Value> Cache<K, V> {
             let part = u128::from(whole) * u128::from(share_percent.min(100)) / 100;
             u64::try_from(part).unwrap_or(whole)
         };
-        let goal = share(parameters.max_entries);
+        let goal = share(self.inner.limits.max_entries());
         let goal_bytes = parameters
             .max_bytes
             .map_or(u64::MAX, |max| share(max.bytes()));

@@ -130,7 +130,7 @@ impl<K: Key, V: Value> Inner<K, V> {
         let is_negative = self.is_negative.as_ref().is_some_and(|rule| rule(&value));
         let usual_ttl = match self.parameters.negative {
             Some((_, ttl)) if is_negative => Some(ttl),
-            _ => self.parameters.ttl,
+            _ => self.limits.ttl(),
         };
         let deadline = deadline_after(now, how.ttl.or(usual_ttl));
         let span = self.expiry.span_of(now, deadline);

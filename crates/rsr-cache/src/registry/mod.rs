@@ -13,7 +13,7 @@ use rsr_settings::CacheSettings;
 use crate::backend::{Key, Value};
 use crate::builder::{BuildError, CacheBuilder};
 use crate::cache::{AnyCache, Cache, SharedCache};
-use crate::parameters::Parameters;
+use crate::parameters::{Follows, Parameters};
 use crate::pool::{Pool, UNBOUNDED};
 use crate::stats::{CacheStats, CleanupSummary, GlobalStats};
 use crate::time::Time;
@@ -34,6 +34,8 @@ pub struct CacheRegistry {
 
 struct Shared {
     defaults: CacheSettings,
+    /// Bounds that were changed since.
+    current: Mutex<CacheSettings>,
     time: Time,
     caches: Mutex<BTreeMap<String, SharedCache>>,
     pool: Arc<Pool>,
@@ -126,6 +128,7 @@ impl CacheRegistry {
         let limit = settings.max_bytes.map_or(UNBOUNDED, ByteSize::bytes);
         Self {
             shared: Arc::new(Shared {
+                current: Mutex::new(settings.clone()),
                 defaults: settings,
                 caches: Mutex::new(BTreeMap::new()),
                 swept_ns: AtomicU64::new(time.now()),
@@ -142,12 +145,21 @@ impl CacheRegistry {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn current(&self) -> CacheSettings {
+        let current = self.shared.current.lock();
+        current.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Starts the making of a cache with this registry's time to live, size and clock; pass it to
     /// [`CacheRegistry::get_or_create`].
     pub fn builder<K: Key, V: Value>(&self, name: impl Into<String>) -> CacheBuilder<K, V> {
         let mut builder = Cache::builder(name)
             .ttl(self.shared.defaults.ttl)
             .max_entries(self.shared.defaults.max_size as u64);
+        builder.parameters.follows = Follows {
+            max_entries: true,
+            ttl: true,
+        };
         builder.time = self.shared.time.clone();
         builder
     }
@@ -168,6 +180,12 @@ impl CacheRegistry {
         }
         let cache = builder.build()?;
         let shared: SharedCache = Arc::new(cache.clone());
+        if !shared.follow(&self.current()) {
+            tracing::warn!(
+                cache = cache.name(),
+                "a new cache has the size of the start: its store cannot change it"
+            );
+        }
         caches.insert(cache.name().to_owned(), Arc::clone(&shared));
         drop(caches);
         self.shared.pool.join(&shared);
@@ -270,18 +288,7 @@ impl CacheRegistry {
         reason = "done for its effect; the report may go unread"
     )]
     pub fn cleanup_all(&self, is_dry_run: bool) -> ForAll<CleanupSummary> {
-        let start = CleanupSummary {
-            is_dry_run,
-            ..CleanupSummary::default()
-        };
-        self.for_all(
-            start,
-            |cache| cache.cleanup(is_dry_run),
-            |total, one| {
-                total.n_removed += one.n_removed;
-                total.bytes = total.bytes + one.bytes;
-            },
-        )
+        self.sum_up(is_dry_run, |cache| cache.cleanup(is_dry_run))
     }
 
     /// Sweeps all caches if the last sweep of this kind is `cache.cleanup_interval` ago.
@@ -300,9 +307,13 @@ impl CacheRegistry {
         Some(self.cleanup_all(false))
     }
 
-    /// Removes everything from every cache; counts the entries.
-    pub fn clear_all(&self) -> ForAll<u64> {
-        self.for_all(0, AnyCache::clear, |total, one| *total += one)
+    /// Removes everything from every cache; in a dry run counts it.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "done for its effect; the report may go unread"
+    )]
+    pub fn clear_all(&self, is_dry_run: bool) -> ForAll<CleanupSummary> {
+        self.sum_up(is_dry_run, |cache| cache.clear(is_dry_run))
     }
 
     /// Removes from every cache what carries this tag; counts the entries.
@@ -327,7 +338,46 @@ impl CacheRegistry {
     /// Time between two sweeps, as the settings say.
     #[must_use]
     pub fn cleanup_interval(&self) -> Duration {
-        self.shared.defaults.cleanup_interval
+        self.current().cleanup_interval
+    }
+
+    /// Takes over bounds that were changed: those of all caches together, and the size and time to live of each cache
+    /// that was made with this registry's own. Answers the names of caches whose store cannot change its size; they
+    /// keep what they have.
+    ///
+    /// Requests for a cache by its parameters go on to mean those that this registry was made with.
+    #[must_use = "not every cache can follow"]
+    pub fn follow(&self, settings: &CacheSettings) -> Vec<String> {
+        if self.shared.pool.limit() != settings.max_bytes.map(ByteSize::bytes) {
+            self.set_max_bytes(settings.max_bytes);
+        }
+        // Set before the caches are listed: one that is made meanwhile finds them here.
+        *self
+            .shared
+            .current
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = settings.clone();
+        let mut caches = self.all();
+        caches.retain(|cache| !cache.follow(settings));
+        caches
+            .iter()
+            .map(|cache| cache.parameters().name().to_owned())
+            .collect()
+    }
+
+    fn sum_up(
+        &self,
+        is_dry_run: bool,
+        work: impl Fn(&dyn AnyCache) -> CleanupSummary,
+    ) -> ForAll<CleanupSummary> {
+        let start = CleanupSummary {
+            is_dry_run,
+            ..CleanupSummary::default()
+        };
+        self.for_all(start, work, |total, one| {
+            total.n_removed += one.n_removed;
+            total.bytes = total.bytes + one.bytes;
+        })
     }
 
     fn for_all<T>(

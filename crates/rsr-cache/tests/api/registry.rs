@@ -129,7 +129,8 @@ fn totals_are_over_all_and_one_that_fails_does_not_stop_the_rest() {
     );
     assert!(!bad.is_empty(), "the panic ended the sweep of that cache");
     good.insert(1, 1);
-    assert_eq!(registry.clear_all().caches["_global"], Ok(1));
+    let cleared = registry.clear_all(false);
+    assert_eq!(cleared.caches["_global"].as_ref().unwrap().n_removed, 1);
     assert!(
         bad.is_empty(),
         "each value was accounted for though its destructor panicked"
@@ -283,4 +284,115 @@ fn warming_stops_at_its_share_or_under_pressure() {
     );
     assert_eq!(cache.len(), 50);
     assert_eq!(cache.warm([], 80, || false).end, WarmEnd::Done);
+}
+
+#[test]
+fn changed_settings_reach_the_caches_that_live_by_them() {
+    let clock = ManualClock::new();
+    let settings = CacheSettings {
+        max_size: 10,
+        ttl: seconds(100),
+        ..CacheSettings::default()
+    };
+    let registry = CacheRegistry::with_clock(settings.clone(), Arc::new(clock.clone()));
+    let follows = registry
+        .get_or_create(registry.builder::<u32, u32>("follows"))
+        .unwrap();
+    let own = registry.builder::<u32, u32>("own").max_entries(10);
+    let own = registry.get_or_create(own.ttl(seconds(7))).unwrap();
+    let fixed = registry.builder::<u32, u32>("fixed").strict(false);
+    let fixed = registry.get_or_create(fixed).unwrap();
+    (0..10).for_each(|key| follows.insert(key, key));
+
+    let changed = CacheSettings {
+        max_size: 4,
+        ttl: seconds(10),
+        max_bytes: Some(ByteSize::from_kib(1)),
+        ..settings.clone()
+    };
+    assert_eq!(registry.follow(&changed), ["fixed"], "moka keeps its bound");
+    let stats = follows.stats();
+    assert_eq!((stats.size, stats.max_size), (4, 4), "at once");
+    assert_eq!((stats.ttl, stats.removed.n_size), (Some(seconds(10)), 6));
+    assert_eq!(own.stats().max_size, 10);
+    assert_eq!(own.stats().ttl, Some(seconds(7)));
+    assert_eq!(fixed.stats().max_size, 10);
+    assert_eq!(fixed.stats().ttl, Some(seconds(10)));
+    assert_eq!(
+        registry.stats_all().global.max_bytes,
+        Some(ByteSize::from_kib(1))
+    );
+
+    follows.insert(20, 20);
+    clock.advance(seconds(10));
+    assert_eq!(follows.get(&20), None, "written after the change");
+    assert_eq!(follows.get(&9), Some(9), "written before it");
+    let later = registry
+        .get_or_create(registry.builder::<u32, u32>("later"))
+        .unwrap();
+    assert_eq!(later.stats().max_size, 4);
+    let again = registry
+        .get_or_create(registry.builder::<u32, u32>("follows"))
+        .unwrap();
+    assert_eq!(again.len(), follows.len(), "it is the same cache");
+
+    let more = CacheSettings {
+        max_size: 1_000,
+        ..settings
+    };
+    assert_eq!(registry.follow(&more), ["fixed"]);
+    (0..1_000).for_each(|key| follows.insert(key, key));
+    assert_eq!(follows.len(), 1_000);
+}
+
+#[cfg(feature = "fast")]
+#[test]
+fn a_fast_cache_can_shrink_and_grow() {
+    let cache: Cache<u32, u32> = Cache::builder("fast")
+        .max_entries(4_000)
+        .fast()
+        .build()
+        .unwrap();
+    (0..4_000).for_each(|key| cache.insert(key, key));
+    assert!(cache.set_max_entries(1_000));
+    assert!(cache.len() <= 1_000);
+    assert_eq!(cache.stats().max_size, 1_000);
+    assert!(!cache.set_max_entries(0), "a shard holds one at least");
+    assert!(cache.set_max_entries(4_000));
+    (0..4_000).for_each(|key| cache.insert(key, key));
+    assert!(cache.len() > 3_500, "{}", cache.len());
+}
+
+#[test]
+fn dry_runs_name_the_keys_and_only_a_hundred_of_them() {
+    let clock = ManualClock::new();
+    let settings = CacheSettings::default();
+    let registry = CacheRegistry::with_clock(settings, Arc::new(clock.clone()));
+    let builder = registry.builder::<u32, u32>("named").ttl(seconds(10));
+    let cache = registry
+        .get_or_create(builder.show_keys(|key| format!("project {key}")))
+        .unwrap();
+    (0..3).for_each(|key| cache.insert(key, key));
+    clock.advance(seconds(10));
+    (3..5).for_each(|key| cache.insert(key, key));
+    let keys = |summary: &rsr_cache::CleanupSummary| {
+        let mut keys = summary.keys.clone();
+        keys.sort_unstable();
+        keys
+    };
+    let any = registry.get_any("named").unwrap();
+    let dry = any.cleanup(true);
+    assert_eq!(keys(&dry), ["project 0", "project 1", "project 2"]);
+    assert_eq!(any.clear(true).n_removed, 5);
+    let swept = any.cleanup(false);
+    assert_eq!(keys(&swept), keys(&dry), "the same keys");
+    assert_eq!(keys(&any.clear(true)), ["project 3", "project 4"]);
+    let cleared = any.clear(false);
+    assert_eq!(keys(&cleared), ["project 3", "project 4"]);
+    assert_eq!(cleared.bytes, ByteSize::from_bytes(2 * 8));
+
+    (0..300).for_each(|key| cache.insert(key, key));
+    let all = any.clear(true);
+    assert_eq!((all.n_removed, all.keys.len()), (300, 100));
+    assert_eq!(registry.clear_all(true).total.n_removed, 300);
 }

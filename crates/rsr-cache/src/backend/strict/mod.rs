@@ -12,6 +12,8 @@ use crate::removal::{Held, RemovalCause, Victim, Victims};
 
 /// Entries looked at while the lock is held, in walks over all of them.
 const STRETCH: usize = 256;
+/// Most entries of a strict store: places are numbers of 32 bits, and one of them is no place.
+pub(crate) const STRICT_LIMIT: u64 = u32::MAX as u64 - 1;
 /// The place that no node has.
 const NIL: u32 = u32::MAX;
 
@@ -176,6 +178,22 @@ impl<K: Key, V: Value> Strict<K, V> {
             out.push(node.into_victim(RemovalCause::Bytes));
         }
         list.shrink(&self.hasher);
+    }
+
+    pub(crate) fn resize(&self, max_entries: u64, out: &mut Victims<K, V>) -> bool {
+        if max_entries > STRICT_LIMIT {
+            return false;
+        }
+        let mut list = self.lock();
+        list.bounds.max_entries = max_entries;
+        while let Some(cause) = list.excess() {
+            let Some(node) = list.pop_oldest(&self.hasher) else {
+                break;
+            };
+            out.push(node.into_victim(cause));
+        }
+        list.shrink(&self.hasher);
+        true
     }
 
     pub(crate) fn clear(&self, out: &mut Victims<K, V>) {
