@@ -8,6 +8,7 @@
     reason = "pages are put together in strings, and writing to one cannot fail"
 )]
 
+pub mod bench_page;
 pub mod big_file;
 pub mod conformance;
 pub mod iati_codelists;

@@ -12,6 +12,7 @@ mod ceilings;
 mod check_alone;
 mod ci;
 mod docs;
+mod loom;
 mod run;
 mod test;
 mod workspace;
@@ -86,6 +87,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Every interleaving of the concurrent models of rsr-cache and rsr-deletion
+    Loom,
     /// Peak memory of the program as its input grows tenfold
     Ceilings {
         /// How often the real files are repeated in the larger input; 60 is about 1 GB
@@ -141,6 +144,7 @@ fn dispatch(command: Command) -> Result<bool> {
         Command::CheckAlone => check_alone::run(),
         Command::Docs { check } => docs::run(check),
         Command::Bench { name, quick, json } => bench::run(&name, quick, json),
+        Command::Loom => loom::run(),
         Command::Ceilings { repetitions, json } => ceilings::run(repetitions, json),
         Command::MeasurePeak { command } => ceilings::measure_peak(&command),
     }

@@ -185,6 +185,17 @@ impl<Id: DeletionId> DeletionTracker<Id> {
         }
     }
 
+    /// True where surely nothing is being deleted, so that callers can spare themselves finding out which ids to ask
+    /// for. Never true where other machines may be deleting. Costs a lock for each of a few shards.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        let is_empty = |shard: &Shard<Id>| {
+            let owners = shard.owners.lock();
+            owners.unwrap_or_else(PoisonError::into_inner).is_empty()
+        };
+        self.inner.shared.is_none() && self.inner.shards.iter().all(is_empty)
+    }
+
     /// As [`DeletionTracker::contains`], for work that is left out where it answers true: that is counted.
     #[must_use]
     pub fn must_skip(&self, id: Id) -> bool {

@@ -19,8 +19,9 @@ use crate::bridge::Bridge;
 use crate::caches::{Caches, Reader};
 use crate::drain::Drain;
 use crate::measure::Measure;
-use crate::problem::{Kind, Problem};
+use crate::problem::Problem;
 use crate::progress::RateLimited;
+use crate::target::Target;
 use crate::watch::Watch;
 
 /// One running service. Cloning shares it.
@@ -130,15 +131,23 @@ impl App {
         Limits::new(hierarchy.max_descendants_per_request, hierarchy.chunk_size)
     }
 
-    /// Runs a write in one transaction on a thread, and forgets what the caches knew once it is kept.
+    /// Runs a write in one transaction on a thread, and forgets what the caches knew once it is kept. Refused where one
+    /// of the targets is being deleted: before it waits for the writer, which the deletion may hold, and once more when
+    /// it has it.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
+        targets: &[Target],
         work: impl FnOnce(&Self, &mut Tx) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         let app = self.clone();
+        let targets = targets.to_vec();
         self.bridge
             .run(move || {
-                let done = app.store.write(|tx| work(&app, tx));
+                app.refuse_while_deleted(&app.store.snapshot()?, &targets)?;
+                let done = app.store.write(|tx| {
+                    app.refuse_while_deleted(tx, &targets)?;
+                    work(&app, tx)
+                });
                 app.caches.forget();
                 app.queued.notify_one();
                 done
@@ -154,17 +163,6 @@ impl App {
             project,
             viewer: caller.viewer(),
         }
-    }
-
-    /// Refuses a change of a project that is being deleted.
-    pub(crate) fn refuse_while_deleted(&self, project: ProjectId) -> Result<(), Problem> {
-        if self.deletions.contains(project) {
-            return Err(Problem::new(
-                Kind::BeingDeleted,
-                format!("project {project} is being deleted"),
-            ));
-        }
-        Ok(())
     }
 
     /// A weak tag that is another one once any data, the question or the reader is. Costs no reading.

@@ -32,19 +32,30 @@ struct Kept<V> {
     value: V,
 }
 
+/// A key as administrators read it.
+fn shown((project, viewer): &(ProjectId, Viewer)) -> String {
+    match viewer {
+        Viewer::Anonymous => format!("project {project} for everybody"),
+        Viewer::User(user) => format!("project {project} for user {user}"),
+        Viewer::Administrator => format!("project {project} for administrators"),
+    }
+}
+
 /// Larger answers are made anew each time: they would push out many small ones.
 const KEPT_MAX_BYTES: usize = 256 << 10;
 
 impl Caches {
     pub(crate) fn new(settings: &CacheSettings, clock: &SharedClock) -> Self {
         let registry = CacheRegistry::with_clock(settings.clone(), SharedClock::clone(clock));
+        // Strict ones can change their size while the service runs.
         let bytes = |name| {
-            let builder =
-                registry
-                    .builder(name)
-                    .weigher(|key: &(ProjectId, Viewer), kept: &Kept<Bytes>| {
-                        (size_of_val(key) + size_of_val(kept) + kept.value.len()) as u64
-                    });
+            let builder = registry
+                .builder(name)
+                .strict(true)
+                .show_keys(shown)
+                .weigher(|key: &(ProjectId, Viewer), kept: &Kept<Bytes>| {
+                    (size_of_val(key) + size_of_val(kept) + kept.value.len()) as u64
+                });
             registry
                 .get_or_create(builder)
                 .expect("three different names, and sizes from checked settings")
@@ -53,7 +64,12 @@ impl Caches {
             summaries: bytes("project-summaries"),
             results: bytes("project-results"),
             permissions: registry
-                .get_or_create(registry.builder("project-permissions"))
+                .get_or_create(
+                    registry
+                        .builder("project-permissions")
+                        .strict(true)
+                        .show_keys(shown),
+                )
                 .expect("three different names, and sizes from checked settings"),
             registry,
         }

@@ -83,6 +83,7 @@ mod rollup;
 mod routes;
 mod serve;
 mod server;
+mod target;
 mod trace;
 mod watch;
 mod wire;

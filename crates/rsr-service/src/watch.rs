@@ -174,6 +174,13 @@ impl Duties {
         let now = app.clock.elapsed();
         app.measure.follow_settings();
         app.watch.follow(&settings);
+        app.deletions.set_stale_after(settings.deletion.stale_after);
+        for cache in app.caches.registry.follow(&settings.cache) {
+            tracing::warn!(
+                cache,
+                "the cache keeps its size: its store cannot change it"
+            );
+        }
         let reading = app.measure.read();
         app.watch.remember(now, &reading);
         follow_pressure(app, &reading);

@@ -19,7 +19,7 @@ fn a_guard_lets_go_on_return_and_on_panic() {
     early().unwrap_err();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         let _guard = tracker.begin(1);
-        assert!(tracker.contains(1));
+        assert!(tracker.contains(1) && !tracker.is_idle());
         panic!("while deleting");
     }));
     assert!(panicked.is_err());
@@ -34,6 +34,7 @@ fn nothing_is_left_after_a_thousand_deletions() {
     for id in 0..1_001 {
         drop(tracker.begin(id));
     }
+    assert!(tracker.is_idle());
     assert!((0..1_001).all(|id| !tracker.contains(id)));
     assert_eq!(tracker.stats().oldest_age, None);
 }

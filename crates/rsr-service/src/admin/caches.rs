@@ -4,7 +4,7 @@ use axum::Extension;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::routing::{get, post};
-use rsr_cache::{CacheStats, SharedCache};
+use rsr_cache::{CacheStats, CleanupSummary, SharedCache};
 use serde_json::{Map, Value, json};
 
 use crate::access::Caller;
@@ -141,8 +141,7 @@ async fn cleanup(
 ) -> Result<Json<Value>, Problem> {
     let (name, dry_run) = sweep_fields(fields)?;
     let swept = for_each(&app, name.as_deref(), dry_run, |cache| {
-        let summary = cache.cleanup(dry_run);
-        (summary.n_removed, summary.bytes.bytes())
+        cache.cleanup(dry_run)
     })?;
     tracing::info!(%caller, name, dry_run, removed = %swept["removed"], "caches swept");
     Ok(Json(swept))
@@ -154,11 +153,7 @@ async fn clear(
     fields: Fields,
 ) -> Result<Json<Value>, Problem> {
     let (name, dry_run) = sweep_fields(fields)?;
-    let cleared = for_each(&app, name.as_deref(), dry_run, |cache| {
-        let stats = cache.stats();
-        let removed = if dry_run { stats.size } else { cache.clear() };
-        (removed, stats.bytes.bytes())
-    })?;
+    let cleared = for_each(&app, name.as_deref(), dry_run, |cache| cache.clear(dry_run))?;
     tracing::info!(%caller, name, dry_run, removed = %cleared["removed"], "caches cleared");
     Ok(Json(cleared))
 }
@@ -170,22 +165,20 @@ fn sweep_fields(mut fields: Fields) -> Result<(Option<String>, bool), Problem> {
     Ok((name, dry_run))
 }
 
+/// Does one thing to each cache; in a dry run says what it would be.
 fn for_each(
     app: &App,
     name: Option<&str>,
     dry_run: bool,
-    work: impl Fn(&SharedCache) -> (u64, u64),
+    work: impl Fn(&SharedCache) -> CleanupSummary,
 ) -> Result<Value, Problem> {
     let mut caches = Map::new();
     let (mut n_removed, mut n_bytes) = (0, 0);
     for cache in chosen(app, name)? {
-        let (removed, bytes) = work(&cache);
-        n_removed += removed;
-        n_bytes += bytes;
-        caches.insert(
-            cache.stats().name,
-            json!({ "removed": removed, "bytes": bytes }),
-        );
+        let done = work(&cache);
+        n_removed += done.n_removed;
+        n_bytes += done.bytes.bytes();
+        caches.insert(cache.parameters().name().to_owned(), wire::cleanup(&done));
     }
     Ok(json!({ "caches": caches, "removed": n_removed, "bytes": n_bytes, "dry_run": dry_run }))
 }

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::params::{self, Params};
 use crate::problem::{Kind, Problem};
 use crate::rollup;
+use crate::target::Target;
 use crate::wire::job;
 
 const STATES: [&str; 5] = ["scheduled", "running", "finished", "failed", "maxxed"];
@@ -87,12 +88,14 @@ async fn recalculate(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let project: ProjectId = params::id("project", &id)?;
-    app.refuse_while_deleted(project)?;
     let work = app.clone();
     let (root, report) = app
         .bridge
         .run(move || {
-            let place = work.store.snapshot()?.place(project)?;
+            let snapshot = work.store.snapshot()?;
+            work.refuse_while_deleted(&snapshot, &[Target::Project(project)])?;
+            let place = snapshot.place(project)?;
+            drop(snapshot);
             let root = place
                 .ok_or_else(|| Problem::not_found("project", project))?
                 .root;

@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::bridge::BodyWriter;
 use crate::params;
 use crate::problem::Problem;
+use crate::target::Target;
 use crate::wire::{Element, Fields, NestedArray, Project, required};
 
 const LIST_QUERY: [Field; 12] = [
@@ -309,11 +310,9 @@ async fn create(
         default_currency: fields.text("default_currency")?.unwrap_or_default(),
     };
     fields.finish()?;
+    let targets: Vec<_> = new.parent.map(Target::Project).into_iter().collect();
     let stored = app
-        .write(move |app, tx| {
-            if let Some(parent) = new.parent {
-                app.refuse_while_deleted(parent)?;
-            }
+        .write(&targets, move |_app, tx| {
             let id = tx.create_project(&new)?;
             Ok(tx.project(id)?)
         })
@@ -351,13 +350,13 @@ async fn edit(
         .map(|parent: Option<i64>| parent.map(ProjectId));
     let force = fields.flag("force")?.unwrap_or(false);
     fields.finish()?;
+    let targets: Vec<_> = std::iter::once(project)
+        .chain(parent.flatten())
+        .map(Target::Project)
+        .collect();
     let stored = app
-        .write(move |app, tx| {
-            app.refuse_while_deleted(project)?;
+        .write(&targets, move |_app, tx| {
             if let Some(parent) = parent {
-                if let Some(parent) = parent {
-                    app.refuse_while_deleted(parent)?;
-                }
                 tx.move_project(project, parent, force)?;
             }
             tx.edit_project(project, &edit)?;
@@ -374,10 +373,16 @@ async fn remove(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let project: ProjectId = params::id("project", &id)?;
-    app.refuse_while_deleted(project)?;
+    let check = app.clone();
+    app.bridge
+        .run(move || {
+            let snapshot = check.store.snapshot()?;
+            check.refuse_while_deleted(&snapshot, &[Target::Project(project)])
+        })
+        .await?;
     let guard = app.deletions.begin(project);
     let n_deleted = app
-        .write(move |app, tx| {
+        .write(&[], move |app, tx| {
             // Held until the transaction has ended, whichever way it ends.
             let guard = guard;
             let n_deleted = tx.delete_project(guard.id())?;

@@ -18,6 +18,7 @@ use crate::access::Caller;
 use crate::app::App;
 use crate::params;
 use crate::problem::Problem;
+use crate::target::Target;
 use crate::wire::{Fields, refused, required};
 
 const NEW_RESULT: [Field; 5] = [
@@ -196,8 +197,7 @@ async fn create_result(State(app): State<App>, mut fields: Fields) -> Result<Res
     };
     fields.finish()?;
     let id = app
-        .write(move |app, tx| {
-            app.refuse_while_deleted(new.project)?;
+        .write(&[Target::Project(new.project)], move |_app, tx| {
             Ok(tx.create_result(&new)?)
         })
         .await?;
@@ -217,7 +217,9 @@ async fn create_indicator(State(app): State<App>, mut fields: Fields) -> Result<
     };
     fields.finish()?;
     let id = app
-        .write(move |_app, tx| Ok(tx.create_indicator(&new)?))
+        .write(&[Target::Result(new.result)], move |_app, tx| {
+            Ok(tx.create_indicator(&new)?)
+        })
         .await?;
     Ok(created("indicators", id.0))
 }
@@ -231,7 +233,9 @@ async fn create_period(State(app): State<App>, mut fields: Fields) -> Result<Res
     };
     fields.finish()?;
     let id = app
-        .write(move |_app, tx| Ok(tx.create_period(&new)?))
+        .write(&[Target::Indicator(new.indicator)], move |_app, tx| {
+            Ok(tx.create_period(&new)?)
+        })
         .await?;
     Ok(created("periods", id.0))
 }
@@ -263,8 +267,10 @@ async fn edit_period(
         }
     };
     fields.finish()?;
-    app.write(move |_app, tx| Ok(tx.set_manual_value(period, text.as_deref(), pair)?))
-        .await?;
+    app.write(&[Target::Period(period)], move |_app, tx| {
+        Ok(tx.set_manual_value(period, text.as_deref(), pair)?)
+    })
+    .await?;
     tracing::info!(%caller, %period, "manual value set");
     Ok(Json(json!({ "id": period.0 })).into_response())
 }
@@ -287,7 +293,9 @@ async fn create_update(
     };
     fields.finish()?;
     let id = app
-        .write(move |_app, tx| Ok(tx.create_update(&new)?))
+        .write(&[Target::Period(new.period)], move |_app, tx| {
+            Ok(tx.create_update(&new)?)
+        })
         .await?;
     tracing::info!(%caller, update = %id, "update reported");
     Ok(created("updates", id.0))
@@ -309,8 +317,10 @@ async fn edit_update(
     };
     fields.finish()?;
     let status = edit.status;
-    app.write(move |_app, tx| Ok(tx.edit_update(update, &edit)?))
-        .await?;
+    app.write(&[Target::Update(update)], move |_app, tx| {
+        Ok(tx.edit_update(update, &edit)?)
+    })
+    .await?;
     tracing::info!(%caller, %update, status = status.map(UpdateStatus::code), "update changed");
     Ok(Json(json!({ "id": update.0 })).into_response())
 }
@@ -321,8 +331,10 @@ async fn delete_update(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let update: UpdateId = params::id("update", &id)?;
-    app.write(move |_app, tx| Ok(tx.delete_update(update)?))
-        .await?;
+    app.write(&[Target::Update(update)], move |_app, tx| {
+        Ok(tx.delete_update(update)?)
+    })
+    .await?;
     tracing::info!(%caller, %update, "update deleted");
     Ok(Json(json!({ "id": update.0 })).into_response())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rsr_base::ProjectId;
-use rsr_cache::{CacheStats, Finding, GlobalStats, RemovalCause};
+use rsr_cache::{CacheStats, CleanupSummary, Finding, GlobalStats, RemovalCause};
 use rsr_deletion::{DeletionStats, Sweep};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -68,6 +68,17 @@ pub(crate) fn global(stats: &GlobalStats) -> Value {
         "total_max_entries": stats.total_max_entries,
         "global_utilization_percent": stats.global_utilization_percent(),
         "total_bytes": stats.total_bytes.bytes(),
+    })
+}
+
+/// What left a cache, or in a dry run would: the first hundred keys by name.
+pub(crate) fn cleanup(summary: &CleanupSummary) -> Value {
+    let n_named = summary.keys.len() as u64;
+    json!({
+        "removed": summary.n_removed,
+        "bytes": summary.bytes.bytes(),
+        "keys": summary.keys,
+        "keys_left_out": summary.n_removed.saturating_sub(n_named),
     })
 }
 

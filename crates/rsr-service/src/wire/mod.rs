@@ -8,7 +8,7 @@ mod project;
 mod results;
 mod time;
 
-pub(crate) use caches::{CAUSES, CacheFigures, deletions, global, issue, sweep};
+pub(crate) use caches::{CAUSES, CacheFigures, cleanup, deletions, global, issue, sweep};
 pub(crate) use element::Element;
 pub(crate) use input::{Fields, refused, required};
 pub(crate) use nested::NestedArray;

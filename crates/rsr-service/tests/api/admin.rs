@@ -72,6 +72,12 @@ async fn caches_are_shown_swept_and_cleared_by_name() {
         (dry["removed"].as_u64(), dry["dry_run"].as_bool()),
         (Some(2), Some(true))
     );
+    let key = format!("project {id} for everybody");
+    assert_eq!(
+        dry["caches"]["project-summaries"]["keys"],
+        json!([key]),
+        "{dry}"
+    );
     let one = r#"{"name":"project-summaries"}"#;
     let cleared = world
         .admin(Method::POST, "/admin/v1/caches/clear/", one)
@@ -90,6 +96,9 @@ async fn caches_are_shown_swept_and_cleared_by_name() {
         .await
         .json();
     assert_eq!(swept["removed"], 1, "the permission is past its time");
+    let listed = &swept["caches"]["project-permissions"];
+    assert_eq!(listed["keys"], json!([key]), "{swept}");
+    assert_eq!(listed["keys_left_out"], 0);
     let swept = world
         .admin(Method::POST, "/admin/v1/caches/cleanup/", "")
         .await

@@ -8,6 +8,7 @@
 )]
 
 mod admin;
+mod fresh;
 mod hierarchy;
 mod iati;
 mod live;

@@ -216,6 +216,32 @@ impl Snapshot {
         Ok(updates)
     }
 
+    /// The project that a result belongs to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub fn project_of_result(&self, result: ResultId) -> Result<ProjectId, Error> {
+        self.owner(
+            "result",
+            "SELECT project_id FROM results WHERE id = ?1",
+            result.0,
+        )
+    }
+
+    /// The project that an indicator belongs to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub fn project_of_indicator(&self, indicator: IndicatorId) -> Result<ProjectId, Error> {
+        self.owner(
+            "indicator",
+            "SELECT project_id FROM indicators WHERE id = ?1",
+            indicator.0,
+        )
+    }
+
     /// The project that a period belongs to.
     ///
     /// # Errors

@@ -30,6 +30,25 @@ impl Snapshot {
         }))
     }
 
+    /// A project and those above it, each once, in no particular order; none where it is not stored. Of a chain longer
+    /// than `n` the nearest.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database alone.
+    pub fn with_ancestors(&self, id: ProjectId, n: usize) -> Result<Vec<ProjectId>, Error> {
+        self.db().rows(
+            "WITH RECURSIVE up(id) AS (
+                 SELECT id FROM projects WHERE id = ?1
+                 UNION
+                 SELECT p.parent_id FROM up JOIN projects p ON p.id = up.id WHERE p.parent_id IS NOT NULL
+                 LIMIT ?2)
+             SELECT id FROM up",
+            params![id, i64::try_from(n).unwrap_or(i64::MAX)],
+            |row| Ok(ProjectId(row.int(0)?)),
+        )
+    }
+
     /// Everything below a project, depth first, newest children first, with its depth below the project; `n` at most,
     /// from the one after `after` on.
     ///
