@@ -74,6 +74,71 @@ fn waiting_jobs_are_listed_and_worked_off() {
     assert_eq!(waiting.out, "");
     let run = run_expecting(folder.path(), 0, ["jobs", "run", "--json"]);
     let totals: Value = serde_json::from_str(&run.out).unwrap();
-    assert_eq!(totals["trees"], 0);
+    assert_eq!(totals["jobs_finished"], 0);
+    let refused = run_expecting(folder.path(), 2, ["jobs", "retry", "1"]);
+    assert!(
+        refused.err.contains("job 1 is finished, not maxxed"),
+        "{}",
+        refused.err
+    );
+    run_expecting(folder.path(), 2, ["jobs", "retry", "999999"]);
     run_expecting(folder.path(), 2, ["jobs", "list", "--state", "asleep"]);
+}
+
+#[test]
+fn an_audit_finds_what_was_changed_by_hand_and_queues_it() {
+    let folder = tempfile::tempdir().unwrap();
+    run_expecting(folder.path(), 0, ONCE);
+    let clean = run_expecting(folder.path(), 0, ["audit"]);
+    assert!(
+        clean.out.ends_with(" periods audited, 0 findings\n"),
+        "{}",
+        clean.out
+    );
+
+    let database = rusqlite::Connection::open(folder.path().join("rsr.db")).unwrap();
+    // A top, so that nothing above it is wrong with it.
+    let top: (i64, i64) = database
+        .query_row(
+            "UPDATE periods SET value = value + 100 WHERE id = (SELECT min(id) FROM periods
+                 WHERE parent_period_id IS NULL AND value IS NOT NULL) RETURNING id, project_id",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .unwrap();
+    drop(database);
+
+    let tsv = run_expecting(folder.path(), 1, ["audit", "--format", "tsv"]);
+    let lines: Vec<Vec<&str>> = tsv
+        .out
+        .lines()
+        .map(|line| line.split('\t').collect())
+        .collect();
+    let [header, finding] = &lines[..] else {
+        panic!("one finding: {}", tsv.out);
+    };
+    assert_eq!(header.len(), finding.len());
+    assert_eq!(header[1], "project_id");
+    assert_eq!(finding[1], top.1.to_string());
+    assert_eq!(finding[5], top.0.to_string());
+
+    let project = top.1.to_string();
+    let fixed = run_expecting(
+        folder.path(),
+        1,
+        ["audit", "--project", &project, "--fix", "--json"],
+    );
+    let fixed: Value = serde_json::from_str(&fixed.out).unwrap();
+    assert_eq!(fixed["findings_count"], 1, "{fixed}");
+    assert_eq!(fixed["findings"][0]["column"], "value");
+    assert_eq!(fixed["periods_queued"], 1);
+    let still = run_expecting(folder.path(), 1, ["audit"]);
+    assert!(still.out.contains("stored"), "{}", still.out);
+
+    let run = run_expecting(folder.path(), 0, ["jobs", "run", "--json"]);
+    let run: Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(run["jobs_finished"], 1);
+    assert_eq!(run["periods_changed"], 1);
+    run_expecting(folder.path(), 0, ["audit"]);
+    run_expecting(folder.path(), 2, ["audit", "--project", "999999"]);
 }

@@ -1,30 +1,26 @@
-//! The aggregation worker: trees in which a job waits are rolled up, one transaction a tree.
+//! The aggregation worker: jobs that wait are claimed and worked off, one transaction a root.
 //!
-//! A write wakes it, and it looks by itself every `aggregation.poll_interval`, since another process may queue too. It
-//! waits while memory is short. A tree that fails stops no other, and is tried again after a wait.
+//! A write wakes it, and it looks by itself every `aggregation.poll_interval`, since another process may queue too, and
+//! since jobs that failed come back after a wait. It stands still while memory is short. A root that fails stops no
+//! other.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::collections::BTreeSet;
 
-use rsr_base::ProjectId;
+use rsr_base::{PeriodId, ProjectId};
 use rsr_monitoring::{Scope, Work};
-use rsr_store::{RollUpError, TreeReport};
+use rsr_store::{Claim, ClaimReport, RollUpError, TreeReport};
 
 use crate::app::App;
 use crate::drain::Phase;
 
-/// Trees looked at together.
+/// Roots looked at together.
 const ROOTS: usize = 16;
-/// Failed trees that are remembered; past it the oldest is tried again early.
-const FAILED_MAX: usize = 1_000;
-
-/// Trees that failed, and when each may be tried again.
-#[derive(Debug, Default)]
-pub(crate) struct Failed(BTreeMap<ProjectId, Duration>);
+/// Roots left out of one round, because their project is being deleted or their jobs could not be taken; past it the
+/// rest waits for the next.
+const PASSED_MAX: usize = 1_000;
 
 /// Works until the service stops.
 pub(crate) async fn keep(app: App) {
-    let mut failed = Failed::default();
     loop {
         let settings = app.settings();
         tokio::select! {
@@ -36,29 +32,17 @@ pub(crate) async fn keep(app: App) {
             continue;
         }
         let work = app.clone();
-        let mut taken = std::mem::take(&mut failed);
-        let run = tokio::task::spawn_blocking(move || {
-            run_waiting(&work, &mut taken);
-            taken
-        });
-        match run.await {
-            Ok(after) => failed = after,
-            Err(error) => tracing::error!(%error, "the aggregation worker failed; it goes on"),
+        if let Err(error) = tokio::task::spawn_blocking(move || run_waiting(&work)).await {
+            tracing::error!(%error, "the aggregation worker failed; it goes on");
         }
     }
 }
 
-/// Rolls up every tree in which a job waits, as long as nothing is in the way.
-pub(crate) fn run_waiting(app: &App, failed: &mut Failed) {
-    loop {
-        let now = app.clock.elapsed();
-        failed.0.retain(|_root, until| *until > now);
-        let skipped = failed.0.len();
-        let roots = app
-            .store
-            .snapshot()
-            .and_then(|snapshot| snapshot.roots_with_jobs(ROOTS + skipped));
-        let roots = match roots {
+/// Works off every job that may run now, as long as nothing is in the way.
+pub(crate) fn run_waiting(app: &App) {
+    let mut passed = BTreeSet::new();
+    while passed.len() < PASSED_MAX {
+        let roots = match app.store.waiting_roots(ROOTS + passed.len()) {
             Ok(roots) => roots,
             Err(error) => {
                 tracing::warn!(%error, "the aggregation queue cannot be read");
@@ -72,23 +56,15 @@ pub(crate) fn run_waiting(app: &App, failed: &mut Failed) {
             if must_stop {
                 return;
             }
-            if failed.0.contains_key(&root) || app.deletions.must_skip(root) {
+            if passed.contains(&root.period) {
                 continue;
             }
-            match roll_up(app, root) {
-                Ok(_) => is_done = false,
-                Err(error) => {
-                    tracing::error!(%root, %error, "a tree could not be rolled up");
-                    if failed.0.len() == FAILED_MAX {
-                        failed.0.pop_first();
-                    }
-                    let wait = app
-                        .settings()
-                        .aggregation
-                        .retry_wait
-                        .max(Duration::from_secs(1));
-                    failed.0.insert(root, now + wait);
-                }
+            is_done = false;
+            let is_deleting = root
+                .project
+                .is_some_and(|project| app.deletions.must_skip(project));
+            if is_deleting || !run_root(app, root.period) {
+                passed.insert(root.period);
             }
         }
         if is_done {
@@ -96,6 +72,57 @@ pub(crate) fn run_waiting(app: &App, failed: &mut Failed) {
         }
         count_jobs(app);
     }
+}
+
+/// Works off the jobs of one root; answers whether it could.
+fn run_root(app: &App, root: PeriodId) -> bool {
+    let settings = app.settings();
+    let claimed = app.store.claim(root, &settings.aggregation);
+    let claim = match claimed {
+        Ok(Some(claim)) => claim,
+        Ok(None) => return false,
+        Err(error) => {
+            tracing::warn!(%root, %error, "jobs could not be claimed");
+            return false;
+        }
+    };
+    match work_off(app, claim) {
+        Ok(report) => {
+            for job in &report.failed {
+                let (id, reason) = (job.job, &job.reason);
+                if job.is_maxxed {
+                    tracing::error!(job = %id, period = %job.period, %reason, "a job was given up");
+                } else {
+                    tracing::warn!(job = %id, period = %job.period, %reason, "a job failed");
+                }
+            }
+            true
+        }
+        Err(error) => {
+            tracing::error!(%root, %error, "jobs could not be worked off");
+            false
+        }
+    }
+}
+
+/// Works off what was claimed, and counts what came of it.
+fn work_off(app: &App, claim: Claim) -> Result<ClaimReport, rsr_store::Error> {
+    let settings = app.settings();
+    let done = measured(app, || app.store.work_off(claim, &settings.aggregation));
+    let aggregation = &app.measure.metrics.work.aggregation;
+    match &done {
+        Ok(report) => {
+            app.caches.forget();
+            let [written, unchanged] = &aggregation.periods;
+            written.add(report.n_periods_written);
+            unchanged.add(report.n_periods.saturating_sub(report.n_periods_written));
+            aggregation.failed.add(report.failed.len() as u64);
+            aggregation.cycles.add(report.n_cycles);
+            aggregation.depth_limited.add(report.n_depth_limited);
+        }
+        Err(_failed) => aggregation.failed.inc(),
+    }
+    done
 }
 
 /// Counts the queue for the metrics. O(jobs), so not at each scrape.
@@ -112,18 +139,8 @@ pub(crate) fn count_jobs(app: &App) {
 
 /// Rolls one tree up, and counts what came of it.
 pub(crate) fn roll_up(app: &App, root: ProjectId) -> Result<TreeReport, RollUpError> {
-    let metrics = &app.measure.metrics.work;
-    let began = app.clock.elapsed();
-    let scope = Scope::new();
-    let done = scope.run(|| app.store.roll_up(root));
-    let aggregation = &metrics.aggregation;
-    aggregation
-        .duration
-        .observe_duration(app.clock.elapsed().saturating_sub(began));
-    let [_export, _deletion, memory] = &metrics.operation_memory;
-    if let Some(bytes) = scope.usage().allocated {
-        memory.observe_count(bytes.bytes());
-    }
+    let done = measured(app, || app.store.roll_up(root));
+    let aggregation = &app.measure.metrics.work.aggregation;
     match &done {
         Ok(report) => {
             app.caches.forget();
@@ -138,6 +155,21 @@ pub(crate) fn roll_up(app: &App, root: ProjectId) -> Result<TreeReport, RollUpEr
             }
         }
         Err(_failed) => aggregation.failed.inc(),
+    }
+    done
+}
+
+/// Counts the time and the memory of an aggregation.
+fn measured<T>(app: &App, work: impl FnOnce() -> T) -> T {
+    let metrics = &app.measure.metrics.work;
+    let began = app.clock.elapsed();
+    let scope = Scope::new();
+    let done = scope.run(work);
+    let took = app.clock.elapsed().saturating_sub(began);
+    metrics.aggregation.duration.observe_duration(took);
+    let [_export, _deletion, memory] = &metrics.operation_memory;
+    if let Some(bytes) = scope.usage().allocated {
+        memory.observe_count(bytes.bytes());
     }
     done
 }

@@ -56,7 +56,7 @@ impl Service {
     /// asked in memory.
     pub fn beat(&self) {
         watch::Duties::begin(&self.app).beat(&self.app);
-        rollup::run_waiting(&self.app, &mut rollup::Failed::default());
+        rollup::run_waiting(&self.app);
     }
 
     /// The routes of the admin socket. Over any other connection each request needs the token.

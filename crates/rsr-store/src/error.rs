@@ -167,7 +167,7 @@ pub enum Conflict {
         /// The job.
         id: i64,
         /// The state it is in.
-        state: &'static str,
+        state: String,
     },
     /// The worker's lease on a job is over: somebody else may hold it.
     #[error("job {0} is not held by this worker any more")]

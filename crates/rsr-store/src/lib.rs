@@ -47,6 +47,9 @@
 //! | a page of elements in an export | 1 MiB and its last element | fixed |
 //! | activities read at once by an export | 100 | `iati.export_chunk_size` |
 //! | projects of one tree | 2^31 | follows from the room between places |
+//! | jobs of one claim | 1000 | fixed |
+//! | a claim without a sign of life | 60 s | `aggregation.job_lease` |
+//! | runs of a job before it is given up | 5 | `aggregation.max_attempts` |
 //! | levels of the tree, children of a project | none | |
 //!
 //! # Engines
@@ -60,6 +63,7 @@
 //! no cache of rows.
 #![forbid(unsafe_code)]
 
+mod audit;
 mod database;
 mod elements;
 mod error;
@@ -68,6 +72,7 @@ mod hierarchy;
 mod import;
 mod numbers;
 mod pool;
+mod queue;
 mod read;
 mod rollup;
 mod rows;
@@ -77,6 +82,7 @@ mod store;
 mod tree;
 mod tx;
 
+pub use audit::{AuditError, AuditReport, AuditRow};
 pub use database::DatabaseStatus;
 pub use error::{Conflict, Error};
 pub use export::{Activities, ActivityFilter, Omission};
@@ -85,6 +91,7 @@ pub use hierarchy::{
 };
 pub use import::{CutShort, FileReport, ImportNote, Importer, LinkReport};
 pub use pool::PoolUse;
+pub use queue::{Claim, ClaimReport, FailedJob, WaitingRoot};
 pub use read::{
     IndicatorRow, JobRow, PeriodDisaggregationRow, PeriodRow, Place, ResultRow, UpdateRow,
 };

@@ -110,6 +110,11 @@ impl Store {
         db.number("PRAGMA data_version", params![])
     }
 
+    /// The time by the store's clock, in milliseconds since 1970.
+    pub(crate) fn now_ms(&self) -> i64 {
+        wall_ms(&self.inner.clock)
+    }
+
     /// A connection of its own, outside of the pools and of any transaction.
     pub(crate) fn connection_apart(&self) -> Result<Box<dyn Session>, Error> {
         self.inner.engine.connect(Role::Writer)

@@ -30,6 +30,7 @@ pub(crate) struct AggregationMetrics {
     pub(crate) failed: Counter,
     pub(crate) duration: Histogram,
     pub(crate) cycles: Counter,
+    pub(crate) depth_limited: Counter,
     /// Scheduled, running, finished, failed, maxxed.
     jobs: [Gauge; 5],
 }
@@ -53,7 +54,7 @@ impl AggregationMetrics {
             "rsr_aggregation_cycles_total",
             "Circular references that stopped an aggregation.",
         )?;
-        define.one_counter(
+        let depth_limited = define.one_counter(
             "rsr_aggregation_depth_limited_total",
             "Aggregations that stopped at the limit of levels.",
         )?;
@@ -67,6 +68,7 @@ impl AggregationMetrics {
             failed: periods.with(&["failed"])?,
             duration,
             cycles,
+            depth_limited,
             jobs: each(&jobs, STATES)?,
         })
     }

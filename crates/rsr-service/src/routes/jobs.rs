@@ -1,10 +1,11 @@
-//! The aggregation queue, and rolling up at once.
+//! The aggregation queue, asking again, and rolling up at once.
 
 use axum::Extension;
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::routing::{get, post};
-use rsr_base::ProjectId;
+use http::StatusCode;
+use rsr_base::{JobId, ProjectId};
 use serde_json::{Value, json};
 
 use super::table::{Field, FieldKind, Operation, Route};
@@ -47,6 +48,16 @@ pub(super) fn routes() -> Vec<Route> {
         Route {
             operation: Operation::write(
                 "POST",
+                "/api/v1/jobs/{id}/retry/",
+                "retry",
+                "Asks again for a job that was given up: answers the new one, the old one stays as history",
+            )
+            .answers(201, "application/json"),
+            handler: post(retry),
+        },
+        Route {
+            operation: Operation::write(
+                "POST",
                 "/api/v1/projects/{id}/recalculate/",
                 "recalculate",
                 "Rolls up the whole tree a project is in, at once",
@@ -80,6 +91,23 @@ async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Json<
         })
         .await?;
     Ok(Json(jobs.into()))
+}
+
+async fn retry(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let given_up: JobId = params::id("job", &id)?;
+    let queued = app
+        .write(move |app, tx| {
+            app.refuse_while_deleted(tx.job(given_up)?.project)?;
+            let queued = tx.retry_job(given_up)?;
+            Ok(tx.job(queued)?)
+        })
+        .await?;
+    tracing::info!(%caller, job = %given_up, queued = %queued.id, "asked again for a job");
+    Ok((StatusCode::CREATED, Json(job(&queued))))
 }
 
 async fn recalculate(

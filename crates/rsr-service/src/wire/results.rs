@@ -184,6 +184,7 @@ pub(crate) fn job(row: &JobRow) -> Value {
         "state": row.state,
         "attempts": row.attempts,
         "reason": row.reason,
+        "run_after": row.run_after_ms.map(from_ms),
         "created": from_ms(row.created_ms),
         "changed": from_ms(row.changed_ms),
     })

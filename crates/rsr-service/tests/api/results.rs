@@ -238,3 +238,53 @@ async fn an_approved_report_is_counted_and_its_job_ends() {
         .await;
     missing.is_problem(404, "not-found", None);
 }
+
+#[tokio::test]
+async fn a_job_that_was_given_up_can_be_asked_for_again_and_no_other() {
+    let world = World::with(&[("RSR_AGGREGATION_MAX_ATTEMPTS", "2")]);
+    let project = world.plant(&[None])[0];
+    let (period, user) = results_of(&world, project).await;
+    let path = format!("/api/v1/periods/{period}/updates/");
+    let report = json!({ "user": user, "value": "3", "status": "A" });
+    assert_eq!(world.send(Method::POST, &path, &report).await.status, 201);
+    assert_eq!(world.send(Method::POST, &path, &report).await.status, 201);
+    // Two numbers whose sum is too large to be computed.
+    let sql = format!("UPDATE updates SET value = '{}'", i128::MAX);
+    world.meddle(&sql);
+    let only = async || world.get_all("/api/v1/jobs/").await.json()[0].clone();
+    let retry = async |id: &serde_json::Value| {
+        let path = format!("/api/v1/jobs/{id}/retry/");
+        world.send(Method::POST, &path, &json!({})).await
+    };
+
+    let waiting = only().await;
+    retry(&waiting["id"])
+        .await
+        .is_problem(400, "invalid-parameter", None);
+    world.service.beat();
+    let failed = only().await;
+    assert_eq!(failed["state"], "failed", "{failed}");
+    assert_eq!(failed["attempts"], 1);
+    assert!(failed["run_after"].is_string(), "{failed}");
+    world.service.beat();
+    assert_eq!(only().await["attempts"], 1, "it waits first");
+    retry(&failed["id"])
+        .await
+        .is_problem(400, "invalid-parameter", None);
+
+    world.clock.advance(Duration::from_secs(600));
+    world.service.beat();
+    let maxxed = only().await;
+    assert_eq!(maxxed["state"], "maxxed", "{maxxed}");
+    world.meddle("UPDATE updates SET value = 300");
+    let again = retry(&maxxed["id"]).await;
+    assert_eq!(again.status, 201);
+    let again = again.json();
+    assert_eq!(again["state"], "scheduled");
+    assert_ne!(again["id"], maxxed["id"]);
+    world.service.beat();
+    let states = world.get_all("/api/v1/jobs/").await.json();
+    assert_eq!(states[0]["state"], "finished", "{states}");
+    assert_eq!(states[1]["state"], "maxxed", "{states}");
+    retry(&json!(999)).await.is_problem(404, "not-found", None);
+}

@@ -4,7 +4,7 @@ use rsr_base::{JobId, PeriodId, ProjectId};
 
 use crate::error::Error;
 use crate::snapshot::Snapshot;
-use crate::sql::params;
+use crate::sql::{Row, params};
 
 /// An entry of the queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,10 +24,34 @@ pub struct JobRow {
     pub attempts: u64,
     /// Why the last run failed.
     pub reason: Option<String>,
+    /// Of a failed job: when it may be tried again.
+    pub run_after_ms: Option<i64>,
     /// When it was queued.
     pub created_ms: i64,
     /// When it last changed.
     pub changed_ms: i64,
+}
+
+/// What [`JobRow::read`] reads.
+const JOBS: &str =
+    "SELECT j.id, j.period_id, j.root_period_id, p.project_id, j.state, j.attempts, j.reason,
+     j.run_after_ms, j.created_ms, j.changed_ms FROM jobs j JOIN periods p ON p.id = j.period_id";
+
+impl JobRow {
+    fn read(row: &dyn Row) -> Result<Self, Error> {
+        Ok(Self {
+            id: JobId(row.int(0)?),
+            period: PeriodId(row.int(1)?),
+            root_period: PeriodId(row.int(2)?),
+            project: ProjectId(row.int(3)?),
+            state: row.string(4)?,
+            attempts: row.int(5)?.unsigned_abs(),
+            reason: row.opt_string(6)?,
+            run_after_ms: row.opt_int(7)?.filter(|ms| *ms > 0),
+            created_ms: row.int(8)?,
+            changed_ms: row.int(9)?,
+        })
+    }
 }
 
 impl Snapshot {
@@ -38,23 +62,11 @@ impl Snapshot {
     /// Those of the database alone.
     pub fn jobs(&self, state: Option<&str>, n: usize) -> Result<Vec<JobRow>, Error> {
         self.db().rows(
-            "SELECT j.id, j.period_id, j.root_period_id, p.project_id, j.state, j.attempts, j.reason, j.created_ms,
-                 j.changed_ms FROM jobs j JOIN periods p ON p.id = j.period_id
-             WHERE ?1 IS NULL OR j.state = ?1 ORDER BY j.changed_ms DESC, j.id DESC LIMIT ?2",
+            &format!(
+                "{JOBS} WHERE ?1 IS NULL OR j.state = ?1 ORDER BY j.changed_ms DESC, j.id DESC LIMIT ?2"
+            ),
             params![state, i64::try_from(n).unwrap_or(i64::MAX)],
-            |row| {
-                Ok(JobRow {
-                    id: JobId(row.int(0)?),
-                    period: PeriodId(row.int(1)?),
-                    root_period: PeriodId(row.int(2)?),
-                    project: ProjectId(row.int(3)?),
-                    state: row.string(4)?,
-                    attempts: row.int(5)?.unsigned_abs(),
-                    reason: row.opt_string(6)?,
-                    created_ms: row.int(7)?,
-                    changed_ms: row.int(8)?,
-                })
-            },
+            JobRow::read,
         )
     }
 
@@ -71,18 +83,18 @@ impl Snapshot {
         )
     }
 
-    /// Projects at the top of trees in which a job waits, the oldest job first, `n` at most.
+    /// One job.
     ///
     /// # Errors
     ///
-    /// Those of the database alone.
-    pub fn roots_with_jobs(&self, n: usize) -> Result<Vec<ProjectId>, Error> {
-        self.db().rows(
-            "SELECT s.root_id FROM jobs j JOIN periods p ON p.id = j.period_id
-                 JOIN positions s ON s.project_id = p.project_id
-             WHERE j.state = 'scheduled' GROUP BY s.root_id ORDER BY min(j.id) LIMIT ?1",
-            params![i64::try_from(n).unwrap_or(i64::MAX)],
-            |row| row.int(0).map(ProjectId),
-        )
+    /// [`Error::NotFound`].
+    pub fn job(&self, id: JobId) -> Result<JobRow, Error> {
+        self.db()
+            .row(
+                &format!("{JOBS} WHERE j.id = ?1"),
+                params![id],
+                JobRow::read,
+            )?
+            .ok_or_else(|| Error::not_found("job", id))
     }
 }

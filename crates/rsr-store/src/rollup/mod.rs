@@ -1,17 +1,21 @@
 //! Totals of whole trees: read, computed by `rsr-aggregation`, and written where they differ, in one transaction a tree.
 
+mod columns;
 mod keep;
+mod period;
 mod texts;
 mod tree;
+mod updates;
 
 use rsr_aggregation::{BulkError, BulkReport, aggregate_all};
 use rsr_base::ProjectId;
 
 use crate::error::Error;
 use crate::snapshot::Snapshot;
-use crate::sql::params;
+use crate::sql::{id_list, params};
 use crate::store::Store;
 use keep::Keep;
+pub(crate) use period::PeriodRows;
 use tree::TreeRows;
 
 /// Why a tree was not rolled up. Nothing of it was changed.
@@ -65,7 +69,8 @@ impl Snapshot {
 
 impl Store {
     /// Computes every period of the tree below `root` with its disaggregations, contributions and words, and writes
-    /// what differs. Jobs that waited for periods of the tree are finished by it. All of it is one transaction.
+    /// what differs. Jobs that waited for periods of the tree are finished by it, but for those whose periods lead into a
+    /// circle. All of it is one transaction.
     ///
     /// Takes O(n) time and holds the numbers of the tree, as `rsr_aggregation::aggregate_all` does.
     ///
@@ -83,11 +88,17 @@ impl Store {
                     source: Box::new(error),
                 },
             })?;
+            // Jobs of periods that lead into a circle were not done; whoever claims them says so.
+            let cycles = periods.broken.cycles.iter().flatten();
+            let cycles = id_list(cycles.map(|period| period.0));
             let n_jobs_finished = tx.db().execute(
-                "UPDATE jobs SET state = 'finished', attempts = attempts + 1, changed_ms = ?2
-                 WHERE state = 'scheduled' AND period_id IN (SELECT p.id FROM positions s
-                     JOIN periods p ON p.project_id = s.project_id WHERE s.root_id = ?1)",
-                params![root, tx.now_ms()],
+                "UPDATE jobs SET state = 'finished', attempts = attempts + 1, reason = NULL, run_after_ms = 0,
+                     changed_ms = ?3
+                 WHERE state IN ('scheduled', 'failed') AND period_id IN (SELECT p.id FROM positions s
+                     JOIN periods p ON p.project_id = s.project_id WHERE s.root_id = ?2)
+                 AND period_id NOT IN (WITH RECURSIVE below(id) AS (SELECT value FROM json_each(?1)
+                     UNION SELECT p.id FROM below b JOIN periods p ON p.parent_period_id = b.id) SELECT id FROM below)",
+                params![&cycles, root, tx.now_ms()],
             )?;
             Ok(TreeReport {
                 periods,

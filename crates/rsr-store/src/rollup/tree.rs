@@ -1,15 +1,14 @@
 //! Everything of one tree that its totals are made of, a few projects at a time.
 
-use std::collections::HashMap;
-
 use rsr_aggregation::{
-    BulkPeriod, BulkSource, BulkTexts, Contribution, Date, Edge, Indicator, IndicatorUpdates,
-    Measure, Moment, Numbers, PeriodEnd, PeriodTexts, StoredDisaggregation, Take, Total, Update,
-    UpdateText,
+    BulkPeriod, BulkSource, BulkTexts, Contribution, Edge, Indicator, IndicatorUpdates, PeriodEnd,
+    PeriodTexts, StoredDisaggregation, Take, Update,
 };
-use rsr_base::{DimensionValueId, IndicatorId, PeriodId, ProjectId, UpdateId, UserId};
+use rsr_base::{DimensionValueId, IndicatorId, PeriodId, ProjectId};
 
-use super::texts::{day_of, scores_from_text};
+use super::columns::{date, measure, optional, score, total};
+use super::texts::scores_from_text;
+use super::updates;
 use crate::error::Error;
 use crate::numbers;
 use crate::sql::{IDS, Row, Session, id_list, params};
@@ -75,63 +74,8 @@ impl<'t> TreeRows<'t> {
                 })
             },
         )?;
-        let mut updates = self.db.rows(
-            "SELECT u.id, u.user_id, u.period_id, p.end_date, u.created_ms, u.value, u.numerator, u.denominator
-             FROM periods p JOIN updates u ON u.period_id = p.id WHERE p.indicator_id = ?1 AND u.status = 'A'
-             ORDER BY u.id",
-            params![indicator.id],
-            |row| {
-                Ok(Update {
-                    id: UpdateId(row.int(0)?),
-                    user: UserId(row.int(1)?),
-                    period: PeriodId(row.int(2)?),
-                    period_end: date(row, 3)?,
-                    created: moment(row.int(4)?),
-                    numbers: numbers::read(row, 5)?,
-                    disaggregations: Vec::new(),
-                })
-            },
-        )?;
-        let places: HashMap<i64, usize> = updates
-            .iter()
-            .enumerate()
-            .map(|(place, update)| (update.id.0, place))
-            .collect();
-        let parts = self.db.rows(
-            "SELECT d.update_id, d.dimension_value_id, d.value, d.numerator, d.denominator
-             FROM periods p JOIN updates u ON u.period_id = p.id JOIN disaggregations d ON d.update_id = u.id
-             WHERE p.indicator_id = ?1 AND u.status = 'A' ORDER BY d.id",
-            params![indicator.id],
-            |row| Ok((row.int(0)?, DimensionValueId(row.int(1)?), numbers::read(row, 2)?)),
-        )?;
-        for (update, value, numbers) in parts {
-            if let Some(update) = places
-                .get(&update)
-                .and_then(|place| updates.get_mut(*place))
-            {
-                update.disaggregations.push((value, numbers));
-            }
-        }
+        let updates = updates::of_indicator(self.db, indicator.id)?;
         Ok((periods, updates))
-    }
-
-    fn update_texts(&self, period: PeriodId) -> Result<Vec<UpdateText>, Error> {
-        self.db.rows(
-            "SELECT id, created_ms, changed_ms, text, narrative, score, scores FROM updates
-             WHERE period_id = ?1 AND status = 'A' ORDER BY id",
-            params![period],
-            |row| {
-                Ok(UpdateText {
-                    id: UpdateId(row.int(0)?),
-                    created: moment(row.int(1)?),
-                    changed: day_of(row.int(2)?),
-                    text: row.string(3)?,
-                    narrative: row.string(4)?,
-                    score: score(row, 5)?,
-                    scores: scores_from_text(row.text(6)?),
-                })
-            },
-        )
     }
 }
 
@@ -219,7 +163,7 @@ impl BulkSource for TreeRows<'_> {
                 ))
             })?;
             for (period, measure, has_scores, stored) in periods {
-                let texts = self.update_texts(period)?;
+                let texts = updates::texts(self.db, period)?;
                 take(BulkTexts {
                     period,
                     measure,
@@ -314,39 +258,4 @@ impl BulkSource for TreeRows<'_> {
             take,
         )
     }
-}
-
-/// How an indicator counts, from its kind and the code of its measure.
-fn measure(row: &dyn Row, column: usize) -> Result<Measure, Error> {
-    Ok(match (row.int(column)?, row.text(column + 1)?) {
-        (2, _) => Measure::Qualitative,
-        (_, "2") => Measure::Percentage,
-        _ => Measure::Unit,
-    })
-}
-
-fn optional(is_there: bool, row: &dyn Row, column: usize) -> Result<Option<Numbers>, Error> {
-    is_there.then(|| numbers::read(row, column)).transpose()
-}
-
-/// Three numbers, and whether they are the manual ones.
-fn total(row: &dyn Row, column: usize) -> Result<Total, Error> {
-    Ok(Total {
-        numbers: numbers::read(row, column)?,
-        is_manual: row.flag(column + 3)?,
-    })
-}
-
-fn date(row: &dyn Row, column: usize) -> Result<Option<Date>, Error> {
-    Ok(row.opt_text(column)?.and_then(Date::parse))
-}
-
-fn score(row: &dyn Row, column: usize) -> Result<Option<i32>, Error> {
-    Ok(row
-        .opt_int(column)?
-        .and_then(|score| i32::try_from(score).ok()))
-}
-
-fn moment(ms: i64) -> Moment {
-    Moment(ms.saturating_mul(1000))
 }

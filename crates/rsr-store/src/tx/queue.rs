@@ -1,9 +1,9 @@
 //! What a change puts into the aggregation queue, in the transaction of the change itself.
 
-use rsr_base::PeriodId;
+use rsr_base::{JobId, PeriodId};
 
 use super::Tx;
-use crate::error::Error;
+use crate::error::{Conflict, Error};
 use crate::sql::params;
 
 impl Tx {
@@ -42,6 +42,29 @@ impl Tx {
             params![period, self.root_period(period)?, self.now_ms],
         )?;
         Ok(())
+    }
+
+    /// Asks again for a job that was given up: queues its period anew, and answers the job that waits for it now. The old
+    /// job stays as it is, as history.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Conflict::JobNotMaxxed`].
+    pub fn retry_job(&mut self, job: JobId) -> Result<JobId, Error> {
+        let (period, state) = self
+            .db()
+            .row(
+                "SELECT period_id, state FROM jobs WHERE id = ?1",
+                params![job],
+                |row| Ok((PeriodId(row.int(0)?), row.string(1)?)),
+            )?
+            .ok_or_else(|| Error::not_found("job", job))?;
+        if state != "maxxed" {
+            return Err(Conflict::JobNotMaxxed { id: job.0, state }.into());
+        }
+        self.queue_period(period)?;
+        let waiting = "SELECT id FROM jobs WHERE period_id = ?1 AND state = 'scheduled'";
+        Ok(JobId(self.db().number(waiting, params![period])?))
     }
 
     /// Queues the parents of a project's periods: their sums change when the project's switch, or its place, does. Answers how

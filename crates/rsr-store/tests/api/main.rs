@@ -7,12 +7,16 @@
     reason = "helpers of tests stand outside of the test functions, which may do all of this"
 )]
 
+mod audit;
+mod climbs;
 mod database;
 mod elements;
+mod example;
 mod export;
 mod hierarchy;
 mod import;
 mod positions;
+mod queue;
 mod results;
 mod rollup;
 mod support;

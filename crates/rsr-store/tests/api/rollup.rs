@@ -1,153 +1,8 @@
 //! Totals of whole trees, on the worked examples of the aggregation rules.
 
-use rsr_aggregation::{Hundredths, Numbers};
-use rsr_base::{DimensionValueId, ProjectId, UserId};
-use rsr_store::{
-    Disaggregation, NewIndicator, NewPeriod, NewResult, NewUpdate, PeriodRow, ProjectEdit,
-    UpdateEdit, UpdateStatus,
-};
+use rsr_store::{ProjectEdit, UpdateEdit, UpdateStatus};
 
-use crate::support::TestStore;
-
-/// A chain or bush of projects that share one period, split by gender.
-struct Example {
-    test: TestStore,
-    user: UserId,
-    projects: Vec<ProjectId>,
-}
-
-impl Example {
-    /// Projects with these parents (places of earlier ones), and one indicator of this measure.
-    fn new(parents: &[Option<usize>], measure: &str) -> Self {
-        let test = TestStore::new();
-        let mut projects: Vec<ProjectId> = Vec::new();
-        for (place, parent) in parents.iter().enumerate() {
-            let parent = parent.map(|parent| projects[parent]);
-            projects.push(test.project(&format!("project {place}"), parent));
-        }
-        let user = test
-            .store
-            .write(|tx| {
-                let gender = tx.create_dimension_name(projects[0], "Gender")?;
-                tx.create_dimension_value(gender, "M")?;
-                tx.create_dimension_value(gender, "F")?;
-                let result = tx.create_result(&NewResult {
-                    project: projects[0],
-                    kind: "1".to_owned(),
-                    title: "result".to_owned(),
-                    description: String::new(),
-                    aggregation_status: None,
-                })?;
-                let indicator = tx.create_indicator(&NewIndicator {
-                    result,
-                    is_qualitative: false,
-                    measure: measure.to_owned(),
-                    is_cumulative: false,
-                    is_ascending: None,
-                    has_scores: false,
-                    title: "indicator".to_owned(),
-                    description: String::new(),
-                })?;
-                tx.attach_dimension(indicator, gender)?;
-                tx.create_period(&NewPeriod {
-                    indicator,
-                    start: Some("2024-01-01".to_owned()),
-                    end: Some("2024-12-31".to_owned()),
-                    target_value: String::new(),
-                })?;
-                tx.create_user("reporter", None, false)
-            })
-            .unwrap();
-        Self {
-            test,
-            user,
-            projects,
-        }
-    }
-
-    fn period(&self, place: usize) -> PeriodRow {
-        let snapshot = self.test.store.snapshot().unwrap();
-        let results = snapshot.results(self.projects[place], None, 1).unwrap();
-        results[0].indicators[0].periods[0].clone()
-    }
-
-    fn genders(&self, place: usize) -> Vec<DimensionValueId> {
-        self.period(place)
-            .disaggregations
-            .iter()
-            .map(|part| part.dimension_value)
-            .collect()
-    }
-
-    fn report(
-        &self,
-        place: usize,
-        numbers: Numbers,
-        parts: &[(DimensionValueId, i128)],
-    ) -> rsr_base::UpdateId {
-        let update = NewUpdate {
-            period: self.period(place).id,
-            user: self.user,
-            status: UpdateStatus::Approved,
-            numbers,
-            text: format!("from {place}"),
-            narrative: String::new(),
-            score: None,
-            disaggregations: parts
-                .iter()
-                .map(|(value, part)| Disaggregation {
-                    dimension_value: *value,
-                    numbers: number(*part),
-                })
-                .collect(),
-        };
-        self.test
-            .store
-            .write(|tx| tx.create_update(&update))
-            .unwrap()
-    }
-
-    /// Rolls the tree up; answers how many rows were written: periods, words, disaggregations, contributions.
-    fn roll_up(&self) -> [u64; 4] {
-        let report = self.test.store.roll_up(self.projects[0]).unwrap().periods;
-        [
-            report.n_periods_written,
-            report.n_texts_written,
-            report.n_disaggregations_written,
-            report.n_contributions_written,
-        ]
-    }
-
-    /// The value at a project, then its parts; `-` for no value.
-    #[track_caller]
-    fn check(&self, place: usize, expected: &str) {
-        let period = self.period(place);
-        let text =
-            |value: Option<Hundredths>| value.map_or("-".to_owned(), |value| value.to_string());
-        let parts: Vec<String> = period
-            .disaggregations
-            .iter()
-            .map(|part| text(part.numbers.value))
-            .collect();
-        assert_eq!(
-            format!("{} ({})", text(period.numbers.value), parts.join(", ")),
-            expected,
-            "project {place}"
-        );
-    }
-}
-
-fn number(value: i128) -> Numbers {
-    Numbers::of_value(Hundredths::from_hundredths(value * 100))
-}
-
-fn pair(numerator: i128, denominator: i128) -> Numbers {
-    Numbers {
-        value: None,
-        numerator: Some(Hundredths::from_hundredths(numerator * 100)),
-        denominator: Some(Hundredths::from_hundredths(denominator * 100)),
-    }
-}
+use crate::example::{Example, number, pair};
 
 /// lead ← L1 ← {L2a, L2b}.
 const LEAD: [Option<usize>; 4] = [None, Some(0), Some(1), Some(1)];
@@ -181,7 +36,10 @@ fn values_and_parts_climb_to_the_top_and_a_second_run_writes_nothing() {
         ]
     );
     assert!(
-        example.period(2).comment.ends_with(": from 2"),
+        example
+            .period(2)
+            .comment
+            .ends_with(&format!(": for {}", example.period(2).id)),
         "{}",
         example.period(2).comment
     );

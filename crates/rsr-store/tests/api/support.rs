@@ -12,6 +12,8 @@ use tempfile::TempDir;
 /// A database in a folder that goes when this does.
 pub(crate) struct TestStore {
     pub(crate) store: Store,
+    /// What the store takes for the time.
+    pub(crate) clock: ManualClock,
     /// Goes with its files when this does.
     _folder: TempDir,
 }
@@ -19,12 +21,19 @@ pub(crate) struct TestStore {
 impl TestStore {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::new());
-        let store = Store::open(&options(&folder), clock).unwrap();
+        let clock = ManualClock::new();
+        let store = Store::open(&options(&folder), Arc::new(clock.clone())).unwrap();
         Self {
             store,
+            clock,
             _folder: folder,
         }
+    }
+
+    /// Changes rows behind the store's back.
+    pub(crate) fn meddle(&self, sql: &str) {
+        let connection = rusqlite::Connection::open(self.store.path()).unwrap();
+        connection.execute_batch(sql).unwrap();
     }
 
     /// Stores a project with this title, public and published.

@@ -100,7 +100,7 @@ pub(crate) fn run(context: &Context, flags: &Aggregate) -> Outcome {
 }
 
 /// Prints what was done, and ends with what failed.
-pub(super) fn tell(context: &Context, totals: &Totals) -> Outcome {
+fn tell(context: &Context, totals: &Totals) -> Outcome {
     let mut out = Out::new();
     if context.is_json() {
         out.json(&totals.to_json())?;
@@ -164,27 +164,6 @@ pub(crate) fn everything(context: &Context, store: &Store) -> Result<Totals, Fai
     }
     progress.end();
     Ok(totals)
-}
-
-/// Every tree in which a job waits, the oldest job first; stops between two at Ctrl-C.
-pub(super) fn waiting(context: &Context, store: &Store) -> Result<Totals, Failure> {
-    let mut totals = Totals::default();
-    loop {
-        // Jobs of a tree that failed go on waiting: they are not asked for again.
-        let n = TREES_AT_ONCE + totals.failed.len();
-        let mut roots = store.snapshot()?.roots_with_jobs(n)?;
-        roots.retain(|root| totals.failed.iter().all(|(failed, _)| failed != root));
-        if roots.is_empty() {
-            return Ok(totals);
-        }
-        for root in roots {
-            if context.interrupt.is_raised() {
-                totals.is_stopped = true;
-                return Ok(totals);
-            }
-            totals.add(root, store.roll_up(root))?;
-        }
-    }
 }
 
 fn tops(snapshot: &Snapshot, after: Option<ProjectId>) -> Result<Vec<ProjectId>, Failure> {

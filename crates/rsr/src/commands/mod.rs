@@ -1,6 +1,7 @@
 //! The commands, a module each with a small `run`.
 
 mod aggregate;
+mod audit;
 mod caches;
 mod database;
 mod deletions;
@@ -19,7 +20,7 @@ mod validate;
 
 use crate::cli::{Cli, Command};
 use crate::context::{self, Context};
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::Outcome;
 
 /// Runs the command that was asked for.
 pub(crate) fn run(cli: Cli) -> Outcome {
@@ -34,6 +35,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Export(which) => export::run(&Context::new(&common, &[])?, &which),
         Command::Validate(which) => validate::run(&Context::new(&common, &[])?, &which),
         Command::Aggregate(flags) => aggregate::run(&Context::new(&common, &[])?, &flags),
+        Command::Audit(flags) => audit::run(&Context::new(&common, &[])?, &flags),
         Command::Cache(which) => caches::run(&Context::new(&common, &[])?, &which),
         Command::Deletions(which) => deletions::run(&Context::new(&common, &[])?, &which),
         Command::Jobs(which) => jobs::run(&Context::new(&common, &[])?, &which),
@@ -45,6 +47,5 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         }
         Command::Database(which) => database::run(&Context::new(&common, &[])?, &which),
         Command::Doctor => doctor::run(&Context::new(&common, &[])?),
-        _ => Err(Failure::new(Exit::Usage, "not connected yet")),
     }
 }

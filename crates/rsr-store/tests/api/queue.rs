@@ -1,0 +1,243 @@
+//! The aggregation queue: what waits, who holds it, and what becomes of what fails.
+
+use std::time::Duration;
+
+use rsr_base::JobId;
+use rsr_settings::{AggregationSettings, Settings};
+use rsr_store::{Conflict, Error, JobRow, UpdateEdit, UpdateStatus};
+
+use crate::example::{Example, disaggregations, number};
+
+fn settings() -> AggregationSettings {
+    Settings::default().aggregation
+}
+
+fn job(example: &Example, id: JobId) -> JobRow {
+    example.test.store.snapshot().unwrap().job(id).unwrap()
+}
+
+/// The only job in this state.
+#[track_caller]
+fn only(example: &Example, state: &str) -> JobRow {
+    let snapshot = example.test.store.snapshot().unwrap();
+    let jobs = snapshot.jobs(Some(state), 10).unwrap();
+    let [job] = &jobs[..] else {
+        panic!("{state}: {jobs:?}");
+    };
+    job.clone()
+}
+
+/// Two updates whose sum leaves 128 bits.
+fn spoil(example: &Example, place: usize) {
+    let updates = [
+        example.report(place, number(1), &[]),
+        example.report(place, number(1), &[]),
+    ];
+    for update in updates {
+        example.test.meddle(&format!(
+            "UPDATE updates SET value = '{}' WHERE id = {update}",
+            i128::MAX
+        ));
+    }
+}
+
+#[test]
+fn example_33_an_approval_queues_a_job_and_a_change_while_it_runs_queues_another() {
+    let example = Example::new(&[None], "1");
+    let period = example.period(0).id;
+    let update = example.update(period, UpdateStatus::Pending, number(1), &[]);
+    assert_eq!(example.jobs("scheduled"), []);
+    let approval = UpdateEdit {
+        status: Some(UpdateStatus::Approved),
+        ..UpdateEdit::default()
+    };
+    example.write(|tx| tx.edit_update(update, &approval));
+    assert_eq!(example.jobs("scheduled"), [period]);
+    let store = &example.test.store;
+    let claim = store.claim(period, &settings()).unwrap().unwrap();
+    assert_eq!(example.jobs("scheduled"), []);
+    example.write(|tx| tx.delete_update(update));
+    assert_eq!(example.jobs("scheduled"), [period]);
+
+    assert!(
+        store.waiting_roots(9).unwrap().is_empty(),
+        "its root is held"
+    );
+    assert!(store.claim(period, &settings()).unwrap().is_none());
+    assert_eq!(store.work_off(claim, &settings()).unwrap().n_finished, 1);
+    assert_eq!(example.work(), []);
+    assert_eq!(example.jobs("finished"), [period, period]);
+}
+
+#[test]
+fn example_34_a_change_while_a_job_waits_makes_no_second_one() {
+    let example = Example::new(&[None], "1");
+    example.roll_up();
+    let period = example.period(0).id;
+    let update = example.report(0, number(1), &[]);
+    let before = only(&example, "scheduled");
+    example.test.clock.advance(Duration::from_secs(7));
+    let edit = UpdateEdit {
+        disaggregations: Some(disaggregations(&[(example.genders(0)[0], 1)])),
+        ..UpdateEdit::default()
+    };
+    example.write(|tx| tx.edit_update(update, &edit));
+    let after = only(&example, "scheduled");
+    assert_eq!((after.id, after.period), (before.id, period));
+    assert_eq!(
+        after.changed_ms,
+        before.changed_ms + 7_000,
+        "it was renewed"
+    );
+}
+
+#[test]
+fn example_35_a_job_that_fails_is_tried_five_times_and_then_given_up() {
+    let example = Example::new(&[None, Some(0)], "1");
+    spoil(&example, 1);
+    for attempts in 1..=4 {
+        let failed = example.work();
+        assert_eq!(failed.len(), 1, "attempt {attempts}");
+        assert!(!failed[0].is_maxxed, "attempt {attempts}");
+        let job = only(&example, "failed");
+        assert_eq!(job.attempts, attempts);
+        assert!(job.run_after_ms > Some(job.changed_ms));
+        assert!(job.reason.is_some(), "{job:?}");
+        assert_eq!(example.work(), [], "it waits");
+        example.test.clock.advance(Duration::from_secs(600));
+    }
+    let failed = example.work();
+    assert!(failed[0].is_maxxed);
+    let maxxed = only(&example, "maxxed");
+    assert_eq!(maxxed.attempts, 5);
+    example.test.clock.advance(Duration::from_secs(1_000_000));
+    assert_eq!(example.work(), [], "never again by itself");
+    assert_eq!(example.period(0).numbers.value, None, "nothing was written");
+
+    // A person asks again, once what was wrong is mended.
+    example.test.meddle("UPDATE updates SET value = 500");
+    let queued = example.write(|tx| tx.retry_job(maxxed.id));
+    assert_ne!(queued, maxxed.id);
+    let refused = example.test.store.write(|tx| tx.retry_job(queued));
+    let not_maxxed = |error: &Error| matches!(error, Error::Conflict(Conflict::JobNotMaxxed { state, .. }) if state == "scheduled");
+    assert!(refused.as_ref().is_err_and(not_maxxed), "{refused:?}");
+    let missing = example.test.store.write(|tx| tx.retry_job(JobId(99)));
+    assert!(
+        matches!(missing, Err(Error::NotFound { .. })),
+        "{missing:?}"
+    );
+    assert_eq!(example.work(), []);
+    example.check(0, "10.00 (-, -)");
+    assert_eq!(job(&example, maxxed.id).state, "maxxed", "it is history");
+    assert_eq!(job(&example, queued).state, "finished");
+}
+
+#[test]
+fn example_36_a_cumulative_change_renews_the_waiting_job_and_queues_what_follows() {
+    let example = Example::with(&[None], "1", true, 2);
+    let periods = [0, 1].map(|year| example.period_of_year(0, year).id);
+    example.write(|tx| tx.queue_period(periods[0]));
+    let first = only(&example, "scheduled");
+    example.report(0, number(1), &[]);
+    assert_eq!(example.jobs("scheduled"), periods);
+    assert_eq!(job(&example, first.id).state, "scheduled");
+}
+
+#[test]
+fn jobs_under_one_root_are_worked_off_together_and_each_ends_on_its_own() {
+    let example = Example::new(&[None, Some(0), Some(0), Some(0)], "1");
+    example.report(1, number(2), &[]);
+    example.report(2, number(3), &[]);
+    let store = &example.test.store;
+    let root = store.waiting_roots(9).unwrap();
+    assert_eq!(root.len(), 1);
+    let claim = store.claim(root[0].period, &settings()).unwrap().unwrap();
+    let report = store.work_off(claim, &settings()).unwrap();
+    assert_eq!(
+        (report.n_finished, report.n_periods),
+        (2, 3),
+        "the top once"
+    );
+    example.check(0, "5.00 (-, -)");
+
+    spoil(&example, 3);
+    example.report(1, number(10), &[]);
+    let failed = example.work();
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0].period, example.period(3).id);
+    example.check(0, "15.00 (-, -)");
+}
+
+#[test]
+fn a_lost_worker_is_seen_by_its_lease_and_cannot_end_what_it_no_longer_holds() {
+    let example = Example::new(&[None], "1");
+    example.report(0, number(4), &[]);
+    let period = example.period(0).id;
+    let store = &example.test.store;
+    let late = store.claim(period, &settings()).unwrap().unwrap();
+    example.test.clock.advance(settings().job_lease);
+    let root = store.waiting_roots(9).unwrap();
+    assert_eq!(root.len(), 1, "its lease is over");
+    assert!(
+        store.claim(period, &settings()).unwrap().is_none(),
+        "it failed, and waits"
+    );
+    let failed = only(&example, "failed");
+    assert_eq!(
+        (failed.attempts, failed.reason.as_deref()),
+        (1, Some("worker lost"))
+    );
+
+    example.test.clock.advance(settings().retry_wait_max);
+    let next = store.claim(period, &settings()).unwrap().unwrap();
+    let lost = store.work_off(late, &settings());
+    assert!(
+        matches!(lost, Err(Error::Conflict(Conflict::LeaseLost(id))) if id == failed.id.0),
+        "{lost:?}"
+    );
+    example.check(0, "- ()");
+    assert_eq!(only(&example, "running").id, failed.id);
+    assert_eq!(store.work_off(next, &settings()).unwrap().n_finished, 1);
+    example.check(0, "4.00 (-, -)");
+    let done = only(&example, "finished");
+    assert_eq!((done.attempts, done.reason), (2, None));
+}
+
+#[test]
+fn a_circle_and_a_chain_that_is_too_long_fail_their_jobs_and_keep_what_was_done() {
+    let example = Example::new(&[None, Some(0), Some(1)], "1");
+    example.report(2, number(4), &[]);
+    let store = &example.test.store;
+    let shallow = AggregationSettings {
+        max_depth: 2,
+        ..settings()
+    };
+    let root = store.waiting_roots(1).unwrap()[0].period;
+    let claim = store.claim(root, &shallow).unwrap().unwrap();
+    let report = store.work_off(claim, &shallow).unwrap();
+    assert_eq!(report.n_depth_limited, 1);
+    let reason = &report.failed[0].reason;
+    assert!(
+        reason.starts_with("Maximum aggregation depth reached"),
+        "{reason}"
+    );
+    example.check(1, "4.00 (-, -)");
+    assert_eq!(example.period(0).numbers.value, None, "past the limit");
+
+    let (top, middle) = (example.period(0).id, example.period(1).id);
+    example.test.meddle(&format!(
+        "UPDATE periods SET parent_period_id = {middle} WHERE id = {top}"
+    ));
+    example.test.clock.advance(Duration::from_secs(600));
+    let failed = example.work();
+    assert!(
+        failed[0].reason.starts_with("Circular reference detected"),
+        "{failed:?}"
+    );
+    // Rolling up the whole tree leaves that job as it is.
+    assert_eq!(
+        store.roll_up(example.projects[0]).unwrap().n_jobs_finished,
+        0
+    );
+    assert_eq!(only(&example, "failed").attempts, 2);
+}
