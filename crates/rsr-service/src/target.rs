@@ -1,6 +1,6 @@
 //! What a write changes, and whether that is being deleted.
 
-use rsr_base::{IndicatorId, PeriodId, ProjectId, ResultId, UpdateId};
+use rsr_base::{IndicatorId, JobId, PeriodId, ProjectId, ResultId, UpdateId};
 use rsr_store::{Error, Snapshot};
 
 use crate::app::App;
@@ -17,6 +17,7 @@ pub(crate) enum Target {
     Indicator(IndicatorId),
     Period(PeriodId),
     Update(UpdateId),
+    Job(JobId),
 }
 
 impl Target {
@@ -27,6 +28,7 @@ impl Target {
             Self::Indicator(indicator) => snapshot.project_of_indicator(indicator),
             Self::Period(period) => snapshot.project_of_period(period),
             Self::Update(update) => snapshot.project_of_update(update),
+            Self::Job(job) => Ok(snapshot.job(job)?.project),
         }
     }
 }

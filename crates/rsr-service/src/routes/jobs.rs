@@ -100,8 +100,7 @@ async fn retry(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let given_up: JobId = params::id("job", &id)?;
     let queued = app
-        .write(move |app, tx| {
-            app.refuse_while_deleted(tx.job(given_up)?.project)?;
+        .write(&[Target::Job(given_up)], move |_app, tx| {
             let queued = tx.retry_job(given_up)?;
             Ok(tx.job(queued)?)
         })
