@@ -56,6 +56,29 @@ fn a_missing_file() {
 }
 
 #[test]
+fn a_mistyped_database_makes_no_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = ["--database", "sqlite://rrs.db"];
+    for command in [
+        ["export", "iati"],
+        ["project", "check"],
+        ["project", "tree"],
+        ["aggregate", "--all"],
+        ["jobs", "list"],
+        ["database", "status"],
+    ] {
+        let id = (command[1] == "tree").then_some("1");
+        let said = run_expecting(
+            folder.path(),
+            3,
+            command.into_iter().chain(id).chain(database),
+        );
+        check_one_line(&said.err, "sqlite://rrs.db");
+    }
+    assert!(!folder.path().join("rrs.db").exists());
+}
+
+#[test]
 fn an_empty_folder() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("empty")).unwrap();

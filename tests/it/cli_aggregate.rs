@@ -44,6 +44,7 @@ fn the_demo_tells_programs_what_it_made_and_a_second_one_changes_nothing() {
 #[test]
 fn what_is_not_stored_cannot_be_rolled_up() {
     let folder = tempfile::tempdir().unwrap();
+    run_expecting(folder.path(), 0, ["database", "migrate"]);
     let said = run_expecting(folder.path(), 2, ["aggregate", "--project", "7"]);
     assert_eq!(said.err.lines().count(), 1, "{}", said.err);
     assert!(said.err.contains("project 7"), "{}", said.err);

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 use crate::exit::Exit;
@@ -375,13 +376,23 @@ pub(crate) enum Settings {
 pub(crate) fn parse() -> Result<Cli, ExitCode> {
     Cli::try_parse().map_err(|error| {
         if error.use_stderr() {
-            output::note(format_args!("rsr: {}", one_line(&error.to_string())));
+            output::note(format_args!("rsr: {}", said_of(&error)));
             return Exit::Usage.into();
         }
         // Nobody to read the help is nothing to report.
         drop(error.print());
         Exit::Done.into()
     })
+}
+
+/// What is wrong, in one line. Where a command is missing, the parser itself gives its whole help instead.
+fn said_of(error: &clap::Error) -> String {
+    match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            "a command is missing; see --help".to_owned()
+        }
+        _ => one_line(&error.to_string()),
+    }
 }
 
 /// What is wrong, hints included, without the usage that `--help` shows in full.
@@ -410,8 +421,9 @@ mod tests {
 
     #[test]
     fn wrong_usage_is_said_in_one_line() {
-        let said =
-            |arguments: &[&str]| one_line(&Cli::try_parse_from(arguments).unwrap_err().to_string());
+        let said = |arguments: &[&str]| said_of(&Cli::try_parse_from(arguments).unwrap_err());
+        assert_eq!(said(&["rsr"]), "a command is missing; see --help");
+        assert_eq!(said(&["rsr", "import"]), "a command is missing; see --help");
         assert_eq!(
             said(&["rsr", "aggregat"]),
             "unrecognized subcommand 'aggregat'; tip: a similar subcommand exists: 'aggregate'; see --help"

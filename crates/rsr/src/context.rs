@@ -1,5 +1,7 @@
 //! What every command starts from: the settings, the clock, how to print.
 
+use std::path::Path;
+
 use rsr_base::{SharedClock, system_clock};
 use rsr_settings::{Inputs, Loaded, Settings, load};
 use rsr_store::Store;
@@ -83,6 +85,20 @@ impl Context {
         Store::open(database, self.clock.clone()).map_err(|error| {
             Failure::from(error).context(format_args!("cannot open {}", database.url))
         })
+    }
+
+    /// The database that is there already: a name that was mistyped makes no new, empty one.
+    pub(crate) fn existing_store(&self) -> Result<Store, Failure> {
+        let url = &self.settings().database.url;
+        match url.sqlite_path() {
+            Some(path) if !Path::new(path).exists() => Err(Failure::new(
+                Exit::Unreachable,
+                format_args!(
+                    "there is no database {url}: `rsr import iati` or `rsr demo` makes it, --database names another"
+                ),
+            )),
+            _ => self.store(),
+        }
     }
 
     /// A client of the running service.

@@ -91,7 +91,7 @@ impl Totals {
 /// Rolls up the trees asked for. One that fails stops no other.
 pub(crate) fn run(context: &Context, flags: &Aggregate) -> Outcome {
     context.accept(&[Format::Text, Format::Json])?;
-    let store = context.store()?;
+    let store = context.existing_store()?;
     let totals = match flags.project {
         Some(id) => one(&store, ProjectId(id))?,
         None => everything(context, &store)?,

@@ -42,7 +42,7 @@ const TITLE_MAX: usize = 24;
 /// Audits, prints what differs as it is found, and queues it where asked to.
 pub(crate) fn run(context: &Context, flags: &Audit) -> Outcome {
     context.accept(&[Format::Text, Format::Json, Format::Tsv])?;
-    let store = context.store()?;
+    let store = context.existing_store()?;
     let snapshot = store.snapshot()?;
     let mut printer = Printer::new(context.format)?;
     let mut queue = Queue::new(&store, flags.fix);

@@ -7,10 +7,13 @@ use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::output::{Format, Out};
 
-/// Runs the action asked for. Opening brings the schema up to date, whatever the action.
+/// Runs the action asked for. Opening brings the schema up to date, whatever the action; migrating alone makes a new one.
 pub(crate) fn run(context: &Context, which: &Database) -> Outcome {
     context.accept(&[Format::Text, Format::Json])?;
-    let store = context.store()?;
+    let store = match which {
+        Database::Migrate => context.store()?,
+        _ => context.existing_store()?,
+    };
     let mut out = Out::new();
     match which {
         Database::Migrate | Database::Status => {

@@ -33,7 +33,7 @@ pub(crate) fn run(context: &Context, which: &Export) -> Outcome {
         project: flags.project.map(ProjectId),
         public_only: false,
     };
-    let store = context.store()?;
+    let store = context.existing_store()?;
     let snapshot = store.snapshot()?;
     if let Some(id) = filter.project {
         snapshot.project(id)?;

@@ -34,7 +34,7 @@ fn list(context: &Context, state: Option<&str>, limit: usize) -> Outcome {
             format_args!("--state {state} is none of {known}"),
         ));
     }
-    let jobs = context.store()?.snapshot()?.jobs(state, limit)?;
+    let jobs = context.existing_store()?.snapshot()?.jobs(state, limit)?;
     let mut out = Out::new();
     let mut table = Table::new(["job", "project", "period", "state", "attempts", "reason"]);
     for job in jobs {
@@ -72,7 +72,7 @@ fn list(context: &Context, state: Option<&str>, limit: usize) -> Outcome {
 /// Queues the period of a job that was given up.
 fn retry(context: &Context, id: JobId) -> Outcome {
     context.accept(&[Format::Text, Format::Json])?;
-    let store = context.store()?;
+    let store = context.existing_store()?;
     let queued = store.write(|tx| {
         let queued = tx.retry_job(id)?;
         tx.job(queued)
@@ -99,7 +99,7 @@ fn retry(context: &Context, id: JobId) -> Outcome {
 /// Ctrl-C.
 fn work_off(context: &Context) -> Outcome {
     context.accept(&[Format::Text, Format::Json])?;
-    let store = context.store()?;
+    let store = context.existing_store()?;
     let mut totals = Totals::default();
     let mut passed = BTreeSet::new();
     'all: loop {

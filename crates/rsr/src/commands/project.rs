@@ -27,7 +27,7 @@ const DRAWN_MAX: u64 = 50;
 /// Prints a project and what lies below it: for people an indented tree, cut where a project has very many children;
 /// as JSON one object a line, all of them.
 fn tree(context: &Context, id: ProjectId, max_depth: Option<u32>) -> Outcome {
-    let store = context.store()?;
+    let store = context.existing_store()?;
     let mut snapshot = store.snapshot()?;
     let top = snapshot.project(id)?;
     let filter = Filter::default();
@@ -152,7 +152,7 @@ const NAMED_MAX: usize = 20;
 
 /// What is broken in the stored hierarchy, each kind with its ids.
 fn check(context: &Context) -> Outcome {
-    let store = context.store()?;
+    let store = context.existing_store()?;
     let snapshot = store.snapshot()?;
     let links = all_links(&snapshot)?;
     let n_projects = links.len();
