@@ -3,6 +3,7 @@
 mod cached;
 mod lifetime;
 mod loading;
+mod misuse;
 mod model;
 mod registry;
 mod removal;
