@@ -34,19 +34,24 @@
 //! whose bound may lag by some housekeeping. **Fast** (feature `fast`): quick_cache, sharded, with a policy of its own,
 //! for the hottest caches. Deadlines, statistics, loading, tags and listeners are the same in all three.
 //!
+//! A service that reads its settings anew hands them to [`CacheRegistry::follow`]: the time to live of every cache that
+//! took it from the settings changes at once, and so does the size of strict and most fast ones. moka cannot change its
+//! bound; such caches are named in the answer.
+//!
 //! # Limits
 //!
 //! | bound | default | set by |
 //! |---|---|---|
-//! | entries of a cache | 1,000 | `cache.max_size`, [`CacheBuilder::max_entries`] |
+//! | entries of a cache | 1,000 | `cache.max_size`, [`CacheBuilder::max_entries`], [`Cache::set_max_entries`] |
 //! | bytes of a cache | none | [`CacheBuilder::max_bytes`] |
 //! | bytes of all caches together | none | `cache.max_bytes`, [`CacheRegistry::set_max_bytes`] |
-//! | time an entry lives | 3600 s in a registry, else for ever | `cache.ttl`, [`CacheBuilder::ttl`], [`Put::ttl`] |
+//! | time an entry lives | 3600 s in a registry, else for ever | `cache.ttl`, [`CacheBuilder::ttl`], [`Cache::set_ttl`], [`Put::ttl`] |
 //! | time between two sweeps | 300 s | `cache.cleanup_interval` |
 //! | bytes of one entry | 4 GiB; a larger one is not kept | – |
 //! | entries that stay under pressure | a tenth of the bound | [`CacheBuilder::floor`] |
 //! | keys whose failures are remembered | 4,096 a cache | – |
 //! | evicted keys that are followed for the recommended size | 1,024 a cache | – |
+//! | keys named in a report | 100 a cache | – |
 //! | fixed cost of a cache | some 6 KiB | – |
 //!
 //! # What it does not do
