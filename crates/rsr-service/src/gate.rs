@@ -42,18 +42,14 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     if let Some(slot) = request.extensions().get::<RouteSlot>() {
         slot.fill(&guard.series);
     }
-    match pass(&guard, request, next).await {
-        Ok(response) => response,
-        Err(problem) => {
-            guard
-                .app
-                .measure
-                .metrics
-                .requests
-                .count_shed(problem.kind());
-            problem.into_response()
-        }
+    let answered = pass(&guard, request, next).await;
+    let response = answered.unwrap_or_else(IntoResponse::into_response);
+    // A handler refuses too, where no stream or connection is free.
+    if let Some(problem) = response.extensions().get::<Problem>() {
+        let requests = &guard.app.measure.metrics.requests;
+        requests.count_shed(problem.kind());
     }
+    response
 }
 
 async fn pass(guard: &Guard, mut request: Request, next: Next) -> Result<Response, Problem> {

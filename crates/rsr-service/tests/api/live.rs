@@ -168,6 +168,11 @@ async fn a_reader_that_hangs_up_frees_its_stream() {
             .await
             .starts_with("HTTP/1.1 200")
     );
+    let metrics = running.raw(&get("/metrics")).await;
+    assert!(
+        metrics.contains("rsr_requests_shed_total{reason=\"busy\"} 1"),
+        "a refusal of a handler counts too"
+    );
     drop(reader);
     // The thread learns of it at its next write; until then the place is taken.
     let mut again = running.raw(&get(&path)).await;
