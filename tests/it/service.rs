@@ -74,7 +74,16 @@ fn it_answers_over_real_data_and_ends_well() {
             "true",
             "{path}"
         );
+        for what in ["delta-mb", "peak-mb"] {
+            let figure = answer.header(&format!("x-rsr-memory-{what}"));
+            assert!(figure.parse::<f64>().is_ok(), "{path}: {what} {figure:?}");
+        }
     }
+    let metrics = server.get("/metrics").body;
+    assert!(
+        metrics.contains("rsr_memory_usage_bytes{kind=\"heap_allocated\"} "),
+        "the allocator's own counters are read"
+    );
     for (path, status) in [
         ("/api/v1/projects/999999/children/", 404),
         (&format!("/api/v1/projects/{root}/children/?limit=0"), 400),
