@@ -48,11 +48,29 @@ pub enum Error {
         /// What was found.
         reason: String,
     },
-    /// The file is a SQLite database of some other program.
-    #[error("{} is a database of another program", path.display())]
+    /// The database holds tables of some other program.
+    #[error("{database} is a database of another program")]
     Foreign {
-        /// The file.
-        path: PathBuf,
+        /// The file or the server.
+        database: String,
+    },
+    /// The database server cannot be reached, or does not let us in.
+    #[error("PostgreSQL at {server} cannot be used: {reason}; {remedy}")]
+    Unreachable {
+        /// Host, port and database.
+        server: String,
+        /// What the server or the system said.
+        reason: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
+    /// The connection to the database server broke, or the server stops or starts. Try again later.
+    #[error("the connection to PostgreSQL at {server} broke: {reason}")]
+    ConnectionLost {
+        /// Host, port and database.
+        server: String,
+        /// What the server or the system said.
+        reason: String,
     },
     /// The database was written by a newer version of this program.
     #[error("the database has schema {found}, this program knows {known}: use a newer version")]
@@ -63,7 +81,9 @@ pub enum Error {
         known: i64,
     },
     /// The address names no database this build can use.
-    #[error("{url} cannot be used by this build: write sqlite://FILE")]
+    #[error(
+        "{url} cannot be used by this build: write sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME"
+    )]
     Address {
         /// As it was given, without a password.
         url: String,
@@ -178,7 +198,10 @@ impl Error {
     /// Whether the same call may succeed a moment later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Busy { .. } | Self::Locked)
+        matches!(
+            self,
+            Self::Busy { .. } | Self::Locked | Self::ConnectionLost { .. }
+        )
     }
 
     pub(crate) fn not_found(kind: &'static str, id: impl ToString) -> Self {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::sql::{Engine, Role, Session};
+use crate::sql::{Begin, Engine, Role, Session};
 
 /// Connections of one role. They are opened when first needed and kept until the pool goes.
 pub(crate) struct Pool {
@@ -79,6 +79,44 @@ impl Pool {
             pooled.session = Some(self.engine.connect(self.role)?);
         }
         Ok(pooled)
+    }
+
+    /// A connection in a transaction.
+    ///
+    /// Where connections broke while they were idle, as when a server was restarted, it is a new one.
+    pub(crate) fn begin(self: &Arc<Self>, begin: Begin) -> Result<Pooled, Error> {
+        let db = self.take()?;
+        match db.begin(begin) {
+            Ok(()) => return Ok(db),
+            Err(Error::ConnectionLost { .. }) => self.forget(db),
+            Err(error) => return Err(error),
+        }
+        let db = self.take()?;
+        db.begin(begin)?;
+        Ok(db)
+    }
+
+    /// Asks something outside of a transaction; a second time where the connection broke while it was idle.
+    pub(crate) fn with<T>(
+        self: &Arc<Self>,
+        ask: impl Fn(&dyn Session) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let db = self.take()?;
+        match ask(&*db) {
+            Err(Error::ConnectionLost { .. }) => self.forget(db),
+            answer => return answer,
+        }
+        ask(&*self.take()?)
+    }
+
+    /// Closes a connection that broke, and those that were idle as long.
+    fn forget(&self, mut broken: Pooled) {
+        broken.session = None;
+        drop(broken);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = std::mem::take(&mut state.idle);
+        drop(state);
+        drop(idle);
     }
 
     pub(crate) fn usage(&self) -> PoolUse {

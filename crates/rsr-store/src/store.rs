@@ -1,17 +1,18 @@
 //! A database, open.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use rsr_base::SharedClock;
-use rsr_settings::{DatabaseSettings, DatabaseUrl};
+use rsr_settings::DatabaseSettings;
 
 use crate::error::Error;
 use crate::pool::{Pool, PoolUse};
 use crate::snapshot::Snapshot;
+use crate::sql::postgres::Postgres;
 use crate::sql::sqlite::Sqlite;
-use crate::sql::{Begin, Engine, Role, Session, params};
+use crate::sql::{Begin, Engine, Role, Session};
 use crate::tx::Tx;
 
 /// A database, open: the door to [`Snapshot`]s and write transactions.
@@ -24,7 +25,7 @@ pub struct Store {
 
 #[derive(Debug)]
 struct Inner {
-    engine: Sqlite,
+    engine: Arc<dyn Engine>,
     readers: Arc<Pool>,
     writer: Arc<Pool>,
     /// One connection that only looks whether others wrote.
@@ -38,19 +39,18 @@ impl Store {
     /// # Errors
     ///
     /// [`Error::Address`] for an address that is none, [`Error::CannotOpen`], [`Error::Foreign`], [`Error::Corrupt`],
-    /// [`Error::NewerSchema`], [`Error::Locked`] where another process holds it all the time waited.
+    /// [`Error::NewerSchema`], [`Error::Unreachable`], [`Error::Locked`] where another process holds it all the time waited.
     pub fn open(settings: &DatabaseSettings, clock: SharedClock) -> Result<Self, Error> {
-        let engine = Sqlite::new(sqlite_path(&settings.url)?, settings.lock_timeout);
+        let engine = engine(settings)?;
         engine.migrate(wall_ms(&clock))?;
-        let shared: Arc<dyn Engine> = Arc::new(engine.clone());
         let readers = Pool::new(
-            Arc::clone(&shared),
+            Arc::clone(&engine),
             Role::Reader,
             settings.pool_size,
             settings.pool_timeout,
         );
-        let writer = Pool::new(Arc::clone(&shared), Role::Writer, 1, settings.pool_timeout);
-        let watcher = Pool::new(shared, Role::Reader, 1, settings.pool_timeout);
+        let writer = Pool::new(Arc::clone(&engine), Role::Writer, 1, settings.pool_timeout);
+        let watcher = Pool::new(Arc::clone(&engine), Role::Reader, 1, settings.pool_timeout);
         Ok(Self {
             inner: Arc::new(Inner {
                 engine,
@@ -68,9 +68,7 @@ impl Store {
     ///
     /// [`Error::Busy`] where as many snapshots as allowed are open all the time waited.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
-        let db = self.inner.readers.take()?;
-        db.begin(Begin::Read)?;
-        Ok(Snapshot::new(db))
+        Ok(Snapshot::new(self.inner.readers.begin(Begin::Read)?))
     }
 
     /// Begins a write transaction: one at a time, for the whole database.
@@ -79,8 +77,7 @@ impl Store {
     ///
     /// [`Error::Busy`] where another one was open all the time waited, [`Error::Locked`] where another process wrote.
     pub fn begin(&self) -> Result<Tx, Error> {
-        let db = self.inner.writer.take()?;
-        db.begin(Begin::Write)?;
+        let db = self.inner.writer.begin(Begin::Write)?;
         Ok(Tx::new(db, wall_ms(&self.inner.clock)))
     }
 
@@ -100,14 +97,15 @@ impl Store {
     }
 
     /// A number that is another one once anybody, of this process or not, has written since it was last asked. Equal
-    /// numbers mean the same data; their order means nothing. Costs some microseconds.
+    /// numbers mean the same data; their order means nothing. Costs some microseconds with SQLite, a round trip with
+    /// PostgreSQL, where what is written to other databases of the server may change it too.
     ///
     /// # Errors
     ///
     /// Those of the database alone.
     pub fn version(&self) -> Result<i64, Error> {
-        let db = self.inner.watcher.take()?;
-        db.number("PRAGMA data_version", params![])
+        let watch = |db: &dyn Session| self.inner.engine.data_version(db);
+        self.inner.watcher.with(watch)
     }
 
     /// The time by the store's clock, in milliseconds since 1970.
@@ -115,9 +113,8 @@ impl Store {
         wall_ms(&self.inner.clock)
     }
 
-    /// A connection of its own, outside of the pools and of any transaction.
-    pub(crate) fn connection_apart(&self) -> Result<Box<dyn Session>, Error> {
-        self.inner.engine.connect(Role::Writer)
+    pub(crate) fn engine(&self) -> &dyn Engine {
+        &*self.inner.engine
     }
 
     /// Connections that snapshots use.
@@ -132,10 +129,16 @@ impl Store {
         self.inner.writer.usage()
     }
 
-    /// The file the database lies in.
+    /// Where the database is, for people: the file, or the server with the database's name. No password.
     #[must_use]
-    pub fn path(&self) -> &std::path::Path {
-        self.inner.engine.path()
+    pub fn location(&self) -> String {
+        self.inner.engine.location()
+    }
+
+    /// The file the database lies in; `None` where a server keeps it.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        self.inner.engine.file()
     }
 }
 
@@ -144,12 +147,14 @@ fn wall_ms(clock: &SharedClock) -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// The file of a `sqlite://FILE` address.
-fn sqlite_path(url: &DatabaseUrl) -> Result<PathBuf, Error> {
+/// The engine that an address asks for.
+fn engine(settings: &DatabaseSettings) -> Result<Arc<dyn Engine>, Error> {
+    let (url, lock_timeout) = (&settings.url, settings.lock_timeout);
     match url.sqlite_path() {
-        Some(path) if path != ":memory:" => Ok(PathBuf::from(path)),
-        _ => Err(Error::Address {
+        Some(":memory:") => Err(Error::Address {
             url: url.to_string(),
         }),
+        Some(path) => Ok(Arc::new(Sqlite::new(PathBuf::from(path), lock_timeout))),
+        None => Ok(Arc::new(Postgres::new(url, lock_timeout)?)),
     }
 }

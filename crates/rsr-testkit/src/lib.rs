@@ -1,8 +1,9 @@
 //! Manual clocks, seeded numbers and memory assertions for tests of memory-aware code.
 //!
-//! A dev-dependency only. It gives tests the two things they cannot take from the machine without being at its mercy:
+//! A dev-dependency only. It gives tests the things they cannot take from the machine without being at its mercy:
 //! the time ([`ManualClock`]) and the exact heap ([`CountingAllocator`] with [`peak_of`] and [`left_by`]); and numbers
-//! that look random and are the same in every run ([`Seeded`]).
+//! that look random and are the same in every run ([`Seeded`]). And a server that is only there for the tests: a database
+//! of each one's own ([`PostgresDatabase`]).
 //!
 //! ```
 //! use std::time::Duration;
@@ -29,10 +30,12 @@ mod alloc;
 mod bench;
 mod clock;
 mod data;
+mod postgres;
 mod seeded;
 
 pub use alloc::{CountingAllocator, left_by, peak_of};
 pub use bench::{Bench, Row};
 pub use clock::ManualClock;
 pub use data::{iati_data, left_out};
+pub use postgres::PostgresDatabase;
 pub use seeded::Seeded;

@@ -121,6 +121,8 @@ impl From<rsr_store::Error> for Failure {
             | Error::ReadOnly
             | Error::CannotOpen { .. }
             | Error::Foreign { .. }
+            | Error::Unreachable { .. }
+            | Error::ConnectionLost { .. }
             | Error::NewerSchema { .. }
             | Error::Corrupt { .. } => Exit::Unreachable,
             _ => Exit::PartWay,

@@ -16,7 +16,7 @@ impl From<StoreError> for Problem {
             StoreError::NotFound { kind, id } => Self::not_found(kind, id),
             StoreError::Invalid { field, reason } => Self::field(Kind::InvalidBody, field, reason),
             StoreError::Conflict(conflict) => conflict.into(),
-            StoreError::Busy { .. } | StoreError::Locked => {
+            StoreError::Busy { .. } | StoreError::Locked | StoreError::ConnectionLost { .. } => {
                 Self::busy("the database is busy", MOMENT).because(error)
             }
             StoreError::Cancelled => Self::new(Kind::Stopping, "the service is stopping"),
@@ -24,6 +24,7 @@ impl From<StoreError> for Problem {
             | StoreError::Io { .. }
             | StoreError::ReadOnly
             | StoreError::CannotOpen { .. }
+            | StoreError::Unreachable { .. }
             | StoreError::Corrupt { .. } => Self::new(
                 Kind::Unavailable,
                 "the database cannot be used; the service's log has more under this request's id",

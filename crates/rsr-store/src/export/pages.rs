@@ -111,8 +111,8 @@ impl Heads {
 }
 
 /// What the filter lets pass, with its three parts in ?2 to ?4.
-const CONDITION: &str = "(?2 IS NULL OR p.id = ?2) AND (?3 IS NULL OR p.reporting_ref = ?3)
-     AND (?4 = 0 OR (p.is_public = 1 AND p.is_published = 1))";
+const CONDITION: &str = "(p.id = ?2 OR ?2 IS NULL) AND (p.reporting_ref = ?3 OR ?3 IS NULL)
+     AND (CAST(?4 AS BIGINT) = 0 OR (p.is_public = 1 AND p.is_published = 1))";
 
 impl Pages {
     /// The next element of a project, left where it is. Elements of projects before it are passed over.

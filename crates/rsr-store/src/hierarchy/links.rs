@@ -31,7 +31,7 @@ impl ParentSource for Snapshot {
     ) -> Result<(), Error> {
         let found = self.db().rows(
             "WITH RECURSIVE up(id, parent, nth) AS (
-                 SELECT p.id, p.parent_id, 0 FROM projects p WHERE p.id = ?1
+                 SELECT p.id, p.parent_id, CAST(0 AS BIGINT) FROM projects p WHERE p.id = ?1
                  UNION ALL
                  SELECT p.id, p.parent_id, up.nth + 1 FROM up JOIN projects p ON p.id = up.parent
                  WHERE up.nth < ?2)

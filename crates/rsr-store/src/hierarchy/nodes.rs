@@ -127,12 +127,12 @@ impl Snapshot {
         // The limit also ends the walk where broken links lead round in a circle.
         let sql = format!(
             "WITH RECURSIVE below(id, depth) AS (
-                 SELECT p.id, 1 FROM projects p
+                 SELECT p.id, CAST(1 AS BIGINT) FROM projects p
                  WHERE p.parent_id IN (SELECT value FROM json_each({list})) AND {within}
                  UNION ALL
                  SELECT p.id, below.depth + 1 FROM below JOIN projects p ON p.parent_id = below.id
-                 WHERE below.depth < {depth_max} AND {within} LIMIT {at_most})
-             SELECT count(*) FROM below"
+                 WHERE below.depth < {depth_max} AND {within})
+             SELECT count(*) FROM (SELECT 1 FROM below LIMIT {at_most}) AS counted"
         );
         Ok(self.db().number(&sql, &query.params())?.unsigned_abs())
     }

@@ -42,9 +42,9 @@ impl Kept {
 pub(super) fn prepare(db: &dyn Session) -> Result<(), Error> {
     db.script(
         "CREATE TEMPORARY TABLE IF NOT EXISTS import_spill (
-             nth INTEGER PRIMARY KEY, xml TEXT NOT NULL, pos INTEGER, line INTEGER, col INTEGER);
+             nth BIGINT PRIMARY KEY, xml TEXT NOT NULL, pos BIGINT, line BIGINT, col BIGINT);
          CREATE TEMPORARY TABLE IF NOT EXISTS import_seen (
-             run INTEGER NOT NULL, project_id INTEGER NOT NULL, file INTEGER NOT NULL, is_changed INTEGER NOT NULL,
+             run BIGINT NOT NULL, project_id BIGINT NOT NULL, file BIGINT NOT NULL, is_changed BIGINT NOT NULL,
              PRIMARY KEY (run, project_id))",
     )
 }

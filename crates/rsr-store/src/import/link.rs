@@ -57,8 +57,8 @@ fn parents(db: &dyn Session, run: i64) -> Result<u64, Error> {
     db.script(
         "DROP TABLE IF EXISTS import_touched;
          DROP TABLE IF EXISTS import_wanted;
-         CREATE TEMPORARY TABLE import_touched (project_id INTEGER PRIMARY KEY);
-         CREATE TEMPORARY TABLE import_wanted (project_id INTEGER PRIMARY KEY, parent_id INTEGER)",
+         CREATE TEMPORARY TABLE import_touched (project_id BIGINT PRIMARY KEY);
+         CREATE TEMPORARY TABLE import_wanted (project_id BIGINT PRIMARY KEY, parent_id BIGINT)",
     )?;
     let n_moved = db.execute(
         &format!(

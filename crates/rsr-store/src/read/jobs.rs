@@ -63,7 +63,7 @@ impl Snapshot {
     pub fn jobs(&self, state: Option<&str>, n: usize) -> Result<Vec<JobRow>, Error> {
         self.db().rows(
             &format!(
-                "{JOBS} WHERE ?1 IS NULL OR j.state = ?1 ORDER BY j.changed_ms DESC, j.id DESC LIMIT ?2"
+                "{JOBS} WHERE j.state = ?1 OR ?1 IS NULL ORDER BY j.changed_ms DESC, j.id DESC LIMIT ?2"
             ),
             params![state, i64::try_from(n).unwrap_or(i64::MAX)],
             JobRow::read,

@@ -57,7 +57,7 @@ impl Snapshot {
         n: usize,
     ) -> Result<Vec<ProjectId>, Error> {
         self.db().rows(
-            "SELECT r.project_id FROM positions r WHERE r.project_id = r.root_id AND r.project_id > coalesce(?1, 0)
+            "SELECT r.project_id FROM positions r WHERE r.project_id = r.root_id AND r.project_id > coalesce(CAST(?1 AS BIGINT), 0)
              AND EXISTS (SELECT 1 FROM positions s JOIN periods p ON p.project_id = s.project_id
                  WHERE s.root_id = r.project_id)
              ORDER BY r.project_id LIMIT ?2",

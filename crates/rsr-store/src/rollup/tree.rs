@@ -220,7 +220,7 @@ impl BulkSource for TreeRows<'_> {
              LEFT JOIN manual_disaggregations m ON m.period_id = d.period_id AND m.dimension_value_id = d.dimension_value_id
              WHERE p.project_id IN {IDS}
              UNION ALL
-             SELECT m.period_id, m.dimension_value_id, 1, m.value, m.numerator, m.denominator, NULL, NULL, NULL, 0
+             SELECT m.period_id, m.dimension_value_id, true, m.value, m.numerator, m.denominator, NULL, NULL, NULL, 0
              FROM periods p JOIN manual_disaggregations m ON m.period_id = p.id
              WHERE p.project_id IN {IDS} AND NOT EXISTS (SELECT 1 FROM period_disaggregations d
                  WHERE d.period_id = m.period_id AND d.dimension_value_id = m.dimension_value_id)"

@@ -1,14 +1,18 @@
 //! The seam between this crate's statements and a database engine.
 //!
 //! Statements are written once, in the common part of SQLite's and PostgreSQL's dialects, with `?1`, `?2` … for
-//! parameters. An engine is one implementation of [`Engine`] and [`Session`], with a schema of its own; nothing above
+//! parameters, and a cast where the type of a parameter does not follow from its place. An engine is one implementation of [`Engine`] and [`Session`], with a schema of its own; nothing above
 //! this module names an engine.
 
 use std::fmt::Debug;
 use std::ops::ControlFlow;
+use std::path::Path;
+
+use rsr_base::ByteSize;
 
 use crate::error::Error;
 
+pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
 /// A database that connections can be opened to.
@@ -17,6 +21,18 @@ pub(crate) trait Engine: Send + Sync + Debug {
     fn connect(&self, role: Role) -> Result<Box<dyn Session>, Error>;
     /// Brings the schema up to date, under the engine's lock. Answers the version before.
     fn migrate(&self, now_ms: i64) -> Result<i64, Error>;
+    /// Where the database is, for people: without a password.
+    fn location(&self) -> String;
+    /// The file it lies in, where it lies in one.
+    fn file(&self) -> Option<&Path>;
+    fn schema_version(&self, db: &dyn Session) -> Result<i64, Error>;
+    /// Another number once anybody has written; see [`Store::version`](crate::Store::version).
+    fn data_version(&self, db: &dyn Session) -> Result<i64, Error>;
+    fn size(&self, db: &dyn Session) -> Result<ByteSize, Error>;
+    /// What the engine itself finds wrong with the database, about `n` complaints at most.
+    fn complaints(&self, db: &dyn Session, n: usize) -> Result<Vec<String>, Error>;
+    /// Writes a copy of the database as it is at this moment to a file that is not there yet.
+    fn copy_to(&self, target: &Path) -> Result<(), Error>;
 }
 
 /// What a connection is for.

@@ -134,8 +134,8 @@ fn write(
         "INSERT INTO positions (project_id, root_id, depth, place, last_place) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (project_id) DO UPDATE SET root_id = excluded.root_id, depth = excluded.depth,
              place = excluded.place, last_place = excluded.last_place
-         WHERE root_id <> excluded.root_id OR depth <> excluded.depth OR place <> excluded.place
-             OR last_place <> excluded.last_place",
+         WHERE positions.root_id <> excluded.root_id OR positions.depth <> excluded.depth
+             OR positions.place <> excluded.place OR positions.last_place <> excluded.last_place",
         params![done.id, root, depth, done.place, last_place],
     )?;
     Ok(())

@@ -89,7 +89,7 @@ impl Tx {
         )?;
         self.db().execute(
             "WITH RECURSIVE below(indicator, name) AS (
-                 SELECT ?1, ?2
+                 SELECT CAST(?1 AS BIGINT), CAST(?2 AS BIGINT)
                  UNION
                  SELECT i.id, n.id FROM below JOIN indicators i ON i.parent_indicator_id = below.indicator
                  JOIN dimension_names n ON n.parent_name_id = below.name AND n.project_id = i.project_id)
@@ -124,7 +124,7 @@ impl Tx {
         }
         let affected = self.db().rows(
             "WITH RECURSIVE copies(id) AS (
-                 SELECT ?1 UNION SELECT v.id FROM copies JOIN dimension_values v ON v.parent_value_id = copies.id)
+                 SELECT CAST(?1 AS BIGINT) UNION SELECT v.id FROM copies JOIN dimension_values v ON v.parent_value_id = copies.id)
              SELECT u.period_id FROM copies JOIN disaggregations d ON d.dimension_value_id = copies.id
              JOIN updates u ON u.id = d.update_id
              UNION SELECT m.period_id FROM copies JOIN manual_disaggregations m ON m.dimension_value_id = copies.id",

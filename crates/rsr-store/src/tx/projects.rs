@@ -148,7 +148,7 @@ impl Tx {
         positions::detach(self.db(), id, present)?;
         self.db().execute(
             "WITH RECURSIVE branch(id) AS (
-                 SELECT ?1 UNION SELECT p.id FROM branch JOIN projects p ON p.parent_id = branch.id)
+                 SELECT CAST(?1 AS BIGINT) UNION SELECT p.id FROM branch JOIN projects p ON p.parent_id = branch.id)
              DELETE FROM projects WHERE id IN (SELECT id FROM branch)",
             params![id],
         )

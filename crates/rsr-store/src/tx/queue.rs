@@ -18,7 +18,7 @@ impl Tx {
              JOIN periods p ON p.indicator_id = i.id
              WHERE c.id = ?1 AND (p.id = c.id OR (i.is_cumulative = 1 AND NOT (i.kind = 1 AND i.measure = '2')
                  AND (p.start_date >= c.start_date OR p.end_date > c.end_date OR p.end_date IS NULL)))
-             ORDER BY p.start_date, p.id",
+             ORDER BY p.start_date NULLS FIRST, p.id",
             params![period],
             |row| row.int(0),
         )?;
@@ -36,7 +36,7 @@ impl Tx {
     pub fn queue_period(&mut self, period: PeriodId) -> Result<(), Error> {
         self.db().execute(
             "INSERT INTO jobs (period_id, root_period_id, state, created_ms, changed_ms)
-             SELECT ?1, coalesce(?2, ?1), 'scheduled', ?3, ?3 FROM periods WHERE id = ?1
+             SELECT ?1, coalesce(CAST(?2 AS BIGINT), ?1), 'scheduled', ?3, ?3 FROM periods WHERE id = ?1
              ON CONFLICT (period_id) WHERE state = 'scheduled' DO UPDATE SET changed_ms = excluded.changed_ms,
                  root_period_id = excluded.root_period_id",
             params![period, self.root_period(period)?, self.now_ms],

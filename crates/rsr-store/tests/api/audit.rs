@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use rsr_base::ProjectId;
 use rsr_store::{AuditError, AuditReport, AuditRow, Error};
 
-use crate::example::{Example, number, pair};
+use super::example::{Example, number, pair};
 
 fn audit(example: &Example, project: Option<ProjectId>) -> (AuditReport, Vec<AuditRow>) {
     let snapshot = example.test.store.snapshot().unwrap();

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use rsr_base::{DimensionValueId, ProjectId};
 use rsr_store::{ProjectEdit, UpdateEdit, UpdateStatus};
 
-use crate::audit::findings;
-use crate::example::{Example, disaggregations, number, pair};
+use super::audit::findings;
+use super::example::{Example, disaggregations, number, pair};
 
 fn switch_off(example: &Example, place: usize) {
     let edit = ProjectEdit {

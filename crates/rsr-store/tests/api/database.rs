@@ -1,4 +1,4 @@
-//! The database as a whole: opened, checked, copied.
+//! The database as a whole: opened, seen at one moment, kept within its bounds.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,30 +7,7 @@ use rsr_base::ProjectId;
 use rsr_store::{Error, NewProject, Store};
 use rsr_testkit::ManualClock;
 
-use crate::support::{TestStore, options};
-
-#[test]
-fn a_backup_is_a_whole_database_of_its_moment() {
-    let test = TestStore::new();
-    let top = test.project("top", None);
-    let folder = tempfile::tempdir().unwrap();
-    let mut settings = options(&folder);
-    let target = folder.path().join("copy.db");
-    // While somebody writes.
-    let tx = test.store.begin().unwrap();
-    test.store.backup(&target).unwrap();
-    drop(tx);
-    test.project("later", None);
-    settings.url = format!("sqlite://{}", target.display()).parse().unwrap();
-    let copy = Store::open(&settings, Arc::new(ManualClock::new())).unwrap();
-    assert_eq!(copy.status().unwrap().rows[0], ("projects", 1));
-    assert_eq!(copy.snapshot().unwrap().project(top).unwrap().title, "top");
-    assert_eq!(copy.check_integrity().unwrap(), Vec::<String>::new());
-    assert!(matches!(
-        test.store.backup(&target),
-        Err(Error::Invalid { .. })
-    ));
-}
+use super::support::{TestDatabase, TestStore};
 
 #[test]
 fn a_snapshot_sees_one_moment() {
@@ -43,8 +20,8 @@ fn a_snapshot_sees_one_moment() {
 
 #[test]
 fn connections_are_bounded() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut settings = options(&folder);
+    let database = TestDatabase::new();
+    let mut settings = database.settings();
     settings.pool_size = 1;
     settings.pool_timeout = Duration::from_millis(1);
     let store = Store::open(&settings, Arc::new(ManualClock::new())).unwrap();
@@ -53,20 +30,6 @@ fn connections_are_bounded() {
     assert!(refused.is_retryable(), "{refused}");
     drop(one);
     store.snapshot().unwrap();
-}
-
-#[test]
-fn a_file_that_is_not_ours_is_left_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let settings = options(&folder);
-    let path = folder.path().join("rsr.db");
-    std::fs::write(
-        &path,
-        "this is no database, but it is long enough to be taken for one\n".repeat(200),
-    )
-    .unwrap();
-    let refused = Store::open(&settings, Arc::new(ManualClock::new())).unwrap_err();
-    assert!(matches!(refused, Error::Corrupt { .. }), "{refused:?}");
 }
 
 #[test]
@@ -92,4 +55,41 @@ fn a_branch_goes_in_one_piece() {
             ..
         })
     ));
+}
+
+#[test]
+fn the_version_is_another_one_after_a_change_and_the_same_without() {
+    let test = TestStore::new();
+    let store = test.database.open();
+    let before = store.version().unwrap();
+    assert_eq!(store.version().unwrap(), before);
+    test.project("from another process", None);
+    let after = store.version().unwrap();
+    assert_ne!(after, before);
+    assert_eq!(store.version().unwrap(), after);
+}
+
+#[test]
+fn a_writer_keeps_writers_of_other_processes_waiting_and_nobody_else() {
+    let test = TestStore::new();
+    let mut settings = test.database.settings();
+    settings.lock_timeout = Duration::from_millis(20);
+    let other = Store::open(&settings, Arc::new(ManualClock::new())).unwrap();
+    let tx = test.store.begin().unwrap();
+    let refused = other.begin().unwrap_err();
+    assert!(matches!(refused, Error::Locked), "{refused:?}");
+    other.snapshot().unwrap();
+    drop(tx);
+    drop(other.begin().unwrap());
+}
+
+#[test]
+fn what_is_stored_is_counted_and_sound() {
+    let test = TestStore::new();
+    test.project("top", None);
+    let status = test.store.status().unwrap();
+    assert_eq!(status.rows[0], ("projects", 1));
+    assert_eq!(status.schema_version, 1);
+    assert!(status.size.bytes() > 4_096);
+    assert_eq!(test.store.check_integrity().unwrap(), Vec::<String>::new());
 }

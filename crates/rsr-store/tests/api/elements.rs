@@ -5,7 +5,7 @@ use rsr_iati::model::{
 };
 use rsr_store::{Error, NewIndicator, NewPeriod, NewResult};
 
-use crate::support::TestStore;
+use super::support::TestStore;
 
 fn titled(title: &str) -> ActivityElement {
     ActivityElement::Title(TextBlock::new(title))

@@ -8,7 +8,7 @@ use rsr_store::{
     UpdateStatus,
 };
 
-use crate::support::TestStore;
+use super::support::TestStore;
 
 /// A chain or bush of projects that share one period, split by gender.
 pub(crate) struct Example {

@@ -8,8 +8,8 @@ use rsr_iati::model::ActivityElement;
 use rsr_iati::reader::{ActivityReader, Event};
 use rsr_store::{ActivityFilter, ProjectEdit};
 
-use crate::import::{activity, file, import, import_files};
-use crate::support::{TestStore, iati_data, real_files};
+use super::import::{activity, file, import, import_files};
+use super::support::{TestStore, iati_data, real_files};
 
 /// The whole export, and what was left out of it.
 fn exported(test: &TestStore, filter: &ActivityFilter) -> (Vec<u8>, ExportSummary, Vec<String>) {

@@ -10,7 +10,7 @@ use rsr_hierarchy::{
 };
 use rsr_store::{ChildRow, NewProject, Role, Snapshot, Store};
 
-use crate::support::TestStore;
+use super::support::TestStore;
 
 #[derive(Clone, Debug)]
 struct Plain {

@@ -8,7 +8,7 @@ use rsr_iati::export::ActivitySource as _;
 use rsr_settings::Settings;
 use rsr_store::{CutShort, FileReport, ImportNote, Importer, LinkReport};
 
-use crate::support::{TestStore, real_files};
+use super::support::{TestStore, real_files};
 
 /// What a whole import came to.
 pub(crate) struct Imported {

@@ -4,19 +4,10 @@
     clippy::panic,
     clippy::print_stdout,
     clippy::missing_assert_message,
-    reason = "helpers of tests stand outside of the test functions, which may do all of this"
+    clippy::duplicate_mod,
+    reason = "helpers of tests stand outside of the test functions, which may do all of this; each engine runs one suite"
 )]
 
-mod audit;
-mod climbs;
-mod database;
-mod elements;
-mod example;
-mod export;
-mod hierarchy;
-mod import;
-mod positions;
-mod queue;
-mod results;
-mod rollup;
+mod postgres;
+mod sqlite;
 mod support;

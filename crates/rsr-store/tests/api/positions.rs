@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use rsr_base::ProjectId;
 use rsr_store::{Conflict, Error, NewProject, Store};
 
-use crate::support::TestStore;
+use super::support::TestStore;
 
 #[derive(Clone, Debug)]
 enum Step {

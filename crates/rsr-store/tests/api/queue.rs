@@ -6,7 +6,7 @@ use rsr_base::JobId;
 use rsr_settings::{AggregationSettings, Settings};
 use rsr_store::{Conflict, Error, JobRow, UpdateEdit, UpdateStatus};
 
-use crate::example::{Example, disaggregations, number};
+use super::example::{Example, disaggregations, number};
 
 fn settings() -> AggregationSettings {
     Settings::default().aggregation

@@ -7,7 +7,7 @@ use rsr_store::{
     UpdateStatus,
 };
 
-use crate::support::TestStore;
+use super::support::TestStore;
 
 fn indicator(tx: &mut Tx, project: ProjectId, measure: &str) -> IndicatorId {
     let result = tx

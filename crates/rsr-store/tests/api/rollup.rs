@@ -2,7 +2,7 @@
 
 use rsr_store::{ProjectEdit, UpdateEdit, UpdateStatus};
 
-use crate::example::{Example, number, pair};
+use super::example::{Example, number, pair};
 
 /// lead ← L1 ← {L2a, L2b}.
 const LEAD: [Option<usize>; 4] = [None, Some(0), Some(1), Some(1)];

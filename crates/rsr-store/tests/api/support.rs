@@ -6,34 +6,104 @@ use std::sync::Arc;
 use rsr_base::ProjectId;
 use rsr_settings::{DatabaseSettings, Settings};
 use rsr_store::{NewProject, Store};
-use rsr_testkit::ManualClock;
+use rsr_testkit::{ManualClock, PostgresDatabase};
 use tempfile::TempDir;
 
-/// A database in a folder that goes when this does.
-pub(crate) struct TestStore {
+/// Makes empty databases of one engine.
+pub(crate) trait TestEngine {
+    /// What has to stay for as long as the database does, and its address.
+    type Kept;
+    fn make() -> (Self::Kept, String);
+}
+
+/// A file in a folder of its own.
+pub(crate) struct Sqlite;
+
+impl TestEngine for Sqlite {
+    type Kept = TempDir;
+
+    fn make() -> (TempDir, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("rsr.db").display());
+        (folder, url)
+    }
+}
+
+/// A database of a server. Where this machine has none the test says so, and runs over a file.
+pub(crate) struct Postgres;
+
+impl TestEngine for Postgres {
+    type Kept = (Option<PostgresDatabase>, Option<TempDir>);
+
+    fn make() -> (Self::Kept, String) {
+        match PostgresDatabase::make() {
+            Some(database) => {
+                let url = database.url();
+                ((Some(database), None), url)
+            }
+            None => {
+                let (folder, url) = Sqlite::make();
+                ((None, Some(folder)), url)
+            }
+        }
+    }
+}
+
+/// An empty database that goes when this does.
+pub(crate) struct TestDatabase<E: TestEngine> {
+    _kept: E::Kept,
+    url: String,
+}
+
+impl<E: TestEngine> TestDatabase<E> {
+    pub(crate) fn new() -> Self {
+        let (kept, url) = E::make();
+        Self { _kept: kept, url }
+    }
+
+    pub(crate) fn settings(&self) -> DatabaseSettings {
+        let mut settings = Settings::default().database;
+        settings.url = self.url.parse().unwrap();
+        settings
+    }
+
+    pub(crate) fn open(&self) -> Store {
+        Store::open(&self.settings(), Arc::new(ManualClock::new())).unwrap()
+    }
+}
+
+/// A store with a database of its own.
+pub(crate) struct TestStore<E: TestEngine> {
     pub(crate) store: Store,
     /// What the store takes for the time.
     pub(crate) clock: ManualClock,
-    /// Goes with its files when this does.
-    _folder: TempDir,
+    pub(crate) database: TestDatabase<E>,
 }
 
-impl TestStore {
+impl<E: TestEngine> TestStore<E> {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let database: TestDatabase<E> = TestDatabase::new();
         let clock = ManualClock::new();
-        let store = Store::open(&options(&folder), Arc::new(clock.clone())).unwrap();
         Self {
-            store,
+            store: Store::open(&database.settings(), Arc::new(clock.clone())).unwrap(),
             clock,
-            _folder: folder,
+            database,
         }
     }
 
     /// Changes rows behind the store's back.
     pub(crate) fn meddle(&self, sql: &str) {
-        let connection = rusqlite::Connection::open(self.store.path()).unwrap();
-        connection.execute_batch(sql).unwrap();
+        let url = &self.database.settings().url;
+        match url.sqlite_path() {
+            Some(path) => {
+                let connection = rusqlite::Connection::open(path).unwrap();
+                connection.execute_batch(sql).unwrap();
+            }
+            None => {
+                let mut client = ::postgres::Client::connect(url.expose(), ::postgres::NoTls).unwrap();
+                client.batch_execute(sql).unwrap();
+            }
+        }
     }
 
     /// Stores a project with this title, public and published.
@@ -46,13 +116,6 @@ impl TestStore {
         };
         self.store.write(|tx| tx.create_project(&new)).unwrap()
     }
-}
-
-pub(crate) fn options(folder: &TempDir) -> DatabaseSettings {
-    let mut settings = Settings::default().database;
-    let url = format!("sqlite://{}", folder.path().join("rsr.db").display());
-    settings.url = url.parse().unwrap();
-    settings
 }
 
 /// The real files, by name; `None`, with a word about it, where they are not on this machine.

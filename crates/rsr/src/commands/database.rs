@@ -25,7 +25,7 @@ pub(crate) fn run(context: &Context, which: &Database) -> Outcome {
                     .map(|(table, n)| ((*table).to_owned(), json!(n)))
                     .collect();
                 out.json(&json!({
-                    "path": status.path.display().to_string(),
+                    "path": status.location,
                     "schema_version": status.schema_version,
                     "bytes": status.size.bytes(),
                     "rows": rows,
@@ -33,7 +33,7 @@ pub(crate) fn run(context: &Context, which: &Database) -> Outcome {
             } else {
                 out.line(format_args!(
                     "{}: schema {}, {} bytes",
-                    status.path.display(),
+                    status.location,
                     status.schema_version,
                     status.size.bytes()
                 ))?;

@@ -56,7 +56,8 @@ pub(crate) fn run(context: &Context, flags: &Demo) -> Outcome {
         filled,
         n_periods: rolled_up.n_periods,
         n_periods_changed: rolled_up.n_periods_changed,
-        database: store.path().to_owned(),
+        database: store.location(),
+        url: context.settings().database.url.to_string(),
         file,
         top,
         result,
@@ -142,11 +143,11 @@ fn first_result(store: &Store, portfolio: &Portfolio) -> Result<(ProjectId, Summ
     Ok((top, summary))
 }
 
-/// Exports what the demo made next to the database, and holds it against the standard.
+/// Exports what the demo made next to the database, or here where a server keeps it, and holds it against the standard.
 fn export(context: &Context, store: &Store) -> Result<PathBuf, Failure> {
     let target = store
-        .path()
-        .parent()
+        .file()
+        .and_then(Path::parent)
         .unwrap_or(Path::new(""))
         .join("rsr-demo.xml");
     let not_written = |error| {

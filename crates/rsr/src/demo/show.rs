@@ -23,7 +23,10 @@ pub(crate) struct Shown {
     pub(crate) n_periods: u64,
     /// How many of them it changed.
     pub(crate) n_periods_changed: u64,
-    pub(crate) database: PathBuf,
+    /// Where the database is.
+    pub(crate) database: String,
+    /// Its address, without a password.
+    pub(crate) url: String,
     pub(crate) file: PathBuf,
     /// The first programme.
     pub(crate) top: ProjectId,
@@ -80,11 +83,7 @@ impl Shown {
                 "curl -i 'http://{address}/api/v1/projects/{}/children/?max_depth=2'",
                 self.top
             ),
-            format!(
-                "rsr project tree {} --database sqlite://{}",
-                self.top,
-                self.database.display()
-            ),
+            format!("rsr project tree {} --database '{}'", self.top, self.url),
             format!("rsr validate iati {}", self.file.display()),
         ]
     }
@@ -107,7 +106,7 @@ impl Shown {
             "updates_made": self.filled.n_updates,
             "periods": self.n_periods,
             "periods_changed": self.n_periods_changed,
-            "database": path_text(&self.database),
+            "database": self.database,
             "iati_file": path_text(&self.file),
             "children": { "url": url, "headers": headers, "body": body(children) },
             "aggregated": self.result.to_json(),
@@ -133,7 +132,7 @@ impl Shown {
             "{} projects in {} programmes ({made}) in {}",
             shape.n_projects(),
             shape.n_programmes(),
-            self.database.display()
+            self.database
         ))?;
         out.line(format_args!(
             "{} periods rolled up, {} of them changed",

@@ -35,7 +35,7 @@ fn under_lock(db: &dyn Session, path: &Path, now_ms: i64) -> Result<i64, Error> 
     let application = db.number("PRAGMA application_id", params![])?;
     if tables > 0 && application != APPLICATION_ID {
         return Err(Error::Foreign {
-            path: path.to_owned(),
+            database: path.display().to_string(),
         });
     }
     let found = db.number("PRAGMA user_version", params![])?;

@@ -7,7 +7,9 @@ use std::time::Duration;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql, TransactionState};
 
-use super::{Begin, EachRow, Engine, Role, Row, Session, Value};
+use rsr_base::ByteSize;
+
+use super::{Begin, EachRow, Engine, Role, Row, Session, Value, params};
 use crate::error::Error;
 
 mod failure;
@@ -31,10 +33,6 @@ pub(crate) struct Sqlite {
 impl Sqlite {
     pub(crate) fn new(path: PathBuf, busy_timeout: Duration) -> Self {
         Self { path, busy_timeout }
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
     }
 
     fn open(&self, role: Role) -> Result<SqliteSession, Error> {
@@ -76,6 +74,87 @@ impl Engine for Sqlite {
     fn migrate(&self, now_ms: i64) -> Result<i64, Error> {
         migrate::migrate(&self.open(Role::Writer)?, &self.path, now_ms)
     }
+
+    fn location(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn file(&self) -> Option<&Path> {
+        Some(&self.path)
+    }
+
+    fn schema_version(&self, db: &dyn Session) -> Result<i64, Error> {
+        db.number("PRAGMA user_version", params![])
+    }
+
+    fn data_version(&self, db: &dyn Session) -> Result<i64, Error> {
+        db.number("PRAGMA data_version", params![])
+    }
+
+    fn size(&self, _db: &dyn Session) -> Result<ByteSize, Error> {
+        Ok(size_of(&self.path) + size_of(&beside(&self.path, "-wal")))
+    }
+
+    fn complaints(&self, db: &dyn Session, n: usize) -> Result<Vec<String>, Error> {
+        let mut complaints =
+            db.rows(&format!("PRAGMA integrity_check({n})"), params![], |row| {
+                row.string(0)
+            })?;
+        complaints.retain(|complaint| complaint != "ok");
+        let broken_links = db.rows("PRAGMA foreign_key_check", params![], |row: &dyn Row| {
+            Ok(format!(
+                "row {} of {} refers to a row of {} that is not there",
+                row.int(1)?,
+                row.text(0)?,
+                row.text(2)?
+            ))
+        })?;
+        complaints.extend(broken_links);
+        Ok(complaints)
+    }
+
+    fn copy_to(&self, target: &Path) -> Result<(), Error> {
+        if target.exists() {
+            return Err(Error::Invalid {
+                field: "target",
+                reason: format!("{} exists already", target.display()),
+            });
+        }
+        let partial = beside(target, ".partial");
+        let io = |error: std::io::Error| Error::Io {
+            reason: format!("{}: {error}", partial.display()),
+        };
+        if partial.exists() {
+            std::fs::remove_file(&partial).map_err(io)?;
+        }
+        let text = partial.to_str().ok_or_else(|| Error::Invalid {
+            field: "target",
+            reason: format!("{} is not UTF-8", target.display()),
+        })?;
+        // Copying reads one moment and keeps nobody from writing; pooled readers may not write, not even another file.
+        let copied = self
+            .open(Role::Writer)?
+            .execute("VACUUM INTO ?1", params![text]);
+        if let Err(error) = copied {
+            // What is left of a copy that failed is of no use; that it cannot be removed either changes nothing.
+            drop(std::fs::remove_file(&partial));
+            return Err(error);
+        }
+        let synced = std::fs::File::open(&partial).and_then(|file| file.sync_all());
+        synced.map_err(io)?;
+        std::fs::rename(&partial, target).map_err(io)
+    }
+}
+
+fn size_of(path: &Path) -> ByteSize {
+    ByteSize::from_bytes(std::fs::metadata(path).map_or(0, |metadata| metadata.len()))
+}
+
+/// The path with something added to its file name.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 #[derive(Debug)]

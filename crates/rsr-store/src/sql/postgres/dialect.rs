@@ -1,0 +1,66 @@
+//! The few ways in which statements are written differently for PostgreSQL: all of them are here.
+
+/// What SQLite calls one way and PostgreSQL another.
+const CALLED: [(&str, &str); 2] = [
+    (
+        "SELECT value FROM json_each(",
+        "SELECT CAST(value AS BIGINT) FROM json_array_elements_text(",
+    ),
+    ("instr(", "strpos("),
+];
+
+/// A statement of this crate as PostgreSQL takes it: `?1` becomes `$1`.
+pub(super) fn translate(sql: &str) -> String {
+    let mut all = String::with_capacity(sql.len() + 64);
+    // Every other part is between quotes, and left as it is.
+    for (nth, part) in sql.split('\'').enumerate() {
+        if nth > 0 {
+            all.push('\'');
+        }
+        if nth % 2 == 1 {
+            all.push_str(part);
+            continue;
+        }
+        let mut part = part.replace('?', "$");
+        for (from, to) in CALLED {
+            part = part.replace(from, to);
+        }
+        all.push_str(&part);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(sql: &str, expected: &str) {
+        assert_eq!(translate(sql), expected);
+    }
+
+    #[test]
+    fn parameters_are_dollars() {
+        check(
+            "SELECT a FROM t WHERE b = ?1 AND c = ?12",
+            "SELECT a FROM t WHERE b = $1 AND c = $12",
+        );
+    }
+
+    #[test]
+    fn texts_stay_as_they_are() {
+        check(
+            "SELECT '?1 isn''t instr(' WHERE a = ?1",
+            "SELECT '?1 isn''t instr(' WHERE a = $1",
+        );
+    }
+
+    #[test]
+    fn functions_are_called_by_their_other_names() {
+        check("instr(p.title, ?1) > 0", "strpos(p.title, $1) > 0");
+        check(
+            "id IN (SELECT value FROM json_each(?3))",
+            "id IN (SELECT CAST(value AS BIGINT) FROM json_array_elements_text($3))",
+        );
+    }
+}

@@ -1,0 +1,335 @@
+//! PostgreSQL: a server, any number of readers that see their own moment, one writer at a time by a lock of ours.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Duration;
+
+use postgres::config::{Host, SslMode};
+use postgres::fallible_iterator::FallibleIterator as _;
+use postgres::types::ToSql;
+use postgres::{Client, Config, NoTls, Statement};
+use rsr_base::ByteSize;
+use rsr_settings::DatabaseUrl;
+
+use super::{Begin, EachRow, Engine, Role, Session, Value, params};
+use crate::error::Error;
+use values::{Param, PostgresRow};
+
+mod dialect;
+mod failure;
+mod migrate;
+mod numeric;
+mod values;
+
+/// Statements each connection keeps prepared.
+const STATEMENTS_KEPT: usize = 256;
+/// Wait for a server that does not answer, where the address sets none.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// After this long without an acknowledgement a connection counts as broken.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// The lock that whoever writes holds, whatever the process or machine: "rsr" and a one.
+const WRITER_LOCK: i64 = 0x0072_7372_0000_0001;
+
+/// A database on a server.
+#[derive(Clone)]
+pub(crate) struct Postgres {
+    config: Config,
+    server: String,
+    lock_timeout: Duration,
+}
+
+impl fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Postgres").field(&self.server).finish()
+    }
+}
+
+impl Postgres {
+    /// # Errors
+    ///
+    /// [`Error::Address`] for an address that the driver cannot read; [`Error::Unreachable`] where it asks for TLS.
+    pub(crate) fn new(url: &DatabaseUrl, lock_timeout: Duration) -> Result<Self, Error> {
+        let parsed = url.expose().parse::<Config>();
+        let mut config = parsed.map_err(|_may_repeat_the_password| Error::Address {
+            url: url.to_string(),
+        })?;
+        let server = server(&config);
+        if config.get_ssl_mode() == SslMode::Require {
+            return Err(failure::unusable(
+                &server,
+                "this build speaks no TLS".to_owned(),
+                "use sslmode=disable over a local socket, a tunnel or a network you trust",
+            ));
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("rsr");
+        }
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT_TIMEOUT);
+        }
+        config.ssl_mode(SslMode::Disable);
+        config.keepalives_idle(SILENCE_MAX);
+        config.tcp_user_timeout(SILENCE_MAX);
+        Ok(Self {
+            config,
+            server,
+            lock_timeout,
+        })
+    }
+
+    fn open(&self, role: Role) -> Result<PostgresSession, Error> {
+        let client = self
+            .config
+            .connect(NoTls)
+            .map_err(|error| failure::connecting(&self.server, &error))?;
+        let session = PostgresSession {
+            client: RefCell::new(client),
+            server: self.server.clone(),
+            prepared: RefCell::default(),
+            state: Cell::new(State::Idle),
+        };
+        // 0 would mean to wait for ever.
+        let lock_timeout_ms = self.lock_timeout.as_millis().max(1);
+        let is_reader = role == Role::Reader;
+        session.script(&format!(
+            "SET lock_timeout = {lock_timeout_ms}; SET jit = off; SET client_min_messages = warning;
+             SET default_transaction_read_only = {is_reader}; SET standard_conforming_strings = on"
+        ))?;
+        Ok(session)
+    }
+}
+
+/// Where a database is, for people: no user, no password.
+fn server(config: &Config) -> String {
+    let mut place = String::new();
+    let ports = config.get_ports();
+    for (nth, host) in config.get_hosts().iter().enumerate() {
+        let port = ports.get(nth).or(ports.first()).copied().unwrap_or(5432);
+        if nth > 0 {
+            place.push(',');
+        }
+        match host {
+            Host::Tcp(name) => place.push_str(&format!("{name}:{port}")),
+            Host::Unix(folder) => {
+                place.push_str(&format!("{}/.s.PGSQL.{port}", folder.display()));
+            }
+        }
+    }
+    let name = config.get_dbname().or(config.get_user());
+    format!(
+        "{place} (database {})",
+        name.unwrap_or("of the user's name")
+    )
+}
+
+impl Engine for Postgres {
+    fn connect(&self, role: Role) -> Result<Box<dyn Session>, Error> {
+        Ok(Box::new(self.open(role)?))
+    }
+
+    fn migrate(&self, now_ms: i64) -> Result<i64, Error> {
+        migrate::migrate(&self.open(Role::Writer)?, now_ms)
+    }
+
+    fn location(&self) -> String {
+        format!("PostgreSQL at {}", self.server)
+    }
+
+    fn file(&self) -> Option<&Path> {
+        None
+    }
+
+    fn schema_version(&self, db: &dyn Session) -> Result<i64, Error> {
+        Ok(migrate::version(db)?.unwrap_or_default())
+    }
+
+    /// What is seen of all transactions of the server, hashed: it changes with every one that commits.
+    fn data_version(&self, db: &dyn Session) -> Result<i64, Error> {
+        db.number(
+            "SELECT hashtextextended(CAST(pg_current_snapshot() AS TEXT), 0)",
+            params![],
+        )
+    }
+
+    fn size(&self, db: &dyn Session) -> Result<ByteSize, Error> {
+        let bytes = db.number("SELECT pg_database_size(current_database())", params![])?;
+        Ok(ByteSize::from_bytes(bytes.unsigned_abs()))
+    }
+
+    /// The server keeps references whole by itself; its pages are checked with `pg_amcheck`, which needs its own rights.
+    fn complaints(&self, _db: &dyn Session, _n: usize) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
+
+    fn copy_to(&self, _target: &Path) -> Result<(), Error> {
+        Err(Error::Invalid {
+            field: "target",
+            reason: format!(
+                "{} is copied with `pg_dump --format=custom`, while it is in use",
+                self.location()
+            ),
+        })
+    }
+}
+
+/// Where a connection is in the life of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Idle,
+    Open,
+    /// A statement failed, so that the server takes nothing but the end of it.
+    Failed,
+}
+
+/// Statements by their text, the longest kept first out.
+#[derive(Default)]
+struct Prepared {
+    by_text: HashMap<String, Statement>,
+    order: VecDeque<String>,
+}
+
+struct PostgresSession {
+    client: RefCell<Client>,
+    server: String,
+    prepared: RefCell<Prepared>,
+    state: Cell<State>,
+}
+
+impl fmt::Debug for PostgresSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresSession")
+            .field("server", &self.server)
+            .field("state", &self.state.get())
+            .finish_non_exhaustive()
+    }
+}
+
+impl PostgresSession {
+    fn server(&self) -> &str {
+        &self.server
+    }
+
+    fn fail(&self, sql: &str, error: postgres::Error) -> Error {
+        if self.state.get() == State::Open {
+            self.state.set(State::Failed);
+        }
+        failure::of(&self.server, sql, error)
+    }
+
+    fn prepare(&self, sql: &str) -> Result<Statement, Error> {
+        let mut prepared = self.prepared.borrow_mut();
+        if let Some(statement) = prepared.by_text.get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self
+            .client
+            .borrow_mut()
+            .prepare(&dialect::translate(sql))
+            .map_err(|error| self.fail(sql, error))?;
+        if prepared.order.len() >= STATEMENTS_KEPT
+            && let Some(oldest) = prepared.order.pop_front()
+        {
+            prepared.by_text.remove(&oldest);
+        }
+        prepared.order.push_back(sql.to_owned());
+        prepared.by_text.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+}
+
+impl Session for PostgresSession {
+    fn execute(&self, sql: &str, params: &[Value<'_>]) -> Result<usize, Error> {
+        let statement = self.prepare(sql)?;
+        let params: Vec<Param<'_>> = params.iter().copied().map(Param).collect();
+        let params: Vec<&(dyn ToSql + Sync)> = params
+            .iter()
+            .map(|param| param as &(dyn ToSql + Sync))
+            .collect();
+        let changed = self
+            .client
+            .borrow_mut()
+            .execute(&statement, &params)
+            .map_err(|error| self.fail(sql, error))?;
+        Ok(usize::try_from(changed).unwrap_or(usize::MAX))
+    }
+
+    /// Rows are taken off the connection one by one; what was not asked for when `each` breaks is passed over later.
+    fn query_until(
+        &self,
+        sql: &str,
+        params: &[Value<'_>],
+        each: EachRow<'_>,
+    ) -> Result<ControlFlow<()>, Error> {
+        let statement = self.prepare(sql)?;
+        let mut client = self.client.borrow_mut();
+        let mut rows = client
+            .query_raw(&statement, params.iter().copied().map(Param))
+            .map_err(|error| self.fail(sql, error))?;
+        while let Some(row) = rows.next().map_err(|error| self.fail(sql, error))? {
+            if each(&PostgresRow { row: &row, sql })?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn begin(&self, begin: Begin) -> Result<(), Error> {
+        let sql = match begin {
+            // The moment that is seen is that of the first read, which is made here.
+            Begin::Read => {
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 1 FROM meta LIMIT 1"
+            }
+            // Each statement sees what was committed before it, so nothing is missed while the lock is waited for.
+            Begin::Write => &format!(
+                "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock({WRITER_LOCK})"
+            ),
+        };
+        self.state.set(State::Open);
+        let begun = self.script(sql);
+        if begun.is_err() {
+            self.rollback()?;
+        }
+        begun
+    }
+
+    fn commit(&self) -> Result<(), Error> {
+        // The server would answer such a commit with a rollback, and call it well done.
+        if self.state.get() == State::Failed {
+            self.rollback()?;
+            return Err(Error::Io {
+                reason: "the transaction was given up after an error".to_owned(),
+            });
+        }
+        self.script("COMMIT")?;
+        self.state.set(State::Idle);
+        Ok(())
+    }
+
+    fn rollback(&self) -> Result<(), Error> {
+        if self.client.borrow().is_closed() {
+            return Err(Error::ConnectionLost {
+                server: self.server.clone(),
+                reason: "closed by the server".to_owned(),
+            });
+        }
+        if self.in_transaction() {
+            self.script("ROLLBACK")?;
+            self.state.set(State::Idle);
+        }
+        Ok(())
+    }
+
+    fn in_transaction(&self) -> bool {
+        self.state.get() != State::Idle
+    }
+
+    fn script(&self, sql: &str) -> Result<(), Error> {
+        self.client
+            .borrow_mut()
+            .batch_execute(sql)
+            .map_err(|error| self.fail(sql, error))
+    }
+}

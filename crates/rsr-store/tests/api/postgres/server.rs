@@ -1,0 +1,147 @@
+//! What only a server can do: not be there, go away, hold something else.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use postgres::{Client, NoTls};
+use rsr_settings::DatabaseSettings;
+use rsr_store::{Error, NewProject, Store};
+use rsr_testkit::{ManualClock, PostgresDatabase};
+
+use super::support::{TestDatabase, TestStore};
+
+fn open(settings: &DatabaseSettings) -> Result<Store, Error> {
+    Store::open(settings, Arc::new(ManualClock::new()))
+}
+
+/// A connection past the store, where there is a server.
+fn client(settings: &DatabaseSettings) -> Option<Client> {
+    let is_there = settings.url.sqlite_path().is_none();
+    is_there.then(|| Client::connect(settings.url.expose(), NoTls).unwrap())
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named_without_its_password() {
+    // A port that was free a moment ago.
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let mut settings = TestDatabase::new().settings();
+    settings.url = format!("postgres://me:s3same@127.0.0.1:{port}/rsr")
+        .parse()
+        .unwrap();
+    let refused = open(&settings).unwrap_err();
+    assert!(matches!(refused, Error::Unreachable { .. }), "{refused:?}");
+    let text = format!("{refused} {refused:?}");
+    assert!(text.contains(&format!("127.0.0.1:{port}")), "{text}");
+    assert!(text.contains("database.url"), "{text}");
+    assert!(!text.contains("s3same"), "{text}");
+}
+
+#[test]
+fn an_address_that_asks_for_what_is_not_there_is_refused() {
+    let mut settings = TestDatabase::new().settings();
+    settings.url = "postgres://me:s3same@db/rsr?sslmode=require"
+        .parse()
+        .unwrap();
+    let refused = open(&settings).unwrap_err().to_string();
+    assert!(
+        refused.contains("TLS") && !refused.contains("s3same"),
+        "{refused}"
+    );
+    settings.url = "postgres://me:s3same@db/rsr?port=many".parse().unwrap();
+    let refused = open(&settings).unwrap_err();
+    assert!(matches!(refused, Error::Address { .. }), "{refused:?}");
+    assert!(!refused.to_string().contains("s3same"), "{refused}");
+}
+
+#[test]
+fn a_database_that_is_not_there_is_to_be_made() {
+    let Some(database) = PostgresDatabase::make() else {
+        return;
+    };
+    let mut settings = TestDatabase::new().settings();
+    settings.url = database.url().replace("/test_", "/none_").parse().unwrap();
+    let refused = open(&settings).unwrap_err().to_string();
+    assert!(refused.contains("createdb"), "{refused}");
+}
+
+#[test]
+fn a_connection_that_broke_is_made_anew() {
+    let test = TestStore::new();
+    let id = test.project("top", None);
+    test.store.version().unwrap();
+    let snapshot = test.store.snapshot().unwrap();
+    let Some(mut client) = client(&test.database.settings()) else {
+        return;
+    };
+    client
+        .execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            &[],
+        )
+        .unwrap();
+    let broken = snapshot.project(id).unwrap_err();
+    assert!(matches!(broken, Error::ConnectionLost { .. }), "{broken:?}");
+    assert!(broken.is_retryable());
+    drop(snapshot);
+    test.store.snapshot().unwrap().project(id).unwrap();
+    test.store.version().unwrap();
+    test.project("another", None);
+}
+
+#[test]
+fn a_database_of_somebody_else_is_left_alone() {
+    let database = TestDatabase::new();
+    let settings = database.settings();
+    let Some(mut client) = client(&settings) else {
+        return;
+    };
+    client.batch_execute("CREATE TABLE other (id INT)").unwrap();
+    let refused = open(&settings).unwrap_err();
+    assert!(matches!(refused, Error::Foreign { .. }), "{refused:?}");
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    let test = TestStore::new();
+    let Some(mut client) = client(&test.database.settings()) else {
+        return;
+    };
+    client
+        .batch_execute("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
+        .unwrap();
+    let refused = open(&test.database.settings()).unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            Error::NewerSchema {
+                found: 99,
+                known: 1
+            }
+        ),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn a_transaction_with_a_failed_statement_keeps_nothing() {
+    let test = TestStore::new();
+    if client(&test.database.settings()).is_none() {
+        return;
+    }
+    let mut tx = test.store.begin().unwrap();
+    let nul = NewProject {
+        title: "a\0b".to_owned(),
+        ..NewProject::default()
+    };
+    tx.create_project(&NewProject::default()).unwrap();
+    let refused = tx.create_project(&nul).unwrap_err();
+    assert!(matches!(refused, Error::Invalid { .. }), "{refused:?}");
+    tx.commit().unwrap_err();
+    assert_eq!(test.store.status().unwrap().rows[0], ("projects", 0));
+    test.project("after it", None);
+}

@@ -1,0 +1,34 @@
+//! The suite over SQLite files.
+
+mod file;
+mod support {
+    pub(crate) use crate::support::{iati_data, real_files};
+
+    pub(crate) type TestStore = crate::support::TestStore<crate::support::Sqlite>;
+    pub(crate) type TestDatabase = crate::support::TestDatabase<crate::support::Sqlite>;
+}
+
+#[path = "../audit.rs"]
+mod audit;
+#[path = "../climbs.rs"]
+mod climbs;
+#[path = "../database.rs"]
+mod database;
+#[path = "../elements.rs"]
+mod elements;
+#[path = "../example.rs"]
+mod example;
+#[path = "../export.rs"]
+mod export;
+#[path = "../hierarchy.rs"]
+mod hierarchy;
+#[path = "../import.rs"]
+mod import;
+#[path = "../positions.rs"]
+mod positions;
+#[path = "../queue.rs"]
+mod queue;
+#[path = "../results.rs"]
+mod results;
+#[path = "../rollup.rs"]
+mod rollup;

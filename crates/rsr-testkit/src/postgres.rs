@@ -1,0 +1,190 @@
+//! A PostgreSQL server of the test process's own.
+//!
+//! It lies in a temporary folder, listens on a Unix socket there and nowhere else, and writes without waiting for the
+//! disk. A shell watches over it that reads from a pipe of the test process: however that process ends, the pipe
+//! closes, and the server stops and its folder goes.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock};
+
+use crate::left_out;
+
+/// The superuser of the server.
+const USER: &str = "rsr";
+/// Users whose rights a server can have where tests run as root, which servers refuse.
+const UNPRIVILEGED: [&str; 2] = ["postgres", "nobody"];
+
+const WATCH: &str = r#"
+set -e
+unset LC_ALL LANG
+dir=$(mktemp -d "${TMPDIR:-/tmp}/rsr-postgres.XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+trap '' INT TERM HUP
+"$1/initdb" -D "$dir/data" -U "$2" -A trust -E UTF8 --locale=C -N >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; exit 1; }
+"$1/pg_ctl" -D "$dir/data" -s -w -t 60 -l "$dir/log" -o "-k '$dir' -c listen_addresses= -c fsync=off \
+-c synchronous_commit=off -c full_page_writes=off -c max_connections=200 -c shared_buffers=32MB" start >&2 \
+|| { cat "$dir/log" >&2; exit 1; }
+echo "$dir"
+cat >/dev/null
+"$1/pg_ctl" -D "$dir/data" -s -m immediate stop >/dev/null 2>&1 || true
+"#;
+
+/// A running server.
+#[derive(Debug)]
+struct Server {
+    programs: PathBuf,
+    folder: String,
+    n_databases: AtomicU64,
+    /// Its standard input is what keeps the server alive.
+    _watch: Mutex<Child>,
+}
+
+/// An empty database of one test. It goes when this does.
+#[derive(Debug)]
+pub struct PostgresDatabase {
+    server: &'static Server,
+    name: String,
+}
+
+impl PostgresDatabase {
+    /// Makes a database, and starts the server where it does not run yet. `None`, with a word about it for the test
+    /// run's summary, where PostgreSQL is not on this machine.
+    ///
+    /// # Panics
+    ///
+    /// Where PostgreSQL is there and does not start.
+    #[must_use]
+    pub fn make() -> Option<Self> {
+        let server = server()?;
+        let nth = server.n_databases.fetch_add(1, Ordering::Relaxed);
+        let name = format!("test_{nth}");
+        server.run("createdb", &["--template=template0", &name]);
+        Some(Self { server, name })
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let Self { server, name } = self;
+        format!("postgres:///{name}?user={USER}&host={}", server.folder)
+    }
+}
+
+impl Drop for PostgresDatabase {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.server
+                .run("dropdb", &["--force", "--if-exists", &self.name]);
+        }
+    }
+}
+
+impl Server {
+    fn run(&self, program: &str, arguments: &[&str]) {
+        let done = Command::new(self.programs.join(program))
+            .args(["--host", &self.folder, "--username", USER])
+            .args(arguments)
+            .output()
+            .expect("PostgreSQL's own programs can be run");
+        assert!(
+            done.status.success(),
+            "{program} {arguments:?}: {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+    }
+}
+
+fn server() -> Option<&'static Server> {
+    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
+    SERVER
+        .get_or_init(|| match programs() {
+            Some(programs) => Some(start(programs)),
+            None => {
+                left_out(
+                    "everything with PostgreSQL: there is no initdb under /usr/lib/postgresql; install postgresql",
+                );
+                None
+            }
+        })
+        .as_ref()
+}
+
+/// The folder of PostgreSQL's programs: Debian keeps them off the `PATH`, a folder for each version.
+fn programs() -> Option<PathBuf> {
+    let mut found: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
+        .ok()?
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let version = path.file_name()?.to_str()?.parse().ok()?;
+            let programs = path.join("bin");
+            programs
+                .join("initdb")
+                .is_file()
+                .then_some((version, programs))
+        })
+        .collect();
+    found.sort();
+    found.pop().map(|(_version, programs)| programs)
+}
+
+fn start(programs: PathBuf) -> Server {
+    let mut command = match unprivileged() {
+        Some(user) => {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid", user, "--regid"]);
+            command.args([&group_of(user), "--clear-groups", "sh"]);
+            command
+        }
+        None => Command::new("sh"),
+    };
+    let mut watch = command
+        .args(["-c", WATCH, "sh"])
+        .arg(&programs)
+        .arg(USER)
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a shell can be started");
+    let output = watch.stdout.take().expect("the output was asked for");
+    let mut folder = String::new();
+    // The line ends with the folder's name, which is short.
+    BufReader::new(output)
+        .read_line(&mut folder)
+        .expect("the shell's output can be read");
+    let folder = folder.trim().to_owned();
+    assert!(
+        Path::new(&folder).is_dir(),
+        "PostgreSQL did not start; the lines above say why"
+    );
+    Server {
+        programs,
+        folder,
+        n_databases: AtomicU64::new(0),
+        _watch: Mutex::new(watch),
+    }
+}
+
+/// Whose rights the server gets; `None` for those of the tests.
+fn unprivileged() -> Option<&'static str> {
+    if id(&["-u"]).as_deref() != Some("0") {
+        return None;
+    }
+    UNPRIVILEGED
+        .into_iter()
+        .find(|user| id(&["-u", user]).is_some())
+}
+
+fn group_of(user: &str) -> String {
+    id(&["-g", user]).expect("a user has a group")
+}
+
+fn id(arguments: &[&str]) -> Option<String> {
+    let done = Command::new("id").args(arguments).output().ok()?;
+    done.status
+        .success()
+        .then(|| String::from_utf8_lossy(&done.stdout).trim().to_owned())
+}
