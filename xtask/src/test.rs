@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use xtask::summary::Counts;
-use xtask::tools::{Plan, plan};
+use xtask::tools::{Plan, Tool, plan};
 
 use crate::{run, workspace};
 
@@ -44,6 +44,19 @@ pub(crate) fn run_counted(filter: Option<&str>) -> Result<(bool, Counts)> {
     Ok((is_good && counts.failed == 0, counts))
 }
 
+/// Whether a tool is on this machine.
+fn is_there(tool: &Tool) -> bool {
+    let versions = tool
+        .versions
+        .and_then(|folder| std::fs::read_dir(folder).ok());
+    run::is_installed(tool.program)
+        || versions
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(|version| version.path().join("bin").join(tool.program).is_file())
+}
+
 /// Installs missing tools where it can; a line to show again at the end where it cannot.
 fn prepare() -> Result<Option<String>> {
     let is_root = run::output({
@@ -52,7 +65,7 @@ fn prepare() -> Result<Option<String>> {
         id
     })
     .is_ok_and(|id| id.trim() == "0");
-    match plan(run::is_installed, is_root, run::is_installed("apt-get")) {
+    match plan(is_there, is_root, run::is_installed("apt-get")) {
         Plan::Ready => Ok(None),
         Plan::Ask(line) => {
             eprintln!("{line}");

@@ -6,6 +6,8 @@
 pub struct Tool {
     /// The program's name on the `PATH`.
     pub program: &'static str,
+    /// Where it is where it is not on the `PATH`: a folder whose own folders, one for each version, have it in `bin`.
+    pub versions: Option<&'static str>,
     /// Debian's package that has it.
     pub package: &'static str,
     /// What is checked with it.
@@ -13,11 +15,20 @@ pub struct Tool {
 }
 
 /// All of them.
-pub const TOOLS: [Tool; 1] = [Tool {
-    program: "xmllint",
-    package: "libxml2-utils",
-    purpose: "an independent schema validator for what rsr writes and judges",
-}];
+pub const TOOLS: [Tool; 2] = [
+    Tool {
+        program: "xmllint",
+        versions: None,
+        package: "libxml2-utils",
+        purpose: "an independent schema validator for what rsr writes and judges",
+    },
+    Tool {
+        program: "initdb",
+        versions: Some("/usr/lib/postgresql"),
+        package: "postgresql",
+        purpose: "a database server of the tests' own",
+    },
+];
 
 /// What to do about missing tools on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,11 +43,8 @@ pub enum Plan {
 
 /// Decides what to do, from what is there.
 #[must_use]
-pub fn plan(is_there: impl Fn(&str) -> bool, is_root: bool, has_apt: bool) -> Plan {
-    let missing: Vec<_> = TOOLS
-        .iter()
-        .filter(|tool| !is_there(tool.program))
-        .collect();
+pub fn plan(is_there: impl Fn(&Tool) -> bool, is_root: bool, has_apt: bool) -> Plan {
+    let missing: Vec<_> = TOOLS.iter().filter(|tool| !is_there(tool)).collect();
     if missing.is_empty() {
         return Plan::Ready;
     }
@@ -69,7 +77,15 @@ mod tests {
     fn root_on_debian_installs() {
         assert_eq!(
             plan(|_| false, true, true),
-            Plan::Install(vec!["libxml2-utils"])
+            Plan::Install(vec!["libxml2-utils", "postgresql"])
+        );
+    }
+
+    #[test]
+    fn only_what_is_missing_is_installed() {
+        assert_eq!(
+            plan(|tool| tool.program != "initdb", true, true),
+            Plan::Install(vec!["postgresql"])
         );
     }
 
@@ -79,7 +95,9 @@ mod tests {
             panic!("no plan for a person")
         };
         assert!(
-            line.contains("xmllint") && line.ends_with("sudo apt-get install libxml2-utils"),
+            line.contains("xmllint")
+                && line.contains("initdb")
+                && line.ends_with("sudo apt-get install libxml2-utils postgresql"),
             "{line}"
         );
     }

@@ -285,7 +285,8 @@ impl<'a> ResultRows<'a> {
                     "UPDATE periods SET place = ?2, start_date = ?3, end_date = ?4, target_value = ?5,
                          manual_text = ?6, manual_value = ?7, xml = ?8,
                          value = CASE WHEN is_manual = 1 OR value IS NULL THEN ?7 ELSE value END,
-                         is_manual = CASE WHEN is_manual = 1 OR value IS NULL THEN CAST(?6 IS NOT NULL AS INTEGER) ELSE 0 END
+                         is_manual = CASE WHEN is_manual = 1 OR value IS NULL
+                             THEN CAST(CAST(?6 AS TEXT) IS NOT NULL AS INTEGER) ELSE 0 END
                      WHERE id = ?1 AND project_id = ?9",
                     columns,
                 )?;
@@ -298,7 +299,7 @@ impl<'a> ResultRows<'a> {
             None => self.db.number(
                 "INSERT INTO periods (indicator_id, place, start_date, end_date, target_value, manual_text,
                      manual_value, value, is_manual, xml, project_id)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, CAST(?6 IS NOT NULL AS INTEGER), ?8, ?9) RETURNING id",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, CAST(CAST(?6 AS TEXT) IS NOT NULL AS INTEGER), ?8, ?9) RETURNING id",
                 columns,
             )?,
         };

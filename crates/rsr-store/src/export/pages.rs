@@ -7,6 +7,8 @@ use super::ActivityFilter;
 use crate::error::Error;
 use crate::sql::{Session, Value};
 
+/// Most rows asked for at once: an engine on a server may send all of them before the page is full.
+const PAGE_ROWS: i64 = 1_024;
 /// Bytes of fragments after which a page ends.
 const PAGE_BYTES: usize = 1 << 20;
 
@@ -147,12 +149,12 @@ impl Pages {
                  e.omitted_because
              FROM project_elements e JOIN projects p ON p.id = e.project_id
              WHERE (e.project_id, e.place) > (?1, ?5) AND e.project_id <= ?6 AND {CONDITION}
-             ORDER BY e.project_id, e.place"
+             ORDER BY e.project_id, e.place LIMIT ?7"
         );
         let [project, reporting, public] = heads.condition();
         let (after_project, after_place) = self.after;
         let page = &mut self.page;
-        let mut n_bytes = 0;
+        let (mut n_bytes, mut n_rows) = (0, 0);
         let flow = db.query_until(
             &sql,
             &[
@@ -162,6 +164,7 @@ impl Pages {
                 public,
                 Value::from(after_place),
                 Value::from(heads.last),
+                Value::from(PAGE_ROWS),
             ],
             &mut |row| {
                 let element = ElementRow {
@@ -172,6 +175,7 @@ impl Pages {
                     omitted_because: row.opt_string(4)?,
                 };
                 n_bytes += element.xml.len();
+                n_rows += 1;
                 page.push_back(element);
                 Ok(match n_bytes > PAGE_BYTES {
                     true => ControlFlow::Break(()),
@@ -179,7 +183,7 @@ impl Pages {
                 })
             },
         )?;
-        self.is_end = flow.is_continue();
+        self.is_end = flow.is_continue() && n_rows < PAGE_ROWS;
         if let Some(last) = self.page.back() {
             self.after = (last.project, last.place);
         }

@@ -91,7 +91,7 @@ fn refuse_foreign(store: &Store) -> Result<(), Failure> {
         Exit::Usage,
         format_args!(
             "{} holds projects that are not the demo's: name another database, such as --database sqlite://demo.db",
-            store.path().display()
+            store.location()
         ),
     ))
 }
