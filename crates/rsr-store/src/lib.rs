@@ -42,6 +42,7 @@
 //! | wait for a lock of another process | 5 s, then [`Error::Locked`] | `database.lock_timeout` |
 //! | page cache of a connection | 2 MiB reading, 12 MiB writing | fixed |
 //! | statements a connection keeps prepared | 256 | fixed |
+//! | wait for a server that does not answer | 5 s, then [`Error::Unreachable`] | `connect_timeout` in `database.url` |
 //! | activities of one import transaction | 100, or 8 MiB of fragments | `iati.import_chunk_size` |
 //! | one activity in memory while it is imported | 512 KiB of fragments and its largest element | fixed |
 //! | a page of elements in an export | 1 MiB and its last element | fixed |
@@ -54,8 +55,10 @@
 //!
 //! # Engines
 //!
-//! SQLite, one file in WAL mode, is what it runs on. Statements are written in what SQLite and PostgreSQL have in common and
-//! go through one small trait, so that the other engine is a module beside the first, held to the same tests.
+//! `sqlite://FILE` is one file in WAL mode; `postgres://…` is a database on a PostgreSQL server, with the same schema, the
+//! same answers and the same tests. Statements are written in what the two have in common and go through one small trait;
+//! what they write differently is in one module. On a server, too, one writes at a time, by a lock that every process
+//! takes, and any number read. Connections to a server are not encrypted: an address that asks for TLS is refused.
 //!
 //! # What it does not do
 //!
