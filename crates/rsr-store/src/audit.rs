@@ -175,7 +175,7 @@ impl Snapshot {
         let which = if project.is_some() {
             "p.project_id = ?1 AND"
         } else {
-            ""
+            "CAST(?1 AS BIGINT) IS NULL AND"
         };
         let sql = format!(
             "SELECT p.id FROM periods p JOIN indicators i ON i.id = p.indicator_id

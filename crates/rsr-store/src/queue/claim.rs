@@ -33,7 +33,7 @@ impl Store {
                  OR (j.state = 'running' AND j.lease_until_ms <= ?1))
              AND NOT EXISTS (SELECT 1 FROM jobs r WHERE r.root_period_id = j.root_period_id AND r.state = 'running'
                  AND r.lease_until_ms > ?1)
-             GROUP BY j.root_period_id ORDER BY min(j.id) LIMIT ?2",
+             GROUP BY j.root_period_id, p.project_id ORDER BY min(j.id) LIMIT ?2",
             params![self.now_ms(), i64::try_from(n).unwrap_or(i64::MAX)],
             |row| {
                 Ok(WaitingRoot {

@@ -144,7 +144,7 @@ impl PeriodSource for PeriodRows<'_> {
              LEFT JOIN manual_disaggregations m ON m.period_id = d.period_id AND m.dimension_value_id = d.dimension_value_id
              WHERE d.period_id = ?1
              UNION ALL
-             SELECT m.dimension_value_id, 1, m.value, m.numerator, m.denominator, NULL, NULL, NULL, 0
+             SELECT m.dimension_value_id, true, m.value, m.numerator, m.denominator, NULL, NULL, NULL, 0
              FROM manual_disaggregations m
              WHERE m.period_id = ?1 AND NOT EXISTS (SELECT 1 FROM period_disaggregations d
                  WHERE d.period_id = m.period_id AND d.dimension_value_id = m.dimension_value_id)",

@@ -100,7 +100,8 @@ impl<E: TestEngine> TestStore<E> {
                 connection.execute_batch(sql).unwrap();
             }
             None => {
-                let mut client = ::postgres::Client::connect(url.expose(), ::postgres::NoTls).unwrap();
+                let mut client =
+                    ::postgres::Client::connect(url.expose(), ::postgres::NoTls).unwrap();
                 client.batch_execute(sql).unwrap();
             }
         }

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use postgres::{Client, NoTls};
+use ::postgres::{Client, NoTls};
 use rsr_settings::DatabaseSettings;
 use rsr_store::{Error, NewProject, Store};
 use rsr_testkit::{ManualClock, PostgresDatabase};
