@@ -7,6 +7,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::HeaderMap;
 use rsr_base::{PeriodId, ProjectId};
+use rsr_hierarchy::Viewer;
+use rsr_store::UpdateStatus;
 use serde_json::Value;
 
 use super::answer::{self, Negotiated};
@@ -101,7 +103,12 @@ async fn updates(
                 .require_visible(&reader)
                 .map_err(|_hidden| Problem::not_found("period", period))?;
             let rows = snapshot.updates(period)?;
-            Ok(rows.iter().map(wire::update).collect())
+            // What is not approved is between those who report and those who approve.
+            let shows_all = caller.viewer() != Viewer::Anonymous;
+            let shown = rows
+                .iter()
+                .filter(|row| shows_all || row.status == UpdateStatus::Approved);
+            Ok(shown.map(wire::update).collect())
         })
         .await?;
     Ok(Json(updates).into_response())

@@ -175,10 +175,13 @@ async fn results_show_what_stands_and_reports_who_said_so() {
         )
         .await;
     assert_eq!(refused.status, 201, "{}", refused.text());
-    let reports = world
-        .get(&format!("/api/v1/periods/{period}/updates/"))
-        .await
-        .json();
+    let path = format!("/api/v1/periods/{period}/updates/");
+    assert_eq!(
+        world.get(&path).await.text(),
+        "[]",
+        "a draft is nobody's to read"
+    );
+    let reports = world.get_all(&path).await.json();
     assert_eq!(
         (reports[0]["value"].as_str(), reports[0]["status"].as_str()),
         (Some("3.00"), Some("D"))
