@@ -77,6 +77,18 @@ fn is_declared(path: &str, files: &Files) -> bool {
         },
         _ => (name.trim_end_matches(".rs"), folder),
     };
+    // A module that several others take in, from the folder above theirs.
+    let taken_in = format!("#[path = \"../{name}\"]");
+    let is_taken_in = files.iter().any(|(path, text)| {
+        let folder = path.strip_suffix("/mod.rs");
+        folder
+            .and_then(|folder| folder.rsplit_once('/'))
+            .is_some_and(|(of, _)| of == above)
+            && text.contains(&taken_in)
+    });
+    if is_taken_in {
+        return true;
+    }
     let parents = ["lib.rs", "main.rs", "mod.rs"].map(|parent| format!("{above}/{parent}"));
     parents
         .iter()

@@ -22,13 +22,21 @@ fn module_docs() {
 fn files_that_nobody_declares() {
     check_files(
         &[
-            ("crates/a/src/lib.rs", "//! A.\nmod b;\npub mod c;\n"),
+            (
+                "crates/a/src/lib.rs",
+                "//! A.\nmod b;\npub mod c;\nmod d;\n",
+            ),
             ("crates/a/src/b.rs", "//! B.\n"),
             (
                 "crates/a/src/c/mod.rs",
                 "//! C.\n#[cfg(test)]\nmod tests;\n",
             ),
             ("crates/a/src/c/tests.rs", ""),
+            (
+                "crates/a/src/d/mod.rs",
+                "//! D.\n#[path = \"../e.rs\"]\nmod e;\n",
+            ),
+            ("crates/a/src/e.rs", "//! E.\n"),
             ("crates/a/src/c/lost.rs", "//! Lost.\n"),
         ],
         &["crates/a/src/c/lost.rs: no module declares it"],
