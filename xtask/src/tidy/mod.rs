@@ -89,18 +89,6 @@ fn is_declared(path: &str, files: &Files) -> bool {
     if is_taken_in {
         return true;
     }
-    // A module that stands elsewhere, such as one suite that runs for several engines.
-    let by_path = format!("/{}\"]", path.rsplit('/').next().unwrap_or(path));
-    let declares = |text: &String| {
-        text.lines()
-            .any(|line| line.trim_start().starts_with("#[path = ") && line.ends_with(&by_path))
-    };
-    if files
-        .iter()
-        .any(|(other, text)| same_package(other, path) && declares(text))
-    {
-        return true;
-    }
     let parents = ["lib.rs", "main.rs", "mod.rs"].map(|parent| format!("{above}/{parent}"));
     parents
         .iter()
@@ -119,17 +107,6 @@ fn is_declared(path: &str, files: &Files) -> bool {
                 })
             })
         })
-}
-
-/// Whether two files lie in one folder of `crates`.
-fn same_package(one: &str, other: &str) -> bool {
-    let package = |path: &str| {
-        path.split('/')
-            .take(2)
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-    };
-    package(one) == package(other)
 }
 
 fn manifest(path: &str, text: &str, found: &mut Vec<String>) {

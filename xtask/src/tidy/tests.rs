@@ -44,19 +44,6 @@ fn files_that_nobody_declares() {
 }
 
 #[test]
-fn a_suite_that_runs_twice_is_declared_by_its_path() {
-    let twice = "//! One.\n#[path = \"../suite.rs\"]\nmod suite;\n";
-    check_files(
-        &[
-            ("crates/a/tests/api/main.rs", "//! A.\nmod one;\n"),
-            ("crates/a/tests/api/one/mod.rs", twice),
-            ("crates/a/tests/api/suite.rs", "//! The suite.\n"),
-        ],
-        &[],
-    );
-}
-
-#[test]
 fn markers_need_an_issue() {
     let marker = concat!("TO", "DO");
     check_files(
