@@ -36,7 +36,7 @@ pub(crate) struct Common {
     /// production, development, low-memory, high-memory or test
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
-    /// The database: sqlite://FILE
+    /// The database: sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) database: Option<String>,
     /// How results are printed
