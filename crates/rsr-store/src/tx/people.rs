@@ -35,6 +35,22 @@ impl Tx {
         })
     }
 
+    /// Sets whether a user wants mail about aggregations of projects of the organisations they have a role in.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub fn set_aggregation_mail(&mut self, user: UserId, is_wanted: bool) -> Result<(), Error> {
+        let changed = self.db().execute(
+            "UPDATE users SET wants_aggregation_mail = ?2 WHERE id = ?1",
+            params![user, is_wanted],
+        )?;
+        match changed {
+            0 => Err(Error::not_found("user", user)),
+            _ => Ok(()),
+        }
+    }
+
     /// Lets a user see, and by the role more, of one project.
     ///
     /// # Errors

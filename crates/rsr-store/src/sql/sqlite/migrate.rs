@@ -7,11 +7,14 @@ use crate::error::Error;
 use crate::sql::{Session, params};
 
 /// The steps from an empty file to today's schema; a step that was released never changes.
-const STEPS: [&str; 1] = [include_str!("0001_first.sql")];
+const STEPS: [&str; 2] = [
+    include_str!("0001_first.sql"),
+    include_str!("0002_mail.sql"),
+];
 
 /// The schema version this program writes.
-const VERSION: i64 = 1;
-const _: () = assert!(STEPS.len() == 1, "the version counts the steps");
+const VERSION: i64 = 2;
+const _: () = assert!(STEPS.len() == 2, "the version counts the steps");
 
 /// Applies the steps that are missing, in one transaction that keeps other processes out. Answers the version before.
 pub(super) fn migrate(session: &SqliteSession, path: &Path, now_ms: i64) -> Result<i64, Error> {

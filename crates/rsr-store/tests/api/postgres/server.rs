@@ -120,7 +120,7 @@ fn a_newer_schema_is_refused() {
             refused,
             Error::NewerSchema {
                 found: 99,
-                known: 1
+                known: 2
             }
         ),
         "{refused:?}"
