@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::Read;
 
-use crate::xml::{Notice, Position, Reader};
+use crate::xml::{Notice, NoticeKind, Position, Reader};
 
 /// How bad a finding of reading is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -146,17 +146,18 @@ impl Findings {
         }
     }
 
-    pub(crate) fn notice<R: Read>(&mut self, xml: &Reader<R>, notice: &Notice) {
-        let mut finding = self.make(
-            xml,
-            Severity::Error,
-            notice.kind.code(),
-            &notice.kind.to_string(),
-        );
+    /// A finding of what the cursor noticed. Of an element that is passed over the path is its own.
+    pub(crate) fn of_notice<R: Read>(&self, xml: &Reader<R>, notice: &Notice) -> Finding {
+        let message = notice.kind.to_string();
+        let mut finding = self.make(xml, Severity::Error, notice.kind.code(), &message);
         if self.base.is_none() {
             finding.position = notice.position;
         }
+        if let NoticeKind::PassedOver { element, .. } = &notice.kind {
+            finding.path.push('/');
+            finding.path.push_str(element);
+        }
         finding.count = notice.count;
-        self.push(finding);
+        finding
     }
 }

@@ -80,7 +80,8 @@
 //! | namespace declarations in force | 1,024 | [`xml::Limits`] |
 //! | findings held until they are taken | 256, then counted | fixed |
 //!
-//! A text over its limit costs its activity, which is skipped and told; the other limits end reading.
+//! An element over a limit costs its activity, which is skipped and told; the next one is read. Only a root over a limit
+//! ends reading.
 //!
 //! # What it does not do
 //!

@@ -82,6 +82,9 @@ static TREE: LazyLock<Vec<Node>> = LazyLock::new(|| {
 
 const TEXT: &str = "text()";
 
+/// Bytes kept of a code; none is that long, so what is longer is on no list.
+const CODE_BYTES_MAX: usize = 1024;
+
 /// No rule lies on this element's path or below it.
 const NOWHERE: u16 = u16::MAX;
 
@@ -108,7 +111,10 @@ impl Checker {
             Token::Start => self.start(reader, sink),
             Token::Text => {
                 if self.node().is_some_and(|node| node.has_text_rule) {
-                    self.text.push_str(reader.text());
+                    let room = CODE_BYTES_MAX.saturating_sub(self.text.len());
+                    let text = reader.text();
+                    let kept = text.floor_char_boundary(room.min(text.len()));
+                    self.text.push_str(text.get(..kept).unwrap_or_default());
                 }
             }
             Token::End => {

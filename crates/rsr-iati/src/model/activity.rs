@@ -1,7 +1,5 @@
 //! The children of `iati-activity`, one variant each, in the order of 2.03.
 
-use std::io::Read;
-
 use crate::finding::{Finding, Findings};
 use crate::model::about::{
     ActivityDate, Conditions, ContactInfo, Description, HumanitarianScope, Identifier, LegacyData,
@@ -15,7 +13,7 @@ use crate::model::money::{
     Budget, CapitalSpend, CountryBudgetItems, CrsAdd, Fss, PlannedDisbursement, Transaction,
 };
 use crate::model::place::Location;
-use crate::model::pull::{Pull, Stop};
+use crate::model::pull::{Input, Pull, Stop};
 use crate::model::raw::{RawElement, is_extension};
 use crate::model::results::ResultBlock;
 use crate::model::shared::{AidType, Coded, DocumentLink, TextBlock};
@@ -217,6 +215,9 @@ pub enum FragmentError {
     TooLarge(Box<Finding>),
 }
 
+/// From this size on a fragment is read piece by piece, so that a long text is not held a second time.
+const STREAMED_BYTES: usize = 256 * 1024;
+
 impl ActivityElement {
     /// The name as it is written in XML.
     #[must_use]
@@ -271,7 +272,11 @@ impl ActivityElement {
         fragment: &str,
         findings: &mut Findings,
     ) -> Result<Self, FragmentError> {
-        let mut reader: Reader<Box<dyn Read + Send>> = Reader::whole(fragment.to_owned());
+        let mut reader: Reader<Input<'_>> = if fragment.len() < STREAMED_BYTES {
+            Reader::whole(fragment.to_owned())
+        } else {
+            Reader::new(Box::new(fragment.as_bytes()))
+        };
         let mut pull = Pull {
             xml: &mut reader,
             findings,

@@ -89,8 +89,8 @@ pub(crate) fn set<V: Value>(field: &mut Option<V>, text: &str) -> Result<(), &'s
     if valid { Ok(()) } else { Err(V::KIND) }
 }
 
-pub(crate) fn set_text<V: Value>(field: &mut V, text: &str) -> Result<(), &'static str> {
-    *field = V::from_text(text);
+pub(crate) fn set_text<V: Value>(field: &mut V, text: String) -> Result<(), &'static str> {
+    *field = V::from_string(text);
     if field.is_valid() {
         Ok(())
     } else {
@@ -132,7 +132,7 @@ macro_rules! element {
 
             #[allow(clippy::allow_attributes, unused_variables, reason = "elements without attributes, text or children")]
             fn set_text(&mut self, text: String) -> Result<(), &'static str> {
-                $( return $crate::model::element::set_text(&mut self.$tfield, &text); )?
+                $( return $crate::model::element::set_text(&mut self.$tfield, text); )?
                 #[allow(clippy::allow_attributes, unreachable_code, reason = "elements that hold text have returned")]
                 Ok(())
             }

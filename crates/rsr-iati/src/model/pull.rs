@@ -5,10 +5,13 @@ use std::io::Read;
 use crate::finding::{Finding, Findings, Severity};
 use crate::model::element::{Element, Slot};
 use crate::model::raw::{Extra, RawAttribute, RawElement, RawNode};
-use crate::xml::{self, Reader, Token, XML_NAMESPACE};
+use crate::xml::{self, NoticeKind, Reader, Token, XML_NAMESPACE};
 
 /// Anything XML can be read from. One type for all inputs keeps the model's code from being built once for each.
 pub(crate) type Input<'r> = Box<dyn Read + Send + 'r>;
+
+/// Bytes of memory that a text may hold and not need.
+const SLACK_MAX: usize = 64 * 1024;
 
 /// Why an element was not read to its end.
 #[derive(Debug)]
@@ -35,12 +38,22 @@ pub(crate) struct Pull<'a, 'r> {
 impl Pull<'_, '_> {
     pub(crate) fn advance(&mut self) -> Result<Token, Stop> {
         let token = self.xml.advance();
+        let mut passed_over = None;
         if self.xml.has_notices() {
             for notice in self.xml.take_notices() {
-                self.findings.notice(self.xml, &notice);
+                let finding = self.findings.of_notice(self.xml, &notice);
+                if matches!(notice.kind, NoticeKind::PassedOver { .. }) {
+                    passed_over = Some(Box::new(finding));
+                } else {
+                    self.findings.push(finding);
+                }
             }
         }
-        Ok(token?)
+        let token = token?;
+        match passed_over {
+            Some(finding) => Err(Stop::Skip(finding)),
+            None => Ok(token),
+        }
     }
 
     /// Reads the element whose start tag is at hand, up to its end tag.
@@ -69,6 +82,10 @@ impl Pull<'_, '_> {
                 }
                 Token::End | Token::Done => break,
             }
+        }
+        // A long text has grown into more memory than it needs.
+        if text.capacity() - text.len() > SLACK_MAX {
+            text.shrink_to_fit();
         }
         if E::HOLDS_TEXT
             && let Err(kind) = element.set_text(text)
@@ -189,13 +206,6 @@ impl Pull<'_, '_> {
                 Token::End | Token::Done => return Ok(raw),
             }
         }
-    }
-
-    /// Passes over the element whose start tag is at hand.
-    pub(crate) fn skip(&mut self) -> Result<(), Stop> {
-        let depth = self.xml.depth();
-        while self.advance()? != Token::End || self.xml.depth() > depth {}
-        Ok(())
     }
 
     fn gather(&mut self, text: &mut String) -> Result<(), Stop> {

@@ -11,6 +11,15 @@ pub trait Value {
     /// Takes the text as it is, whatever it means.
     fn from_text(text: &str) -> Self;
 
+    /// The same, of text that need not be copied.
+    #[must_use]
+    fn from_string(text: String) -> Self
+    where
+        Self: Sized,
+    {
+        Self::from_text(&text)
+    }
+
     /// The text as it was given.
     fn text(&self) -> &str;
 
@@ -23,6 +32,10 @@ impl Value for String {
 
     fn from_text(text: &str) -> Self {
         text.to_owned()
+    }
+
+    fn from_string(text: String) -> Self {
+        text
     }
 
     fn text(&self) -> &str {
@@ -65,6 +78,10 @@ macro_rules! text_value {
 
             fn from_text(text: &str) -> Self {
                 Self(text.to_owned())
+            }
+
+            fn from_string(text: String) -> Self {
+                Self(text)
             }
 
             fn text(&self) -> &str {

@@ -136,6 +136,8 @@ enum State {
     Inside(usize),
     /// At the end tag of an activity.
     Closing,
+    /// Past an activity whose own start tag goes over a limit.
+    PassedOver(Box<Finding>),
     Ended,
 }
 
@@ -203,6 +205,7 @@ impl<'r> ActivityReader<'r> {
                 State::Outside => self.outside(),
                 State::Inside(_) => self.inside(),
                 State::Closing => Ok(Some(self.closing())),
+                State::PassedOver(ref finding) => Err(Stop::Skip(finding.clone())),
                 State::Ended => return Ok(None),
             };
             match step {
@@ -269,7 +272,12 @@ impl<'r> ActivityReader<'r> {
     }
 
     fn outside(&mut self) -> Result<Option<Event>, Stop> {
-        match self.pull().advance()? {
+        self.findings.identifier = None;
+        let token = match self.pull().advance() {
+            Err(Stop::Skip(finding)) => return Ok(self.passed_over(finding)),
+            other => other?,
+        };
+        match token {
             Token::Done => {
                 self.state = State::Ended;
                 Ok(None)
@@ -283,6 +291,18 @@ impl<'r> ActivityReader<'r> {
             Token::End => Ok(None),
             Token::Start => self.start_outside(),
         }
+    }
+
+    /// An element outside of all activities went over a limit; it may be an activity.
+    fn passed_over(&mut self, finding: Box<Finding>) -> Option<Event> {
+        if finding.path.rsplit('/').next() != Some("iati-activity") {
+            self.findings.push(*finding);
+            return None;
+        }
+        self.counts.n_read += 1;
+        let position = finding.position;
+        self.state = State::PassedOver(finding);
+        Some(Event::ActivityStart(ActivityHead::default(), position))
     }
 
     fn start_outside(&mut self) -> Result<Option<Event>, Stop> {
@@ -308,7 +328,7 @@ impl<'r> ActivityReader<'r> {
                 let message = "this is an organisation file; it holds no activities";
                 self.pull()
                     .find(Severity::Error, "organisation-file", message);
-                self.pull().skip()?;
+                self.skip_element()?;
             }
             "iati-activity" => {
                 if is_root {
@@ -334,11 +354,24 @@ impl<'r> ActivityReader<'r> {
                 );
                 self.pull()
                     .find(Severity::Warning, "unknown-element", &message);
-                self.pull().skip()?;
+                self.skip_element()?;
             }
             _ => {}
         }
         Ok(None)
+    }
+
+    /// Passes over the element whose start tag is at hand, however large it is.
+    fn skip_element(&mut self) -> Result<(), Stop> {
+        let depth = self.xml.depth();
+        loop {
+            match self.pull().advance() {
+                Ok(Token::End) if self.xml.depth() == depth => return Ok(()),
+                Ok(_) => {}
+                Err(Stop::Skip(finding)) => self.findings.push(*finding),
+                Err(fatal) => return Err(fatal),
+            }
+        }
     }
 
     fn take_file_head(&mut self, kind: FileKind) {

@@ -176,7 +176,9 @@ impl Upgrade {
         changes.element(&mut raw);
         let base = (parent_path(pull.xml), position);
         let outer = pull.findings.base.replace(base);
-        let element = ActivityElement::from_xml_with(&write_raw(&raw), pull.findings);
+        let changed = write_raw(&raw);
+        drop(raw);
+        let element = ActivityElement::from_xml_with(&changed, pull.findings);
         pull.findings.base = outer;
         let element = match element {
             Ok(element) => element,

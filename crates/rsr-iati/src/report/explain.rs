@@ -31,6 +31,10 @@ pub fn explain(code: &str) -> Option<String> {
             "So much of the activity is looked at by the rules that it is over the limit of what may be kept; its rules \
              were not asked. The schema and the codelists were.\nSource: this program's own limit."
         }
+        "over-limit" => {
+            "An element has more attributes, a longer name or attribute, or more elements around it than any honest file; \
+             it is passed over with all that is in it, and its activity is skipped.\nSource: this program's own limits."
+        }
         "xml-forbidden-character" => {
             "XML forbids the character, written out or as a reference.\nSource: XML 1.0, [2]."
         }

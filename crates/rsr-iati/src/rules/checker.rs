@@ -102,7 +102,7 @@ impl<'r> Checker<'r> {
             Token::Start => self.start(reader),
             Token::Text => {
                 for capture in self.captures.iter_mut().take(self.n_open) {
-                    capture.text(reader.text(), self.set);
+                    capture.text(reader.text(), self.set, self.context.kept_bytes_max);
                 }
             }
             Token::End => self.end(reader, sink),
@@ -336,9 +336,12 @@ impl Capture {
         }
     }
 
-    fn text(&mut self, text: &str, set: &Ruleset) {
+    fn text(&mut self, text: &str, set: &Ruleset, bytes_max: usize) {
         if self.n_texts_open > 0 && !self.is_too_large {
-            self.tree.add_text(text);
+            self.is_too_large = self.tree.size() + text.len() > bytes_max;
+            if !self.is_too_large {
+                self.tree.add_text(text);
+            }
         }
         if let Some(Some((want, node))) = self.path.last() {
             let wants = set

@@ -17,6 +17,9 @@ use super::{FileKind, Version};
 /// Where findings go, one by one.
 pub(crate) type Sink<'s> = dyn FnMut(Finding) + 's;
 
+/// Bytes of a number, date or address. No schema says so; no honest one comes near.
+const VALUE_BYTES_MAX: usize = 1 << 20;
+
 /// How an open element is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
@@ -37,7 +40,8 @@ struct Frame {
     state: u8,
     /// A finding about what it contains was made; a second would only follow from it.
     is_spoilt: bool,
-    has_stray_text: bool,
+    /// A finding about its text was made.
+    is_text_spoilt: bool,
     line: u64,
 }
 
@@ -137,7 +141,7 @@ impl Checker {
             mode,
             state: 0,
             is_spoilt: false,
-            has_stray_text: false,
+            is_text_spoilt: false,
             line,
         });
     }
@@ -186,19 +190,16 @@ impl Checker {
         };
         let content = match frame.mode {
             Mode::Typed(id) => &type_of(id).content,
-            Mode::Simple(_) => {
-                self.value.push_str(reader.text());
-                return;
-            }
+            Mode::Simple(_) => return self.gather(reader, sink),
             Mode::Lax | Mode::Skip => return,
         };
         match content {
             Content::Text(SimpleType::Text) | Content::Anything => {}
-            Content::Text(_) => self.value.push_str(reader.text()),
+            Content::Text(_) => self.gather(reader, sink),
             Content::Sequence { mixed: true, .. } | Content::Choice { mixed: true, .. } => {}
             Content::Sequence { .. } | Content::Choice { .. } => {
-                if !frame.has_stray_text && !reader.is_blank() {
-                    frame.has_stray_text = true;
+                if !frame.is_text_spoilt && !reader.is_blank() {
+                    frame.is_text_spoilt = true;
                     let message = format!(
                         "{} holds elements alone, not text such as {}",
                         reader.name(),
@@ -210,12 +211,30 @@ impl Checker {
         }
     }
 
+    /// Keeps a piece of the text of a number, date or address; says so where it is longer than any.
+    fn gather<R: Read>(&mut self, reader: &Reader<R>, sink: &mut Sink<'_>) {
+        let Some(frame) = self.frames.last_mut() else {
+            return;
+        };
+        if frame.is_text_spoilt {
+            return;
+        }
+        if self.value.len() + reader.text().len() <= VALUE_BYTES_MAX {
+            self.value.push_str(reader.text());
+            return;
+        }
+        frame.is_text_spoilt = true;
+        self.value = String::new();
+        let message = format!("{} holds more than {VALUE_BYTES_MAX} bytes", reader.name());
+        sink(Code::BadValue.at(message, reader.path(), frame.line));
+    }
+
     fn end<R: Read>(&mut self, reader: &Reader<R>, sink: &mut Sink<'_>) {
         let Some(frame) = self.frames.pop() else {
             return;
         };
         if let Some(simple) = frame.mode.simple() {
-            if !simple.accepts(&self.value) {
+            if !frame.is_text_spoilt && !simple.accepts(&self.value) {
                 let message = format!(
                     "{} holds {}, which is not {}",
                     reader.name(),

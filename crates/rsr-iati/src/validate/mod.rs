@@ -238,12 +238,19 @@ impl Run<'_> {
     fn notices<R: Read>(&mut self, reader: &mut Reader<R>) {
         let path = reader.path();
         for notice in reader.take_notices() {
+            let mut path = path.clone();
+            if let NoticeKind::PassedOver { element, .. } = &notice.kind {
+                path.push('/');
+                path.push_str(element);
+                let is_subject = matches!(&**element, "iati-activity" | "iati-organisation");
+                self.summary.n_subjects += u64::from(is_subject && !self.watch.is_inside());
+            }
             let finding = Finding {
                 code: Cow::Borrowed(notice.kind.code()),
                 severity: severity_of(&notice.kind),
                 category: Cow::Borrowed("iati"),
                 message: notice.kind.to_string(),
-                path: path.clone(),
+                path,
                 line: notice.position.line,
                 codelist: None,
             };

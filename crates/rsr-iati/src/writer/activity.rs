@@ -6,7 +6,7 @@ use super::{FileWriter, WriteError, required};
 use crate::model::{ActivityElement, ActivityHead, ElementKind, Fragment, write_head};
 
 /// How much is gathered before it is written.
-const FLUSH_BYTES: usize = 64 * 1024;
+pub(super) const FLUSH_BYTES: usize = 64 * 1024;
 
 /// What becomes of elements and activities that lack what 2.03 asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

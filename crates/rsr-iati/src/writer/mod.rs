@@ -20,6 +20,7 @@ mod activity;
 
 use std::io::{self, Write};
 
+use activity::FLUSH_BYTES;
 pub use activity::{ActivityWriter, Gaps};
 
 use crate::model::{ActivityHead, DateTime, ElementKind, Gap};
@@ -220,6 +221,8 @@ impl<W: Write> FileWriter<W> {
         self.out.write_all(self.buffer.as_bytes())?;
         self.n_bytes += self.buffer.len() as u64;
         self.buffer.clear();
+        // After a huge element, give the memory back.
+        self.buffer.shrink_to(4 * FLUSH_BYTES);
         Ok(())
     }
 }

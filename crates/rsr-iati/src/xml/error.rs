@@ -64,7 +64,8 @@ pub enum ErrorKind {
     /// The input is not well-formed XML from here on.
     #[error("not well-formed: {0}")]
     Malformed(Malformed),
-    /// A bound was reached that no honest file comes near.
+    /// The root itself goes over a bound that no honest file comes near. (Any other element that does is passed over and
+    /// told, as [`NoticeKind::PassedOver`].)
     #[error("{what} is over the limit of {limit}")]
     Limit {
         /// The thing that is too large or too many.
@@ -134,6 +135,16 @@ pub enum NoticeKind {
     LateDeclaration,
     /// Two hyphens inside a comment.
     HyphensInComment,
+    /// An element that goes over a limit. It is passed over with all that is in it, of which no more is looked at than
+    /// where it ends; a piece of text of no length stands in its place.
+    PassedOver {
+        /// Its name, the first bytes of it where it is long.
+        element: String,
+        /// The thing that is too large or too many.
+        what: &'static str,
+        /// The limit, from [`Limits`](super::Limits).
+        limit: usize,
+    },
 }
 
 impl NoticeKind {
@@ -149,6 +160,7 @@ impl NoticeKind {
             Self::UnknownEncoding(_) => "xml-unknown-encoding",
             Self::LateDeclaration => "xml-late-declaration",
             Self::HyphensInComment => "xml-hyphens-in-comment",
+            Self::PassedOver { .. } => "over-limit",
         }
     }
 }
@@ -181,6 +193,14 @@ impl fmt::Display for NoticeKind {
                 f.write_str("an XML declaration stands only at the very start of a file")
             }
             Self::HyphensInComment => f.write_str("two hyphens inside a comment"),
+            Self::PassedOver {
+                element,
+                what,
+                limit,
+            } => write!(
+                f,
+                "{what} is over the limit of {limit}; <{element}> is passed over"
+            ),
         }
     }
 }

@@ -28,8 +28,15 @@ pub fn escape_attribute(text: &str, out: &mut String) -> u64 {
     })
 }
 
+/// Bytes of a text that memory is asked for ahead.
+const LONG: usize = 64 * 1024;
+
 fn escape(text: &str, out: &mut String, entity: impl Fn(u8) -> Option<&'static str>) -> u64 {
     let bytes = text.as_bytes();
+    if bytes.len() > LONG {
+        // With room for the end tags, which would otherwise double what is held.
+        out.reserve(bytes.len() + LONG);
+    }
     // Almost all text is plain. Looking at all of it without a branch is fast.
     let is_special = |b: u8| b < b' ' || matches!(b, b'&' | b'<' | b'>' | b'"' | 0xef);
     if !bytes.iter().fold(false, |any, &b| any | is_special(b)) {

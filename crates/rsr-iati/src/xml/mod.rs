@@ -25,6 +25,7 @@ mod error;
 mod escape;
 mod input;
 mod namespace;
+mod over_limit;
 mod passed_over;
 mod reader;
 mod steps;

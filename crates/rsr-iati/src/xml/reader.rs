@@ -5,6 +5,7 @@ use std::io::{self, Read};
 
 use super::error::{Error, ErrorKind, Malformed, Notice, NoticeKind, Position};
 use super::namespace::{NONE, Namespaces};
+use super::over_limit::PassingOver;
 use super::tag::{RawAttribute, ScanError, Span, Tag, Value, syntax};
 use super::text::Found;
 use super::window::Window;
@@ -15,7 +16,7 @@ pub enum Token {
     /// A start tag. An empty-element tag gives a start and then an end.
     Start,
     /// A piece of text. The text between two tags may come in several pieces: around comments and CDATA sections, and
-    /// where it is longer than 64 KiB.
+    /// where it is longer than 64 KiB. A piece may be empty.
     Text,
     /// An end tag.
     End,
@@ -23,7 +24,8 @@ pub enum Token {
     Done,
 }
 
-/// Bounds of what is read. Nothing honest comes near them.
+/// Bounds of what is read. Nothing honest comes near them. An element that goes over one is passed over with all that is
+/// in it, and told as [`NoticeKind::PassedOver`]; only where it is the root does reading end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -106,6 +108,7 @@ pub struct Reader<R> {
     pub(super) open: Vec<Open>,
     pub(super) namespaces: Namespaces,
     pub(super) pending: Pending,
+    pub(super) passing_over: Option<PassingOver>,
     pub(super) root_seen: bool,
     pub(super) failed: bool,
     pub(super) found: Vec<Found>,
@@ -159,6 +162,7 @@ impl<R: Read> Reader<R> {
             open: Vec::new(),
             namespaces: Namespaces::default(),
             pending: Pending::Nothing,
+            passing_over: None,
             root_seen: false,
             failed: false,
             found: Vec::new(),
@@ -170,7 +174,7 @@ impl<R: Read> Reader<R> {
     ///
     /// # Errors
     ///
-    /// Where the input cannot be read, is not well-formed or goes over a limit. Every later call fails too.
+    /// Where the input cannot be read, is not well-formed or its root goes over a limit. Every later call fails too.
     pub fn advance(&mut self) -> Result<Token, Error> {
         if self.pending == Pending::Pop {
             self.pop();
@@ -188,7 +192,9 @@ impl<R: Read> Reader<R> {
             return Ok(Token::End);
         }
         let token = loop {
-            let step = if self.pending == Pending::CData {
+            let step = if let Some(passing_over) = self.passing_over {
+                self.pass_over(passing_over)
+            } else if self.pending == Pending::CData {
                 self.cdata()
             } else {
                 match self.window.rest().first() {

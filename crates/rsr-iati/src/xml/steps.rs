@@ -122,6 +122,18 @@ impl<R: Read> Reader<R> {
     }
 
     pub(super) fn start_tag(&mut self) -> Result<Token, ScanError> {
+        let n_bindings = self.namespaces.len();
+        match self.whole_start_tag() {
+            Err((ErrorKind::Limit { what, limit }, _)) if !self.open.is_empty() => {
+                self.namespaces.truncate(n_bindings);
+                self.found.clear();
+                Ok(self.begin_passing_over(what, limit))
+            }
+            other => other,
+        }
+    }
+
+    fn whole_start_tag(&mut self) -> Result<Token, ScanError> {
         let end = loop {
             let from = self.window.start;
             match tag::scan(
@@ -144,7 +156,10 @@ impl<R: Read> Reader<R> {
                             from,
                         ));
                     }
-                    if !self.fill()? {
+                    // A quarter more each time: a long tag is scanned some times, not once for each piece of it.
+                    let known = self.window.rest().len();
+                    self.ensure(known + known / 4 + 1)?;
+                    if self.window.rest().len() == known {
                         return Err((syntax("the input ends inside a tag"), self.window.start));
                     }
                 }

@@ -57,7 +57,7 @@ fn is_space(b: u8) -> bool {
 }
 
 /// Bytes that may stand in a name; what lies outside ASCII is looked at by character afterwards.
-fn is_name_byte(b: u8) -> bool {
+pub(super) fn is_name_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':') || b >= 0x80
 }
 

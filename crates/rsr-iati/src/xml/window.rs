@@ -87,6 +87,10 @@ impl<R: Read> Window<R> {
         if self.start > 0 {
             self.discard();
         }
+        if self.text.len() > 8 * CHUNK {
+            // Growing twofold would make a long attribute cost twice its size.
+            self.text.reserve_exact(CHUNK + self.text.len() / 8);
+        }
         let fresh = self.text.is_empty() && self.base == 0;
         let more = self.input.fill(&mut self.text, found)?;
         if fresh {

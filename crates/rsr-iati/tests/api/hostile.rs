@@ -2,7 +2,8 @@
 
 use std::io::Write as _;
 
-use rsr_iati::reader::{ActivityReader, ReadOptions};
+use rsr_iati::lossless::filter;
+use rsr_iati::reader::{ActivityReader, Event, ReadOptions};
 
 /// What ended reading, or the codes of what was found.
 fn outcome(input: &[u8]) -> String {
@@ -156,6 +157,72 @@ fn a_field_too_large_costs_its_activity_and_no_other() {
         outcome.contains("the text of <narrative> is over the limit of 1000 bytes"),
         "{outcome}"
     );
+}
+
+#[test]
+fn what_goes_over_a_limit_is_skipped_with_its_place_and_the_next_is_read() {
+    let deep = format!("{}{}", "<b>".repeat(200), "</b>".repeat(200));
+    let many: String = (0..300).map(|n| format!(" a{n}=''")).collect();
+    let name = "n".repeat(1025);
+    for (inside, path, what) in [
+        (format!("<result>{deep}</result>"), "b", "depth"),
+        (format!("<sector{many}/>"), "sector", "attributes"),
+        (format!("<{name}/>"), "nnn", "name"),
+        (format!("<sector {name}='1'/>"), "sector", "name"),
+    ] {
+        let text = activity(&format!("\n  {inside}")).replace(
+            "</iati-activities>",
+            "<iati-activity><iati-identifier>B</iati-identifier></iati-activity></iati-activities>",
+        );
+        let mut reader = ActivityReader::new(text.as_bytes());
+        let (mut skipped, mut ended) = (Vec::new(), 0);
+        while let Some(event) = reader.next_event().unwrap() {
+            match event {
+                Event::ActivitySkipped(finding) => skipped.push(finding),
+                Event::ActivityEnd => ended += 1,
+                _ => {}
+            }
+            assert!(
+                reader
+                    .take_findings()
+                    .iter()
+                    .all(|f| f.code != "over-limit")
+            );
+        }
+        let counts = reader.counts();
+        assert_eq!(
+            (counts.n_read, counts.n_skipped, ended),
+            (2, 1, 1),
+            "{what}"
+        );
+        let [finding] = skipped.as_slice() else {
+            panic!("one is skipped, not {}", skipped.len())
+        };
+        assert_eq!((finding.code, finding.position.line), ("over-limit", 3));
+        assert!(finding.position.column > 2, "{finding:?}");
+        assert_eq!(finding.identifier.as_deref(), Some("A"), "{what}");
+        assert!(finding.message.contains(what), "{finding}");
+        assert!(
+            finding.path.starts_with("iati-activities/iati-activity/"),
+            "{finding}"
+        );
+        let last = finding.path.rsplit('/').next().unwrap_or_default();
+        assert!(last.starts_with(path), "{finding}");
+    }
+}
+
+#[test]
+fn an_activity_is_passed_on_whatever_limits_it_goes_over() {
+    let many: String = (0..300).map(|n| format!(" a{n}=''")).collect();
+    let deep = format!("{}{}", "<b>".repeat(200), "</b>".repeat(200));
+    let text = activity(&format!("<sector{many}/>{deep}<!-- x --><title/>"));
+    let mut out = Vec::new();
+    let tally = filter(text.as_bytes(), &mut out, &mut |_| true).unwrap();
+    assert_eq!((tally.n_read, tally.n_written), (1, 1));
+    let from = text.find("<iati-activity>").unwrap();
+    let to = text.find("</iati-activities>").unwrap();
+    let written = String::from_utf8(out).unwrap();
+    assert!(written.contains(&text[from..to]), "byte for byte");
 }
 
 #[test]
