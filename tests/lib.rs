@@ -6,6 +6,7 @@
     reason = "a test that cannot go on ends with a message"
 )]
 
+pub mod documents;
 pub mod serving;
 
 use std::ffi::OsStr;

@@ -53,8 +53,23 @@ impl Server {
     /// Where it does not say within a while that it serves; with what it said.
     #[must_use]
     pub fn start(folder: &Path, flags: &[&str]) -> Self {
+        Self::start_with(folder, flags, [])
+    }
+
+    /// The same with these variables.
+    ///
+    /// # Panics
+    ///
+    /// As [`Server::start`].
+    #[must_use]
+    pub fn start_with(
+        folder: &Path,
+        flags: &[&str],
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
         let mut command = rsr(folder);
         command
+            .envs(variables)
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(flags);
         let mut child = command

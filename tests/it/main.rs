@@ -10,6 +10,8 @@ mod bad_input;
 mod cli_aggregate;
 mod cli_settings;
 mod demo;
+mod deployment;
+mod documents;
 mod layers;
 mod real_files;
 mod service;

@@ -47,3 +47,8 @@ pub use ids::{
 };
 pub use read::{ReadError, read_at_most, read_file_at_most, read_text_at_most};
 pub use reclaim::Reclaim;
+
+/// The page of the package, so that its examples are tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -104,3 +104,8 @@ pub use weigh::{HeapSize, Weigher};
 #[cfg(feature = "macros")]
 #[doc = include_str!("docs/cached.md")]
 pub use rsr_cache_macros::cached;
+
+/// The page of the package, so that its examples are tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -54,3 +54,8 @@ pub use tree::{
     IatiSettings, LeaksSettings, LogSettings, MailSettings, MemorySettings, MonitoringSettings,
     OtlpSettings, ProfilingSettings, ServerSettings, Settings,
 };
+
+/// The page of the package, so that its examples are tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -39,3 +39,8 @@ pub use clock::ManualClock;
 pub use data::{iati_data, left_out};
 pub use postgres::PostgresDatabase;
 pub use seeded::Seeded;
+
+/// The page of the package, so that its examples are tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
