@@ -13,5 +13,6 @@ mod demo;
 mod deployment;
 mod documents;
 mod layers;
+mod manual;
 mod real_files;
 mod service;
