@@ -13,6 +13,5 @@ mod demo;
 mod deployment;
 mod documents;
 mod layers;
-mod manual;
 mod real_files;
 mod service;

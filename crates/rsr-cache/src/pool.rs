@@ -1,7 +1,7 @@
 //! One bound of bytes over several caches.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::cache::AnyCache;
 
@@ -10,23 +10,15 @@ pub(crate) const UNBOUNDED: u64 = u64::MAX;
 /// The part of the bound that an enforcement leaves free, so that the next write does not need one.
 const SLACK: u64 = 64;
 
-/// Sums the bytes of its members up and evicts where they pass the limit.
-///
-/// Each member counts its own bytes, and the pool keeps no second account of them: a cache may join while others write
-/// to it, and nothing is counted twice or left out.
+/// Counts the bytes of its members and evicts where they pass the limit.
 pub(crate) struct Pool {
     limit: AtomicU64,
-    members: RwLock<Vec<Joined>>,
+    used: AtomicU64,
+    members: Mutex<Vec<Weak<dyn AnyCache>>>,
     is_enforcing: AtomicBool,
 }
 
-/// A member as its pool knows it.
-struct Joined {
-    bytes: Arc<AtomicU64>,
-    cache: Weak<dyn AnyCache>,
-}
-
-/// A cache's way to the [`Pool`] that it is in.
+/// A cache's share in a [`Pool`].
 #[expect(unnameable_types, reason = "it appears in a sealed trait alone")]
 #[derive(Clone)]
 pub struct Member {
@@ -40,10 +32,20 @@ impl std::fmt::Debug for Member {
 }
 
 impl Member {
-    /// Evicts where the bound is passed. O(caches) where there is one.
+    #[inline]
+    pub(crate) fn take(&self, bytes: u64) {
+        self.pool.used.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn give(&self, bytes: u64) {
+        self.pool.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
     #[inline]
     pub(crate) fn keep_bound(&self) {
-        if self.pool.limit.load(Ordering::Relaxed) != UNBOUNDED {
+        let limit = self.pool.limit.load(Ordering::Relaxed);
+        if self.pool.used.load(Ordering::Relaxed) > limit {
             self.pool.enforce();
         }
     }
@@ -53,7 +55,8 @@ impl Pool {
     pub(crate) fn new(limit: u64) -> Arc<Self> {
         Arc::new(Self {
             limit: AtomicU64::new(limit),
-            members: RwLock::new(Vec::new()),
+            used: AtomicU64::new(0),
+            members: Mutex::new(Vec::new()),
             is_enforcing: AtomicBool::new(false),
         })
     }
@@ -67,21 +70,10 @@ impl Pool {
         self.enforce();
     }
 
-    fn used(&self) -> u64 {
-        let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
-        let bytes = members
-            .iter()
-            .map(|member| member.bytes.load(Ordering::Relaxed));
-        bytes.fold(0, u64::saturating_add)
-    }
-
     pub(crate) fn join(self: &Arc<Self>, cache: &Arc<dyn AnyCache>) {
-        let joined = Joined {
-            bytes: cache.bytes_held(),
-            cache: Arc::downgrade(cache),
-        };
-        let mut members = self.members.write().unwrap_or_else(PoisonError::into_inner);
-        members.push(joined);
+        let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        members.retain(|member| member.strong_count() > 0);
+        members.push(Arc::downgrade(cache));
         drop(members);
         cache.join_pool(Member {
             pool: Arc::clone(self),
@@ -94,12 +86,14 @@ impl Pool {
     fn enforce(&self) {
         loop {
             let limit = self.limit.load(Ordering::Relaxed);
-            if self.used() <= limit || self.is_enforcing.swap(true, Ordering::AcqRel) {
+            if self.used.load(Ordering::Relaxed) <= limit
+                || self.is_enforcing.swap(true, Ordering::AcqRel)
+            {
                 return;
             }
             let enforcing = Enforcing(&self.is_enforcing);
             self.evict_down_to(limit - limit / SLACK);
-            let is_stuck = self.used() > limit;
+            let is_stuck = self.used.load(Ordering::Relaxed) > limit;
             drop(enforcing);
             if is_stuck {
                 // Nothing more can be evicted: what is counted is on its way in or out in other threads.
@@ -110,9 +104,8 @@ impl Pool {
 
     fn evict_down_to(&self, goal: u64) {
         let members: Vec<_> = {
-            let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
-            let caches = members.iter().map(|member| &member.cache);
-            caches.filter_map(Weak::upgrade).collect()
+            let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+            members.iter().filter_map(Weak::upgrade).collect()
         };
         let mut by_use: Vec<_> = members
             .iter()
@@ -121,7 +114,7 @@ impl Pool {
         by_use.sort_by(|(left, _), (right, _)| right.total_cmp(left));
         for is_last_round in [false, true] {
             for (_, cache) in &by_use {
-                let over = self.used().saturating_sub(goal);
+                let over = self.used.load(Ordering::Relaxed).saturating_sub(goal);
                 if over == 0 {
                     return;
                 }

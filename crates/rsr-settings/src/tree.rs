@@ -61,6 +61,10 @@ sections! {
         retry_wait_max: Duration = Seconds, row("RSR_AGGREGATION_RETRY_WAIT_MAX", "600").to("7d").live();
         /// Time between two looks at an empty queue.
         poll_interval: Duration = Seconds, row("RSR_AGGREGATION_POLL_INTERVAL", "1").from("10ms").to("1h").live();
+        /// How long a finished job is kept.
+        keep_finished: Duration = Seconds, row("RSR_AGGREGATION_KEEP_FINISHED", "30d").to("3650d").live();
+        /// Most finished jobs that are kept.
+        keep_finished_max: usize = Count<usize>, row("RSR_AGGREGATION_KEEP_FINISHED_MAX", "100000").to("1000000000").live();
         /// Workers of one process.
         workers: usize = Count<usize>, row("RSR_AGGREGATION_WORKERS", "1").to("256");
     }
@@ -213,6 +217,14 @@ sections! {
         password: Option<Secret> = Optional<Hidden>, row("RSR_MAIL_PASSWORD", "none");
         /// Sender's address.
         from: Option<String> = Optional<Text>, row("RSR_MAIL_FROM", "none");
+        /// Addresses, separated by commas, that an audit with findings is sent to.
+        audit_recipients: Option<String> = Optional<Text>, row("RSR_MAIL_AUDIT_RECIPIENTS", "none").live();
+        /// Longest wait for an answer of the mail server.
+        timeout: Duration = Seconds, row("RSR_MAIL_TIMEOUT", "20").above("0").to("10m").live();
+        /// Wait before a mail that failed is tried again; it doubles with each further try, up to an hour.
+        retry_wait: Duration = Seconds, row("RSR_MAIL_RETRY_WAIT", "60").above("0").to("1h").live();
+        /// How long a mail is tried before it is given up.
+        give_up_after: Duration = Seconds, row("RSR_MAIL_GIVE_UP_AFTER", "1d").above("0").to("30d").live();
     }
 
     /// Traces and metrics over OpenTelemetry, where the program was built with it.

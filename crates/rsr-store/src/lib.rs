@@ -48,7 +48,9 @@
 //! | a page of elements in an export | 1 MiB and its last element | fixed |
 //! | activities read at once by an export | 100 | `iati.export_chunk_size` |
 //! | projects of one tree | 2^31 | follows from the room between places |
-//! | jobs of one claim | 1000 | fixed |
+//! | jobs of one claim | 10 000 | fixed |
+//! | finished jobs that are kept | 30 d, 100 000 | `aggregation.keep_finished`, `aggregation.keep_finished_max` |
+//! | workers that write side by side, with PostgreSQL | 8 | `database.pool_size` |
 //! | a claim without a sign of life | 60 s | `aggregation.job_lease` |
 //! | runs of a job before it is given up | 5 | `aggregation.max_attempts` |
 //! | levels of the tree, children of a project | none | |
@@ -58,7 +60,8 @@
 //! `sqlite://FILE` is one file in WAL mode; `postgres://…` is a database on a PostgreSQL server, with the same schema, the
 //! same answers and the same tests. Statements are written in what the two have in common and go through one small trait;
 //! what they write differently is in one module. On a server, too, one writes at a time, by a lock that every process
-//! takes, and any number read. Connections to a server are not encrypted: an address that asks for TLS is refused.
+//! takes, and any number read; aggregation workers share that lock among themselves, and write side by side below
+//! different roots. Connections to a server are not encrypted: an address that asks for TLS is refused.
 //!
 //! # What it does not do
 //!
@@ -74,6 +77,7 @@ mod export;
 mod hierarchy;
 mod import;
 mod numbers;
+mod outbox;
 mod pool;
 mod queue;
 mod read;
@@ -93,16 +97,18 @@ pub use hierarchy::{
     ChildRow, ListedProjects, NamedOrganisation, ParentRow, Resume, RoleRow, SectorRow,
 };
 pub use import::{CutShort, FileReport, ImportNote, Importer, LinkReport};
+pub use outbox::{NewMail, WaitingMail};
 pub use pool::PoolUse;
-pub use queue::{Claim, ClaimReport, FailedJob, WaitingRoot};
+pub use queue::{Claim, ClaimReport, Claimed, FailedJob, WaitingRoot};
 pub use read::{
-    IndicatorRow, JobRow, PeriodDisaggregationRow, PeriodRow, Place, ResultRow, UpdateRow,
+    IndicatorRow, JobFilter, JobRow, PeriodDisaggregationRow, PeriodRow, Place, ResultRow,
+    UpdateRow,
 };
 pub use rollup::{RollUpError, TreeReport};
 pub use rows::{
-    Disaggregation, NewIndicator, NewPeriod, NewProject, NewResult, NewUpdate, Project,
-    ProjectEdit, Role, UpdateEdit, UpdateStatus,
+    Disaggregation, IndicatorEdit, NewIndicator, NewPeriod, NewProject, NewResult, NewUpdate,
+    PeriodEdit, Project, ProjectEdit, Role, UpdateEdit, UpdateStatus,
 };
 pub use snapshot::Snapshot;
 pub use store::Store;
-pub use tx::Tx;
+pub use tx::{Recalculation, Tx};

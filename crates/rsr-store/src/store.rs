@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use rsr_base::SharedClock;
 use rsr_settings::DatabaseSettings;
@@ -28,6 +28,8 @@ struct Inner {
     engine: Arc<dyn Engine>,
     readers: Arc<Pool>,
     writer: Arc<Pool>,
+    /// Those that aggregate: the writer itself, where the engine has one alone.
+    workers: Arc<Pool>,
     /// One connection that only looks whether others wrote.
     watcher: Arc<Pool>,
     clock: SharedClock,
@@ -50,12 +52,19 @@ impl Store {
             settings.pool_timeout,
         );
         let writer = Pool::new(Arc::clone(&engine), Role::Writer, 1, settings.pool_timeout);
+        let workers = if engine.has_workers_side_by_side() {
+            let n = settings.pool_size;
+            Pool::new(Arc::clone(&engine), Role::Writer, n, settings.pool_timeout)
+        } else {
+            Arc::clone(&writer)
+        };
         let watcher = Pool::new(Arc::clone(&engine), Role::Reader, 1, settings.pool_timeout);
         Ok(Self {
             inner: Arc::new(Inner {
                 engine,
                 readers,
                 writer,
+                workers,
                 watcher,
                 clock,
             }),
@@ -78,6 +87,13 @@ impl Store {
     /// [`Error::Busy`] where another one was open all the time waited, [`Error::Locked`] where another process wrote.
     pub fn begin(&self) -> Result<Tx, Error> {
         let db = self.inner.writer.begin(Begin::Write)?;
+        Ok(Tx::new(db, wall_ms(&self.inner.clock)))
+    }
+
+    /// Begins a transaction of a worker, that stands beside those of other workers where the engine can do so. It ends where
+    /// nothing is heard of it for so long.
+    pub(crate) fn begin_work(&self, silence_max: Duration) -> Result<Tx, Error> {
+        let db = self.inner.workers.begin(Begin::Work { silence_max })?;
         Ok(Tx::new(db, wall_ms(&self.inner.clock)))
     }
 

@@ -10,3 +10,4 @@ mod scope;
 pub use branches::Resume;
 pub use list::ListedProjects;
 pub use row::{ChildRow, NamedOrganisation, ParentRow, RoleRow, SectorRow};
+pub(crate) use scope::Query;

@@ -17,7 +17,7 @@ impl Param<'_> {
 
 /// A statement under construction, with its parameters.
 #[derive(Debug, Default)]
-pub(super) struct Query<'a> {
+pub(crate) struct Query<'a> {
     params: Vec<Param<'a>>,
 }
 
@@ -29,24 +29,24 @@ enum Param<'a> {
 
 impl<'a> Query<'a> {
     /// Adds a number; answers how the statement names it.
-    pub(super) fn int(&mut self, value: i64) -> String {
+    pub(crate) fn int(&mut self, value: i64) -> String {
         self.params.push(Param::Int(value));
         format!("?{}", self.params.len())
     }
 
     /// Adds a text; answers how the statement names it.
-    pub(super) fn text(&mut self, value: impl Into<Cow<'a, str>>) -> String {
+    pub(crate) fn text(&mut self, value: impl Into<Cow<'a, str>>) -> String {
         self.params.push(Param::Text(value.into()));
         format!("?{}", self.params.len())
     }
 
-    pub(super) fn params(&self) -> Vec<Value<'_>> {
+    pub(crate) fn params(&self) -> Vec<Value<'_>> {
         self.params.iter().map(Param::value).collect()
     }
 
     /// What the viewer may see: public and published projects, and those of their roles. Where a project uses roles of
     /// its own, those of its organisation do not count.
-    pub(super) fn visible(&mut self, viewer: Viewer) -> String {
+    pub(crate) fn visible(&mut self, viewer: Viewer) -> String {
         match viewer {
             Viewer::Administrator => "true".to_owned(),
             Viewer::Anonymous => "(p.is_public = 1 AND p.is_published = 1)".to_owned(),

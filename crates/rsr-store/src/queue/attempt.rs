@@ -2,11 +2,11 @@
 
 use std::error::Error as _;
 
-use rsr_aggregation::{ClimbLimits, ClimbReport, ComputeError, Warning, climb};
+use rsr_aggregation::{ClimbLimits, ComputeError, Warning, climb};
 use rsr_base::{JobId, PeriodId};
 use rsr_settings::AggregationSettings;
 
-use super::{ClaimReport, FailedJob, lease_lost};
+use super::{ClaimReport, FailedJob, JobNews, lease_lost};
 use crate::error::Error;
 use crate::rollup::PeriodRows;
 use crate::sql::{id_list, params};
@@ -70,15 +70,17 @@ impl Store {
     /// Runs jobs that the token must still hold.
     pub(super) fn attempt(
         &self,
+        root: PeriodId,
         token: &str,
         jobs: &[(JobId, PeriodId)],
         limits: ClimbLimits,
         settings: &AggregationSettings,
         report: &mut ClaimReport,
     ) -> Result<Tried, Error> {
-        let mut tx = self.begin()?;
+        let mut tx = self.begin_work(settings.job_lease)?;
+        tx.hold_roots(root, jobs)?;
         tx.require_held(token, jobs)?;
-        let run = tx.run(token, jobs, limits, settings);
+        let run = tx.run(root, token, jobs, limits, settings);
         let kept = run.and_then(|done| {
             tx.commit()?;
             Ok(done)
@@ -94,6 +96,13 @@ impl Store {
 }
 
 impl ClaimReport {
+    fn count(&mut self, warning: &Warning) {
+        match warning {
+            Warning::DepthLimited { .. } => self.n_depth_limited += 1,
+            _ => self.n_cycles += 1,
+        }
+    }
+
     fn add(&mut self, mut run: Self) {
         self.n_finished += run.n_finished;
         self.failed.append(&mut run.failed);
@@ -122,12 +131,13 @@ impl Tx {
 
     fn run(
         &mut self,
+        root: PeriodId,
         token: &str,
         jobs: &[(JobId, PeriodId)],
         limits: ClimbLimits,
         settings: &AggregationSettings,
     ) -> Result<ClaimReport, Failure> {
-        self.hold(token, settings)?;
+        self.renew(token, settings)?;
         let mut starts: Vec<PeriodId> = jobs.iter().map(|(_, period)| *period).collect();
         starts.sort_unstable();
         starts.dedup();
@@ -139,45 +149,43 @@ impl Tx {
             n_disaggregations_written: rows.n_disaggregations_written,
             ..ClaimReport::default()
         };
+        let mut news = JobNews::default();
+        let mut done = Vec::new();
         for &(job, period) in jobs {
-            self.end(token, job, period, &climbed, settings, &mut report)?;
+            match climbed.warnings.get(&period) {
+                None => done.push(job),
+                Some(warning) => {
+                    report.count(warning);
+                    let reason = warning.to_string();
+                    tracing::warn!(%job, "{reason}");
+                    let ended = self.fail_job(job, token, &reason, settings, &mut news)?;
+                    report.failed.extend(ended.map(|is_maxxed| FailedJob {
+                        job,
+                        period,
+                        reason,
+                        is_maxxed,
+                    }));
+                }
+            }
         }
+        report.n_finished += self.finish(token, &done, &mut news)?;
+        self.tell_of_root(root, &news)?;
         Ok(report)
     }
 
-    /// Ends one job by how its climb went.
-    fn end(
-        &mut self,
-        token: &str,
-        job: JobId,
-        period: PeriodId,
-        climbed: &ClimbReport,
-        settings: &AggregationSettings,
-        report: &mut ClaimReport,
-    ) -> Result<(), Error> {
-        let Some(warning) = climbed.warnings.get(&period) else {
-            report.n_finished += self.db().execute(
-                "UPDATE jobs SET state = 'finished', attempts = attempts + 1, reason = NULL, run_after_ms = 0,
-                     worker = NULL, lease_until_ms = NULL, changed_ms = ?3
-                 WHERE id = ?1 AND worker = ?2 AND state = 'running'",
-                params![job, token, self.now_ms()],
-            )? as u64;
-            return Ok(());
-        };
-        match warning {
-            Warning::DepthLimited { .. } => report.n_depth_limited += 1,
-            _ => report.n_cycles += 1,
-        }
-        let reason = warning.to_string();
-        tracing::warn!(%job, "{reason}");
-        if let Some(is_maxxed) = self.fail_job(job, token, &reason, settings)? {
-            report.failed.push(FailedJob {
-                job,
-                period,
-                reason,
-                is_maxxed,
-            });
-        }
-        Ok(())
+    /// Ends jobs well. Answers how many of them the token still held.
+    fn finish(&mut self, token: &str, jobs: &[JobId], news: &mut JobNews) -> Result<u64, Error> {
+        let ended = self.db().rows(
+            "UPDATE jobs SET state = 'finished', attempts = attempts + 1, reason = NULL, run_after_ms = 0,
+                 worker = NULL, lease_until_ms = NULL, changed_ms = ?3
+             WHERE id IN (SELECT value FROM json_each(?1)) AND worker = ?2 AND state = 'running'
+             RETURNING id, attempts",
+            params![&id_list(jobs.iter().map(|job| job.0)), token, self.now_ms()],
+            |row| Ok((JobId(row.int(0)?), row.int(1)?)),
+        )?;
+        let again = ended.iter().filter(|(_, attempts)| *attempts > 1);
+        news.recovered.extend(again.map(|(job, _)| *job));
+        news.recovered.sort_unstable();
+        Ok(ended.len() as u64)
     }
 }

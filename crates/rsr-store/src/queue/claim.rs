@@ -6,17 +6,34 @@ use rsr_base::{JobId, PeriodId, ProjectId};
 use rsr_settings::AggregationSettings;
 use uuid::Uuid;
 
-use super::{Claim, WaitingRoot};
+use super::news::JobNews;
+use super::{Claim, Claimed, WaitingRoot};
 use crate::error::Error;
-use crate::sql::params;
+use crate::sql::{id_list, params};
 use crate::store::Store;
 use crate::tx::Tx;
 
 /// Most jobs of one claim; what is left of a root is claimed next.
-const JOBS_MAX: i64 = 1_000;
+const JOBS_MAX: i64 = 10_000;
 
 /// Why a job failed whose worker was not heard of.
 const WORKER_LOST: &str = "worker lost";
+
+/// What workers hold while they change what is below a root: the root's id, among numbers that nothing else uses.
+const ROOTS: i64 = 0x0052_0000_0000_0000;
+
+/// Stands for the root of what leads into a circle.
+const CIRCLES: i64 = 0;
+
+/// Jobs of the root ?1 that may run at ?2.
+const MAY_RUN: &str =
+    "root_period_id = ?1 AND state IN ('scheduled', 'failed') AND run_after_ms <= ?2";
+
+/// Whether the project of a job is one of the list ?3, or lies below one.
+const IS_BELOW: &str =
+    "EXISTS (SELECT 1 FROM periods p JOIN positions s ON s.project_id = p.project_id
+     JOIN positions d ON d.root_id = s.root_id AND s.place >= d.place AND s.place <= d.last_place
+     WHERE p.id = jobs.period_id AND d.project_id IN (SELECT value FROM json_each(?3)))";
 
 impl Store {
     /// Roots with jobs that may run now, the oldest job first, `n` at most: jobs that wait, those that failed and whose
@@ -55,7 +72,24 @@ impl Store {
         root: PeriodId,
         settings: &AggregationSettings,
     ) -> Result<Option<Claim>, Error> {
-        self.write(|tx| tx.claim(root, settings))
+        Ok(self.claim_but(root, settings, &[])?.claim)
+    }
+
+    /// The same, but for jobs whose projects are, or lie below, one that is being deleted.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database alone.
+    pub fn claim_but(
+        &self,
+        root: PeriodId,
+        settings: &AggregationSettings,
+        deleting: &[ProjectId],
+    ) -> Result<Claimed, Error> {
+        let mut tx = self.begin_work(settings.job_lease)?;
+        let claimed = tx.claim(root, settings, deleting)?;
+        tx.commit()?;
+        Ok(claimed)
     }
 }
 
@@ -64,41 +98,86 @@ impl Tx {
         &mut self,
         root: PeriodId,
         settings: &AggregationSettings,
-    ) -> Result<Option<Claim>, Error> {
-        let now_ms = self.now_ms();
-        let lost = self.db().rows(
-            "SELECT id, worker FROM jobs WHERE root_period_id = ?1 AND state = 'running' AND lease_until_ms <= ?2",
-            params![root, now_ms],
-            |row| Ok((JobId(row.int(0)?), row.string(1)?)),
-        )?;
-        for (job, worker) in lost {
-            self.fail_job(job, &worker, WORKER_LOST, settings)?;
+        deleting: &[ProjectId],
+    ) -> Result<Claimed, Error> {
+        let mut claimed = Claimed::default();
+        if !self.db().try_hold(ROOTS ^ root.0)? {
+            return Ok(claimed);
         }
+        let now_ms = self.now_ms();
+        self.fail_lost(root, settings)?;
         let held = "SELECT count(*) FROM jobs WHERE root_period_id = ?1 AND state = 'running'";
         if self.db().number(held, params![root])? > 0 {
-            return Ok(None);
+            return Ok(claimed);
         }
+        let deleting = id_list(deleting.iter().map(|id| id.0));
+        let skipped = format!("SELECT count(*) FROM jobs WHERE {MAY_RUN} AND {IS_BELOW}");
+        let skipped = self
+            .db()
+            .number(&skipped, params![root, now_ms, &deleting])?;
+        claimed.n_skipped = skipped.unsigned_abs();
+        let take = format!(
+            "UPDATE jobs SET state = 'running', worker = ?4, lease_until_ms = ?5, changed_ms = ?2
+             WHERE id IN (SELECT id FROM jobs WHERE {MAY_RUN} AND NOT {IS_BELOW} ORDER BY id LIMIT ?6)
+             RETURNING id, period_id"
+        );
         let token = Uuid::new_v4().to_string();
+        let until = now_ms.saturating_add(millis(settings.job_lease));
         let mut jobs = self.db().rows(
-            "UPDATE jobs SET state = 'running', worker = ?1, lease_until_ms = ?2, changed_ms = ?3
-             WHERE id IN (SELECT id FROM jobs WHERE root_period_id = ?4 AND state IN ('scheduled', 'failed')
-                 AND run_after_ms <= ?3 ORDER BY id LIMIT ?5)
-             RETURNING id, period_id",
-            params![
-                &token,
-                now_ms.saturating_add(millis(settings.job_lease)),
-                now_ms,
-                root,
-                JOBS_MAX
-            ],
+            &take,
+            params![root, now_ms, &deleting, &token, until, JOBS_MAX],
             |row| Ok((JobId(row.int(0)?), PeriodId(row.int(1)?))),
         )?;
         jobs.sort_unstable();
-        Ok((!jobs.is_empty()).then_some(Claim { root, token, jobs }))
+        claimed.claim = (!jobs.is_empty()).then_some(Claim { root, token, jobs });
+        Ok(claimed)
+    }
+
+    /// Fails the jobs of a root whose worker's lease ran out.
+    fn fail_lost(&mut self, root: PeriodId, settings: &AggregationSettings) -> Result<(), Error> {
+        let lost = self.db().rows(
+            "SELECT id, worker FROM jobs WHERE root_period_id = ?1 AND state = 'running' AND lease_until_ms <= ?2",
+            params![root, self.now_ms()],
+            |row| Ok((JobId(row.int(0)?), row.string(1)?)),
+        )?;
+        let mut news = JobNews::default();
+        for (job, worker) in lost {
+            self.fail_job(job, &worker, WORKER_LOST, settings, &mut news)?;
+        }
+        self.tell_of_root(root, &news)
+    }
+
+    /// Waits until nobody else works below the roots that the periods have by now, which a move may have changed since
+    /// they were queued, or below the root they were queued for; keeps others from it until the end.
+    pub(super) fn hold_roots(
+        &mut self,
+        root: PeriodId,
+        jobs: &[(JobId, PeriodId)],
+    ) -> Result<(), Error> {
+        let periods = id_list(jobs.iter().map(|(_, period)| period.0));
+        let mut roots = self.db().rows(
+            "WITH RECURSIVE up(id, parent) AS (
+                 SELECT id, parent_period_id FROM periods WHERE id IN (SELECT value FROM json_each(?1))
+                 UNION SELECT p.id, p.parent_period_id FROM up JOIN periods p ON p.id = up.parent)
+             SELECT id FROM up WHERE parent IS NULL",
+            params![&periods],
+            |row| row.int(0),
+        )?;
+        // What leads into a circle has no root; such work is done one after the other.
+        if roots.is_empty() {
+            roots.push(CIRCLES);
+        }
+        roots.push(root.0);
+        roots.sort_unstable();
+        roots.dedup();
+        // All in one order, so that two workers never wait for each other.
+        roots
+            .into_iter()
+            .try_for_each(|id| self.db().hold(ROOTS ^ id))
     }
 
     /// Renews the lease of what a token holds.
-    pub(super) fn hold(
+    pub(super) fn renew(
         &mut self,
         token: &str,
         settings: &AggregationSettings,
@@ -119,6 +198,7 @@ impl Tx {
         token: &str,
         reason: &str,
         settings: &AggregationSettings,
+        news: &mut JobNews,
     ) -> Result<Option<bool>, Error> {
         let attempts = self.db().row(
             "SELECT attempts + 1 FROM jobs WHERE id = ?1 AND worker = ?2 AND state = 'running'",
@@ -141,6 +221,11 @@ impl Tx {
                  lease_until_ms = NULL, changed_ms = ?6 WHERE id = ?1",
             params![job, state, attempts, reason, run_after, self.now_ms()],
         )?;
+        if is_maxxed {
+            news.given_up.push(job);
+        } else if attempts_made == 1 {
+            news.failed.push(job);
+        }
         Ok(Some(is_maxxed))
     }
 }

@@ -10,9 +10,15 @@
 //! A worker takes all jobs of one root together, so that each period above them is computed once, and no second worker
 //! takes the same root meanwhile. What it holds is marked with a token of its own and ends with a lease: a worker that died is
 //! seen by that alone, on whatever machine it ran, and one that comes back late finds its token gone.
+//!
+//! Where the engine lets them, workers of different roots write side by side, and nobody else writes meanwhile, so that
+//! what they read stays as it is. Two workers never meet below one root: claiming and working both hold the root's number, the
+//! one without waiting, so that it goes on to the next root, the other until its turn comes.
 
 mod attempt;
 mod claim;
+mod news;
+mod prune;
 
 use rsr_aggregation::ClimbLimits;
 use rsr_base::{JobId, PeriodId, ProjectId};
@@ -21,6 +27,7 @@ use rsr_settings::AggregationSettings;
 use crate::error::{Conflict, Error};
 use crate::store::Store;
 use attempt::{Failure, Tried};
+pub(crate) use news::JobNews;
 
 /// A root with jobs that may run now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +61,16 @@ impl Claim {
     pub fn jobs(&self) -> &[(JobId, PeriodId)] {
         &self.jobs
     }
+}
+
+/// What a worker gets that asks for the jobs of a root.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Claimed {
+    /// What it may work off; `None` where there is nothing, or another worker holds the root.
+    pub claim: Option<Claim>,
+    /// Jobs that were passed over, since their projects are being deleted.
+    pub n_skipped: u64,
 }
 
 /// A job whose run failed.
@@ -95,7 +112,8 @@ impl Store {
     /// transaction. Where the numbers of one job cannot be computed, each job of the claim is tried by itself, so that
     /// only those fail that must.
     ///
-    /// While it writes nobody else can, so a lease that held when the transaction began holds until its end.
+    /// The lease is renewed when the transaction begins. Until it ends nobody else takes the jobs over, whatever the clock
+    /// says, unless nothing is heard of the worker for the time of a lease.
     ///
     /// # Errors
     ///
@@ -106,22 +124,22 @@ impl Store {
         claim: Claim,
         settings: &AggregationSettings,
     ) -> Result<ClaimReport, Error> {
-        let Claim { token, jobs, .. } = claim;
+        let Claim { root, token, jobs } = claim;
         let limits = ClimbLimits::from(settings);
         let mut report = ClaimReport::default();
-        match self.attempt(&token, &jobs, limits, settings, &mut report)? {
+        match self.attempt(root, &token, &jobs, limits, settings, &mut report)? {
             Tried::Done => return Ok(report),
             Tried::Failed(failure) if jobs.len() == 1 || failure.is_of_store() => {
-                self.fail(&token, &jobs, &failure, settings, &mut report)?;
+                self.fail(root, &token, &jobs, &failure, settings, &mut report)?;
                 return failure.into_store().map_or(Ok(report), Err);
             }
             Tried::Failed(_) => {}
         }
         for job in jobs.chunks(1) {
-            match self.attempt(&token, job, limits, settings, &mut report)? {
+            match self.attempt(root, &token, job, limits, settings, &mut report)? {
                 Tried::Done => {}
                 Tried::Failed(failure) => {
-                    self.fail(&token, job, &failure, settings, &mut report)?;
+                    self.fail(root, &token, job, &failure, settings, &mut report)?;
                     if let Some(error) = failure.into_store() {
                         return Err(error);
                     }
@@ -134,6 +152,7 @@ impl Store {
     /// Ends jobs as failed, in a transaction of its own.
     fn fail(
         &self,
+        root: PeriodId,
         token: &str,
         jobs: &[(JobId, PeriodId)],
         failure: &Failure,
@@ -142,20 +161,21 @@ impl Store {
     ) -> Result<(), Error> {
         let reason = failure.reason();
         let mut failed = Vec::new();
-        self.write(|tx| {
-            tx.hold(token, settings)?;
-            for &(job, period) in jobs {
-                if let Some(is_maxxed) = tx.fail_job(job, token, &reason, settings)? {
-                    failed.push(FailedJob {
-                        job,
-                        period,
-                        reason: reason.clone(),
-                        is_maxxed,
-                    });
-                }
+        let mut news = JobNews::default();
+        let mut tx = self.begin_work(settings.job_lease)?;
+        tx.renew(token, settings)?;
+        for &(job, period) in jobs {
+            if let Some(is_maxxed) = tx.fail_job(job, token, &reason, settings, &mut news)? {
+                failed.push(FailedJob {
+                    job,
+                    period,
+                    reason: reason.clone(),
+                    is_maxxed,
+                });
             }
-            Ok::<_, Error>(())
-        })?;
+        }
+        tx.tell_of_root(root, &news)?;
+        tx.commit()?;
         report.failed.append(&mut failed);
         Ok(())
     }

@@ -1,8 +1,10 @@
 //! The aggregation queue, as it stands.
 
 use rsr_base::{JobId, PeriodId, ProjectId};
+use rsr_hierarchy::Viewer;
 
 use crate::error::Error;
+use crate::hierarchy::Query;
 use crate::snapshot::Snapshot;
 use crate::sql::{Row, params};
 
@@ -34,8 +36,9 @@ pub struct JobRow {
 
 /// What [`JobRow::read`] reads.
 const JOBS: &str =
-    "SELECT j.id, j.period_id, j.root_period_id, p.project_id, j.state, j.attempts, j.reason,
-     j.run_after_ms, j.created_ms, j.changed_ms FROM jobs j JOIN periods p ON p.id = j.period_id";
+    "SELECT j.id, j.period_id, j.root_period_id, p.id, j.state, j.attempts, j.reason,
+     j.run_after_ms, j.created_ms, j.changed_ms
+     FROM jobs j JOIN periods s ON s.id = j.period_id JOIN projects p ON p.id = s.project_id";
 
 impl JobRow {
     fn read(row: &dyn Row) -> Result<Self, Error> {
@@ -54,6 +57,15 @@ impl JobRow {
     }
 }
 
+/// Which jobs a list shows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct JobFilter<'a> {
+    /// Those in one state.
+    pub state: Option<&'a str>,
+    /// Those under one root.
+    pub root_period: Option<PeriodId>,
+}
+
 impl Snapshot {
     /// Jobs, the last changed first, `n` at most; of one state where one is given.
     ///
@@ -61,11 +73,36 @@ impl Snapshot {
     ///
     /// Those of the database alone.
     pub fn jobs(&self, state: Option<&str>, n: usize) -> Result<Vec<JobRow>, Error> {
+        let filter = JobFilter {
+            state,
+            ..JobFilter::default()
+        };
+        self.jobs_seen_by(Viewer::Administrator, filter, n)
+    }
+
+    /// Jobs of projects that somebody may see and the filter lets pass, the last changed first, `n` at most.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database alone.
+    pub fn jobs_seen_by(
+        &self,
+        viewer: Viewer,
+        filter: JobFilter<'_>,
+        n: usize,
+    ) -> Result<Vec<JobRow>, Error> {
+        let mut query = Query::default();
+        let mut conditions = query.visible(viewer);
+        if let Some(state) = filter.state {
+            conditions.push_str(&format!(" AND j.state = {}", query.text(state)));
+        }
+        if let Some(root) = filter.root_period {
+            conditions.push_str(&format!(" AND j.root_period_id = {}", query.int(root.0)));
+        }
+        let n = query.int(i64::try_from(n).unwrap_or(i64::MAX));
         self.db().rows(
-            &format!(
-                "{JOBS} WHERE j.state = ?1 OR ?1 IS NULL ORDER BY j.changed_ms DESC, j.id DESC LIMIT ?2"
-            ),
-            params![state, i64::try_from(n).unwrap_or(i64::MAX)],
+            &format!("{JOBS} WHERE {conditions} ORDER BY j.changed_ms DESC, j.id DESC LIMIT {n}"),
+            &query.params(),
             JobRow::read,
         )
     }

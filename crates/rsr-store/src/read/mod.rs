@@ -5,6 +5,6 @@ mod jobs;
 mod results;
 mod tree;
 
-pub use jobs::JobRow;
+pub use jobs::{JobFilter, JobRow};
 pub use results::{IndicatorRow, PeriodDisaggregationRow, PeriodRow, ResultRow, UpdateRow};
 pub use tree::Place;

@@ -8,5 +8,6 @@ mod results;
 pub use people::Role;
 pub use project::{NewProject, Project, ProjectEdit};
 pub use results::{
-    Disaggregation, NewIndicator, NewPeriod, NewResult, NewUpdate, UpdateEdit, UpdateStatus,
+    Disaggregation, IndicatorEdit, NewIndicator, NewPeriod, NewResult, NewUpdate, PeriodEdit,
+    UpdateEdit, UpdateStatus,
 };

@@ -52,6 +52,40 @@ pub struct NewPeriod {
     pub target_value: String,
 }
 
+/// What to change of an indicator; `None` leaves it as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IndicatorEdit {
+    /// The title.
+    pub title: Option<String>,
+    /// The description.
+    pub description: Option<String>,
+    /// Whether more is better.
+    pub is_ascending: Option<bool>,
+    /// Whether it is qualitative.
+    pub is_qualitative: Option<bool>,
+    /// The code of its measure: unit `1`, percentage `2`.
+    pub measure: Option<String>,
+    /// Whether every report is a running total.
+    pub is_cumulative: Option<bool>,
+    /// Whether it defines scores.
+    pub has_scores: Option<bool>,
+}
+
+/// What to change of a period; `None` leaves it as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::option_option,
+    reason = "a date can be left as it is, taken away, or set"
+)]
+pub struct PeriodEdit {
+    /// The first day; `Some(None)` takes it away.
+    pub start: Option<Option<String>>,
+    /// The last day; `Some(None)` takes it away.
+    pub end: Option<Option<String>>,
+    /// The target, as text.
+    pub target_value: Option<String>,
+}
+
 /// How far an update is on its way to be counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UpdateStatus {

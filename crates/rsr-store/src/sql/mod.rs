@@ -7,6 +7,7 @@
 use std::fmt::Debug;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::time::Duration;
 
 use rsr_base::ByteSize;
 
@@ -25,6 +26,10 @@ pub(crate) trait Engine: Send + Sync + Debug {
     fn location(&self) -> String;
     /// The file it lies in, where it lies in one.
     fn file(&self) -> Option<&Path>;
+    /// Whether transactions of [`Begin::Work`] can be open side by side.
+    fn has_workers_side_by_side(&self) -> bool {
+        false
+    }
     fn schema_version(&self, db: &dyn Session) -> Result<i64, Error>;
     /// Another number once anybody has written; see [`Store::version`](crate::Store::version).
     fn data_version(&self, db: &dyn Session) -> Result<i64, Error>;
@@ -49,6 +54,12 @@ pub(crate) enum Begin {
     Read,
     /// Takes the write lock at once.
     Write,
+    /// Takes its part of the write lock at once: nobody else changes data meanwhile but others of this kind, who keep to
+    /// what they hold by [`Session::hold`]. An engine that has one writer alone takes it for [`Begin::Write`].
+    Work {
+        /// After so long without a statement the engine gives the transaction up, with all that it holds.
+        silence_max: Duration,
+    },
 }
 
 /// One connection. Statements are prepared once and kept, up to a bound.
@@ -76,6 +87,15 @@ pub(crate) trait Session: Send + Debug {
     fn rollback(&self) -> Result<(), Error>;
     /// Whether a transaction is open: some errors end it in the engine.
     fn in_transaction(&self) -> bool;
+    /// Holds a number until the transaction ends, and waits for others that hold it. Nothing to do where a
+    /// writer is alone.
+    fn hold(&self, _number: i64) -> Result<(), Error> {
+        Ok(())
+    }
+    /// The same without waiting. Answers whether it holds the number.
+    fn try_hold(&self, _number: i64) -> Result<bool, Error> {
+        Ok(true)
+    }
     /// Runs a script of many statements without parameters.
     fn script(&self, sql: &str) -> Result<(), Error>;
 }

@@ -67,7 +67,8 @@ impl Tx {
         Ok(DimensionValueId(id))
     }
 
-    /// Attaches a dimension name to an indicator, and the name's copies to the indicator's copies.
+    /// Attaches a dimension name to an indicator, and the name's copies to the indicator's copies. Queues their periods,
+    /// which have a row for each value from now on.
     ///
     /// # Errors
     ///
@@ -97,6 +98,42 @@ impl Tx {
              SELECT indicator, name FROM below WHERE true ON CONFLICT (indicator_id, name_id) DO NOTHING",
             params![indicator, name],
         )?;
+        self.queue_found(
+            "WITH RECURSIVE copies(id) AS (
+                 SELECT CAST(?1 AS BIGINT) UNION SELECT i.id FROM copies JOIN indicators i ON i.parent_indicator_id = copies.id)
+             SELECT p.id FROM copies JOIN periods p ON p.indicator_id = copies.id",
+            indicator.0,
+        )?;
+        Ok(())
+    }
+
+    /// Deletes a dimension name with its values, their copies below and everything reported for them; queues the periods
+    /// affected.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Conflict::Inherited`] for a copy.
+    pub fn delete_dimension_name(&mut self, id: DimensionNameId) -> Result<(), Error> {
+        let parent = self.db().row(
+            "SELECT parent_name_id FROM dimension_names WHERE id = ?1",
+            params![id],
+            |row| row.opt_int(0),
+        )?;
+        match parent {
+            None => return Err(Error::not_found("dimension name", id)),
+            Some(Some(_)) => return Err(inherited("dimension name", id.0)),
+            Some(None) => {}
+        }
+        let values = self.db().rows(
+            "SELECT id FROM dimension_values WHERE name_id = ?1",
+            params![id],
+            |row| row.int(0).map(DimensionValueId),
+        )?;
+        for value in values {
+            self.delete_value(value)?;
+        }
+        self.db()
+            .execute("DELETE FROM dimension_names WHERE id = ?1", params![id])?;
         Ok(())
     }
 
@@ -113,15 +150,13 @@ impl Tx {
         )?;
         match parent {
             None => return Err(Error::not_found("dimension value", id)),
-            Some(Some(_)) => {
-                return Err(Conflict::Inherited {
-                    kind: "dimension value",
-                    id: id.0,
-                }
-                .into());
-            }
+            Some(Some(_)) => return Err(inherited("dimension value", id.0)),
             Some(None) => {}
         }
+        self.delete_value(id)
+    }
+
+    fn delete_value(&mut self, id: DimensionValueId) -> Result<(), Error> {
         let affected = self.db().rows(
             "WITH RECURSIVE copies(id) AS (
                  SELECT CAST(?1 AS BIGINT) UNION SELECT v.id FROM copies JOIN dimension_values v ON v.parent_value_id = copies.id)
@@ -148,6 +183,10 @@ impl Tx {
         }
         Ok(())
     }
+}
+
+fn inherited(kind: &'static str, id: i64) -> Error {
+    Conflict::Inherited { kind, id }.into()
 }
 
 fn taken(what: &'static str, value: &str) -> Error {

@@ -8,12 +8,16 @@ use crate::snapshot::Snapshot;
 use crate::sql::{Session, params};
 
 mod dimensions;
+mod edits;
 mod elements;
 mod people;
 mod projects;
 mod queue;
+mod recalculate;
 mod results;
 mod updates;
+
+pub use recalculate::Recalculation;
 
 /// A write transaction. It reads like a [`Snapshot`] that sees its own changes; dropped without
 /// [`Tx::commit`], it has changed nothing.

@@ -63,6 +63,7 @@ impl Tx {
     /// [`Error::NotFound`].
     pub fn edit_project(&mut self, id: ProjectId, edit: &ProjectEdit) -> Result<(), Error> {
         let folded = edit.title.as_deref().map(str::to_lowercase);
+        let switches = self.switches(id)?;
         let changed = self.db().execute(
             "UPDATE projects SET title = coalesce(?2, title), title_folded = coalesce(?12, title_folded), subtitle = coalesce(?3, subtitle),
                  is_published = coalesce(?4, is_published), is_public = coalesce(?5, is_public),
@@ -92,13 +93,24 @@ impl Tx {
         if let Some(title) = &edit.title {
             self.retitle(id, title)?;
         }
-        if edit.aggregate_to_parent.is_some() {
+        let (to_parent, children) = switches;
+        if edit.aggregate_to_parent.is_some_and(|is| is != to_parent) {
             self.queue_periods_above(id.0)?;
         }
-        if edit.aggregate_children.is_some() {
+        if edit.aggregate_children.is_some_and(|is| is != children) {
             self.queue_periods_with_children(id.0)?;
         }
         Ok(())
+    }
+
+    /// Whether a project aggregates to its parent, and whether it takes its children.
+    fn switches(&self, id: ProjectId) -> Result<(bool, bool), Error> {
+        let found = self.db().row(
+            "SELECT aggregate_to_parent, aggregate_children FROM projects WHERE id = ?1",
+            params![id],
+            |row| Ok((row.flag(0)?, row.flag(1)?)),
+        )?;
+        found.ok_or_else(|| Error::not_found("project", id))
     }
 
     /// Puts a project, with everything below it, under another parent, or makes it a root.

@@ -4,7 +4,10 @@ use rsr_base::{JobId, PeriodId};
 
 use super::Tx;
 use crate::error::{Conflict, Error};
-use crate::sql::params;
+use crate::sql::{id_list, params};
+
+/// Periods that one statement queues.
+const QUEUED_TOGETHER: usize = 500;
 
 impl Tx {
     /// Queues the periods whose sums a change in one period changes (aggregation rules 34 and 35).
@@ -20,11 +23,9 @@ impl Tx {
                  AND (p.start_date >= c.start_date OR p.end_date > c.end_date OR p.end_date IS NULL)))
              ORDER BY p.start_date NULLS FIRST, p.id",
             params![period],
-            |row| row.int(0),
+            |row| row.int(0).map(PeriodId),
         )?;
-        for period in affected {
-            self.queue_period(PeriodId(period))?;
-        }
+        self.queue_periods(&affected)?;
         Ok(())
     }
 
@@ -34,14 +35,32 @@ impl Tx {
     ///
     /// Those of the database alone.
     pub fn queue_period(&mut self, period: PeriodId) -> Result<(), Error> {
-        self.db().execute(
-            "INSERT INTO jobs (period_id, root_period_id, state, created_ms, changed_ms)
-             SELECT ?1, coalesce(CAST(?2 AS BIGINT), ?1), 'scheduled', ?3, ?3 FROM periods WHERE id = ?1
-             ON CONFLICT (period_id) WHERE state = 'scheduled' DO UPDATE SET changed_ms = excluded.changed_ms,
-                 root_period_id = excluded.root_period_id",
-            params![period, self.root_period(period)?, self.now_ms],
-        )?;
-        Ok(())
+        self.queue_periods(&[period]).map(|_queued| ())
+    }
+
+    /// Queues periods, in the order of their start: renews the jobs that wait for them, makes one for each of the others.
+    /// What is not stored is left out. Answers for how many a job waits now. One statement for some hundred periods.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database alone.
+    pub fn queue_periods(&mut self, periods: &[PeriodId]) -> Result<u64, Error> {
+        let mut n_queued = 0;
+        for some in periods.chunks(QUEUED_TOGETHER) {
+            n_queued += self.db().execute(
+                "WITH RECURSIVE up(start, id, parent) AS (
+                     SELECT id, id, parent_period_id FROM periods WHERE id IN (SELECT value FROM json_each(?1))
+                     UNION SELECT up.start, p.id, p.parent_period_id FROM up JOIN periods p ON p.id = up.parent)
+                 INSERT INTO jobs (period_id, root_period_id, state, created_ms, changed_ms)
+                 SELECT p.id, coalesce(r.id, p.id), 'scheduled', CAST(?2 AS BIGINT), CAST(?2 AS BIGINT) FROM periods p
+                 LEFT JOIN up r ON r.start = p.id AND r.parent IS NULL
+                 WHERE p.id IN (SELECT value FROM json_each(?1)) ORDER BY p.start_date NULLS FIRST, p.id
+                 ON CONFLICT (period_id) WHERE state = 'scheduled' DO UPDATE SET changed_ms = excluded.changed_ms,
+                     root_period_id = excluded.root_period_id",
+                params![&id_list(some.iter().map(|id| id.0)), self.now_ms],
+            )?;
+        }
+        Ok(n_queued as u64)
     }
 
     /// Asks again for a job that was given up: queues its period anew, and answers the job that waits for it now. The old
@@ -67,41 +86,21 @@ impl Tx {
         Ok(JobId(self.db().number(waiting, params![period])?))
     }
 
-    /// Queues the parents of a project's periods: their sums change when the project's switch, or its place, does. Answers how
-    /// many.
+    /// Queues the parents of a project's periods: their sums change when the project's switch, or its place, does. Answers for how many
+    /// a job waits now.
     pub(crate) fn queue_periods_above(&mut self, project: i64) -> Result<u64, Error> {
-        self.queue_listed(
+        self.queue_found(
             "SELECT DISTINCT parent_period_id FROM periods WHERE project_id = ?1 AND parent_period_id IS NOT NULL",
             project,
         )
     }
 
-    /// Queues all periods of a project that have copies below. Answers how many.
+    /// Queues all periods of a project that have copies below. Answers for how many a job waits now.
     pub(crate) fn queue_periods_with_children(&mut self, project: i64) -> Result<u64, Error> {
-        self.queue_listed(
+        self.queue_found(
             "SELECT p.id FROM periods p WHERE p.project_id = ?1
              AND EXISTS (SELECT 1 FROM periods c WHERE c.parent_period_id = p.id)",
             project,
-        )
-    }
-
-    fn queue_listed(&mut self, sql: &str, project: i64) -> Result<u64, Error> {
-        let listed = self.db().rows(sql, params![project], |row| row.int(0))?;
-        for period in &listed {
-            self.queue_period(PeriodId(*period))?;
-        }
-        Ok(listed.len() as u64)
-    }
-
-    /// The topmost period above one: itself where it has no parent, nothing in a cycle.
-    fn root_period(&self, period: PeriodId) -> Result<Option<i64>, Error> {
-        self.db().row(
-            "WITH RECURSIVE up(id, parent) AS (
-                 SELECT id, parent_period_id FROM periods WHERE id = ?1
-                 UNION SELECT p.id, p.parent_period_id FROM up JOIN periods p ON p.id = up.parent)
-             SELECT id FROM up WHERE parent IS NULL",
-            params![period],
-            |row| row.int(0),
         )
     }
 }

@@ -1,6 +1,5 @@
 //! Jobs worked off one climb at a time, on the worked examples of the aggregation rules that concern what is stored.
 
-use proptest::prelude::*;
 use rsr_base::{DimensionValueId, ProjectId};
 use rsr_store::{ProjectEdit, UpdateEdit, UpdateStatus};
 
@@ -17,7 +16,7 @@ fn switch_off(example: &Example, place: usize) {
 
 /// Works off what waits; then a computation of the whole finds nothing to write, and an audit nothing to say.
 #[track_caller]
-fn settle(example: &Example) {
+pub(crate) fn settle(example: &Example) {
     assert_eq!(example.work(), []);
     assert_eq!(findings(example, None), "");
     assert_eq!(example.roll_up(), [0; 4]);
@@ -137,88 +136,11 @@ fn example_29_contributions_follow_their_child_and_stay_as_rows_without_values()
 }
 
 /// The dimension values of a project, through a period of it that was computed.
-fn values_of(example: &Example, project: ProjectId) -> Vec<DimensionValueId> {
+pub(crate) fn values_of(example: &Example, project: ProjectId) -> Vec<DimensionValueId> {
     let place = example.projects.iter().position(|id| *id == project);
     let place = place.unwrap();
     let period = example.period(place).id;
     example.write(|tx| tx.queue_period(period));
     assert_eq!(example.work(), []);
     example.genders(place)
-}
-
-#[derive(Clone, Debug)]
-enum Change {
-    /// An approved or pending update at a project, in a year.
-    Report(usize, usize, bool, i64),
-    /// One of the updates made before is approved, or taken back.
-    Judge(usize, bool),
-    Delete(usize),
-    Switch(usize, bool, bool),
-    Work,
-}
-
-fn change() -> impl Strategy<Value = Change> {
-    prop_oneof![
-        4 => (0_usize..8, 0_usize..2, any::<bool>(), -5_i64..20)
-            .prop_map(|(place, year, approved, value)| Change::Report(place, year, approved, value)),
-        1 => (0_usize..8, any::<bool>()).prop_map(|(nth, approved)| Change::Judge(nth, approved)),
-        1 => (0_usize..8).prop_map(Change::Delete),
-        2 => (0_usize..8, any::<bool>(), any::<bool>())
-            .prop_map(|(place, up, down)| Change::Switch(place, up, down)),
-        1 => Just(Change::Work),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// Whatever changes, and whenever jobs run in between: once they are worked off, what stands is what one
-    /// computation of the whole makes of it.
-    #[test]
-    fn jobs_lead_to_what_the_whole_computation_says(
-        parents in proptest::collection::vec(0_usize..8, 1..7),
-        is_cumulative: bool,
-        changes in proptest::collection::vec(change(), 1..24),
-    ) {
-        let parents: Vec<Option<usize>> = std::iter::once(None)
-            .chain(parents.iter().enumerate().map(|(place, parent)| Some(parent % (place + 1))))
-            .collect();
-        let example = Example::with(&parents, "1", is_cumulative, 2);
-        let mut updates = Vec::new();
-        let status = |approved| if approved { UpdateStatus::Approved } else { UpdateStatus::Pending };
-        for change in changes {
-            match change {
-                Change::Report(place, year, approved, value) => {
-                    let place = place % parents.len();
-                    let period = example.period_of_year(place, year).id;
-                    let genders = example.genders(place);
-                    let parts: Vec<_> = genders.iter().map(|gender| (*gender, i128::from(value) + 1)).collect();
-                    updates.push(example.update(period, status(approved), number(i128::from(value)), &parts));
-                }
-                Change::Judge(nth, approved) if nth < updates.len() => {
-                    let edit = UpdateEdit { status: Some(status(approved)), ..UpdateEdit::default() };
-                    example.write(|tx| tx.edit_update(updates[nth], &edit));
-                }
-                Change::Delete(nth) if nth < updates.len() => {
-                    let update = updates.swap_remove(nth);
-                    example.write(|tx| tx.delete_update(update));
-                }
-                Change::Judge(..) | Change::Delete(_) => {}
-                Change::Switch(place, up, down) => {
-                    let edit = ProjectEdit {
-                        aggregate_to_parent: Some(up),
-                        aggregate_children: Some(down),
-                        ..ProjectEdit::default()
-                    };
-                    example.write(|tx| tx.edit_project(example.projects[place % parents.len()], &edit));
-                }
-                Change::Work => prop_assert_eq!(example.work(), []),
-            }
-        }
-        prop_assert_eq!(example.work(), []);
-        let unsettled = findings(&example, None);
-        let written = example.roll_up();
-        // A period that was never computed may lack its empty rows.
-        prop_assert_eq!((unsettled.as_str(), written[0], written[1]), ("", 0, 0));
-    }
 }

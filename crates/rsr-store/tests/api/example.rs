@@ -1,7 +1,7 @@
 //! The set-up of the worked examples of the aggregation rules: projects that share an indicator.
 
 use rsr_aggregation::{Hundredths, Numbers};
-use rsr_base::{DimensionValueId, PeriodId, ProjectId, UpdateId, UserId};
+use rsr_base::{DimensionNameId, DimensionValueId, PeriodId, ProjectId, UpdateId, UserId};
 use rsr_settings::Settings;
 use rsr_store::{
     Disaggregation, Error, FailedJob, NewIndicator, NewPeriod, NewResult, NewUpdate, PeriodRow, Tx,
@@ -15,6 +15,8 @@ pub(crate) struct Example {
     pub(crate) test: TestStore,
     pub(crate) user: UserId,
     pub(crate) projects: Vec<ProjectId>,
+    /// The name of the two dimension values, at the first project.
+    pub(crate) gender: DimensionNameId,
 }
 
 impl Example {
@@ -30,13 +32,23 @@ impl Example {
         is_cumulative: bool,
         n_periods: usize,
     ) -> Self {
-        let test = TestStore::new();
+        Self::over(TestStore::new(), parents, measure, is_cumulative, n_periods)
+    }
+
+    /// The same in a store that is there.
+    pub(crate) fn over(
+        test: TestStore,
+        parents: &[Option<usize>],
+        measure: &str,
+        is_cumulative: bool,
+        n_periods: usize,
+    ) -> Self {
         let mut projects: Vec<ProjectId> = Vec::new();
         for (place, parent) in parents.iter().enumerate() {
             let parent = parent.map(|parent| projects[parent]);
             projects.push(test.project(&format!("project {place}"), parent));
         }
-        let user = test
+        let (user, gender) = test
             .store
             .write(|tx| {
                 let gender = tx.create_dimension_name(projects[0], "Gender")?;
@@ -68,13 +80,15 @@ impl Example {
                         target_value: String::new(),
                     })?;
                 }
-                tx.create_user("reporter", None, false)
+                let user = tx.create_user("reporter", None, false)?;
+                Ok::<_, Error>((user, gender))
             })
             .unwrap();
         Self {
             test,
             user,
             projects,
+            gender,
         }
     }
 

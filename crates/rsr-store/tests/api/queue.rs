@@ -1,5 +1,6 @@
 //! The aggregation queue: what waits, who holds it, and what becomes of what fails.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use rsr_base::JobId;
@@ -28,7 +29,7 @@ fn only(example: &Example, state: &str) -> JobRow {
 }
 
 /// Two updates whose sum leaves 128 bits.
-fn spoil(example: &Example, place: usize) {
+pub(crate) fn spoil(example: &Example, place: usize) {
     let updates = [
         example.report(place, number(1), &[]),
         example.report(place, number(1), &[]),
@@ -240,4 +241,100 @@ fn a_circle_and_a_chain_that_is_too_long_fail_their_jobs_and_keep_what_was_done(
         0
     );
     assert_eq!(only(&example, "failed").attempts, 2);
+}
+
+#[test]
+fn finished_jobs_go_by_age_and_by_number_and_no_others() {
+    let example = Example::with(&[None], "1", false, 4);
+    let periods = [0, 1, 2, 3].map(|year| example.period_of_year(0, year).id);
+    let store = &example.test.store;
+    spoil(&example, 0);
+    for period in &periods[1..] {
+        example.write(|tx| tx.queue_period(*period));
+        example.test.clock.advance(Duration::from_secs(60));
+        let failed = example.work();
+        assert!(failed.len() < 2);
+    }
+    let kept = |keep_finished, keep_finished_max| {
+        let settings = AggregationSettings {
+            keep_finished: Duration::from_secs(keep_finished),
+            keep_finished_max,
+            ..settings()
+        };
+        store.prune_jobs(&settings).unwrap();
+        example.jobs("finished")
+    };
+    assert_eq!(kept(1000, 100), periods[1..]);
+    assert_eq!(kept(119, 100), periods[2..], "the oldest is older");
+    assert_eq!(kept(1000, 1), periods[3..]);
+    assert_eq!(kept(1000, 0), []);
+    assert_eq!(example.jobs("failed"), [periods[0]]);
+}
+
+#[test]
+fn jobs_of_a_branch_that_is_being_deleted_are_passed_over_and_counted() {
+    let example = Example::new(&[None, Some(0), Some(1), Some(0)], "1");
+    for place in [1, 2, 3] {
+        example.report(place, number(1), &[]);
+    }
+    let store = &example.test.store;
+    let (root, deleting) = (example.period(0).id, [example.projects[1]]);
+    let claimed = store.claim_but(root, &settings(), &deleting).unwrap();
+    assert_eq!(claimed.n_skipped, 2);
+    let claim = claimed.claim.unwrap();
+    assert_eq!(claim.jobs().len(), 1);
+    assert_eq!(store.work_off(claim, &settings()).unwrap().n_finished, 1);
+    let claimed = store.claim_but(root, &settings(), &deleting).unwrap();
+    assert!(claimed.claim.is_none());
+    assert_eq!(claimed.n_skipped, 2);
+    // The deletion did not happen.
+    assert_eq!(example.work(), []);
+    example.check(0, "3.00 (-, -)");
+}
+
+#[test]
+fn rule_38_workers_side_by_side_never_meet_under_one_root() {
+    let example = Example::with(&[None, Some(0), Some(0), Some(1)], "1", false, 3);
+    let periods: Vec<_> = (0..12)
+        .map(|nth| example.period_of_year(nth % 4, nth / 4).id)
+        .collect();
+    let n_done = AtomicU64::new(0);
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _worker in 0..3 {
+            scope.spawn(|| {
+                // Each has connections of its own, as on a machine of its own.
+                let store = example.test.database.open();
+                while !is_over.load(Ordering::Relaxed) {
+                    for root in store.waiting_roots(9).unwrap() {
+                        if let Some(claim) = store.claim(root.period, &settings()).unwrap() {
+                            let report = store.work_off(claim, &settings()).unwrap();
+                            assert_eq!(report.failed, []);
+                            n_done.fetch_add(report.n_finished, Ordering::Relaxed);
+                        }
+                    }
+                }
+            });
+        }
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                assert_eq!(example.test.roots_held_twice(), 0);
+            }
+        });
+        for nth in 0..60 {
+            example.update(periods[nth % 12], UpdateStatus::Approved, number(1), &[]);
+        }
+        let clock = rsr_base::system_clock();
+        let deadline = clock.elapsed() + Duration::from_secs(60);
+        while !example.jobs("scheduled").is_empty() || !example.jobs("running").is_empty() {
+            assert!(clock.elapsed() < deadline, "the jobs are not done");
+            std::thread::yield_now();
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(example.jobs("finished").len() as u64, n_done.into_inner());
+    for year in 0..3 {
+        assert_eq!(example.period_of_year(0, year).numbers, number(20));
+    }
+    assert_eq!(example.roll_up()[0], 0);
 }

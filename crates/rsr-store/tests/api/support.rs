@@ -107,6 +107,24 @@ impl<E: TestEngine> TestStore<E> {
         }
     }
 
+    /// Roots whose jobs are held by more than one worker at this moment.
+    pub(crate) fn roots_held_twice(&self) -> i64 {
+        let sql = "SELECT count(*) FROM (SELECT root_period_id FROM jobs WHERE state = 'running'
+             GROUP BY root_period_id HAVING count(DISTINCT worker) > 1) AS held";
+        let url = &self.database.settings().url;
+        match url.sqlite_path() {
+            Some(path) => {
+                let connection = rusqlite::Connection::open(path).unwrap();
+                connection.query_row(sql, [], |row| row.get(0)).unwrap()
+            }
+            None => {
+                let mut client =
+                    ::postgres::Client::connect(url.expose(), ::postgres::NoTls).unwrap();
+                client.query_one(sql, &[]).unwrap().get(0)
+            }
+        }
+    }
+
     /// Stores a project with this title, public and published.
     pub(crate) fn project(&self, title: &str, parent: Option<ProjectId>) -> ProjectId {
         let new = NewProject {

@@ -1,4 +1,5 @@
-//! PostgreSQL: a server, any number of readers that see their own moment, one writer at a time by a lock of ours.
+//! PostgreSQL: a server, any number of readers that see their own moment, one writer at a time by a lock of ours, which
+//! workers share among themselves.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -32,6 +33,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// The lock that whoever writes holds, whatever the process or machine: "rsr" and a one.
 const WRITER_LOCK: i64 = 0x0072_7372_0000_0001;
+/// The longest time that the server's settings take.
+const MILLIS_MAX: u128 = i32::MAX as u128;
 
 /// A database on a server.
 #[derive(Clone)]
@@ -140,6 +143,10 @@ impl Engine for Postgres {
 
     fn file(&self) -> Option<&Path> {
         None
+    }
+
+    fn has_workers_side_by_side(&self) -> bool {
+        true
     }
 
     fn schema_version(&self, db: &dyn Session) -> Result<i64, Error> {
@@ -286,6 +293,13 @@ impl Session for PostgresSession {
             Begin::Write => &format!(
                 "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock({WRITER_LOCK})"
             ),
+            // A worker whose machine went away would keep the server, and with it all writers, waiting for hours.
+            Begin::Work { silence_max } => &format!(
+                "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+                 SET LOCAL idle_in_transaction_session_timeout = {};
+                 SELECT pg_advisory_xact_lock_shared({WRITER_LOCK})",
+                silence_max.as_millis().clamp(1, MILLIS_MAX)
+            ),
         };
         self.state.set(State::Open);
         let begun = self.script(sql);
@@ -324,6 +338,17 @@ impl Session for PostgresSession {
 
     fn in_transaction(&self) -> bool {
         self.state.get() != State::Idle
+    }
+
+    fn hold(&self, number: i64) -> Result<(), Error> {
+        let sql = "SELECT pg_advisory_xact_lock(CAST(?1 AS BIGINT))";
+        self.query(sql, params![number], &mut |_held| Ok(()))
+    }
+
+    fn try_hold(&self, number: i64) -> Result<bool, Error> {
+        let db: &dyn Session = self;
+        let sql = "SELECT pg_try_advisory_xact_lock(CAST(?1 AS BIGINT))";
+        Ok(db.number(sql, params![number])? != 0)
     }
 
     fn script(&self, sql: &str) -> Result<(), Error> {

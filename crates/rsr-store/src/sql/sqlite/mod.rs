@@ -201,7 +201,7 @@ impl Session for SqliteSession {
                 );
                 Ok(())
             }
-            Begin::Write => self.script("BEGIN IMMEDIATE"),
+            Begin::Write | Begin::Work { .. } => self.script("BEGIN IMMEDIATE"),
         }
     }
 

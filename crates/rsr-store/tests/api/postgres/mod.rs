@@ -24,11 +24,19 @@ mod export;
 mod hierarchy;
 #[path = "../import.rs"]
 mod import;
+#[path = "../laws.rs"]
+mod laws;
+#[path = "../outbox.rs"]
+mod outbox;
 #[path = "../positions.rs"]
 mod positions;
 #[path = "../queue.rs"]
 mod queue;
+#[path = "../recalculation.rs"]
+mod recalculation;
 #[path = "../results.rs"]
 mod results;
 #[path = "../rollup.rs"]
 mod rollup;
+#[path = "../triggers.rs"]
+mod triggers;

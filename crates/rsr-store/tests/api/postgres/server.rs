@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::postgres::{Client, NoTls};
 use rsr_settings::DatabaseSettings;
@@ -144,4 +145,44 @@ fn a_transaction_with_a_failed_statement_keeps_nothing() {
     tx.commit().unwrap_err();
     assert_eq!(test.store.status().unwrap().rows[0], ("projects", 0));
     test.project("after it", None);
+}
+
+#[test]
+fn workers_write_side_by_side_and_keep_writers_out() {
+    let mut settings = TestDatabase::new().settings();
+    let test = TestStore::new();
+    let Some(mut other) = client(&test.database.settings()) else {
+        return;
+    };
+    settings.url.clone_from(&test.database.settings().url);
+    settings.lock_timeout = Duration::from_millis(100);
+    let store = open(&settings).unwrap();
+    let example = super::example::Example::over(test, &[None, Some(0)], "1", false, 1);
+    example.report(1, super::example::number(4), &[]);
+    let root = example.period(0).id;
+    let aggregation = rsr_settings::Settings::default().aggregation;
+
+    // Another worker is at another root: this one goes on, people wait.
+    let writer_lock = 0x0072_7372_0000_0001_i64;
+    let mut worker = other.transaction().unwrap();
+    worker
+        .execute("SELECT pg_advisory_xact_lock_shared($1)", &[&writer_lock])
+        .unwrap();
+    let refused = store.write(|tx| tx.queue_period(root)).unwrap_err();
+    assert!(matches!(refused, Error::Locked), "{refused:?}");
+    // It takes this root, and for that moment nobody else can.
+    let root_lock = 0x0052_0000_0000_0000_i64 ^ root.0;
+    worker
+        .execute("SELECT pg_advisory_xact_lock($1)", &[&root_lock])
+        .unwrap();
+    assert!(store.claim(root, &aggregation).unwrap().is_none());
+    worker.rollback().unwrap();
+
+    let mut worker = other.transaction().unwrap();
+    worker
+        .execute("SELECT pg_advisory_xact_lock_shared($1)", &[&writer_lock])
+        .unwrap();
+    let claim = store.claim(root, &aggregation).unwrap().unwrap();
+    assert_eq!(store.work_off(claim, &aggregation).unwrap().n_finished, 1);
+    example.check(0, "4.00 (-, -)");
 }
