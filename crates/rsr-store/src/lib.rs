@@ -106,8 +106,9 @@ pub use read::{
 };
 pub use rollup::{RollUpError, TreeReport};
 pub use rows::{
-    Disaggregation, IndicatorEdit, NewIndicator, NewPeriod, NewProject, NewResult, NewUpdate,
-    PeriodEdit, Project, ProjectEdit, Role, UpdateEdit, UpdateStatus,
+    Disaggregation, Grant, IndicatorEdit, NewIndicator, NewPeriod, NewProject, NewResult, NewToken,
+    NewUpdate, PeriodEdit, Project, ProjectEdit, Role, TokenHolder, TokenRow, TokenScope,
+    TokenSecret, UpdateEdit, UpdateStatus, UserRow,
 };
 pub use snapshot::Snapshot;
 pub use store::Store;

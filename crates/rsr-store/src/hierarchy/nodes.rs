@@ -6,7 +6,7 @@ use rsr_base::ProjectId;
 use rsr_hierarchy::{BranchNode, Key, Node, NodeSource, Scope, SortField, Viewer};
 
 use super::row::{ChildRow, children_counts, rows};
-use super::scope::{Query, expression, order};
+use super::scope::{Query, expression, is_visible, order};
 use super::{Resume, branches};
 use crate::error::Error;
 use crate::rows::Project;
@@ -19,11 +19,7 @@ impl NodeSource for Snapshot {
     type Resume = Resume;
 
     fn is_visible(&mut self, project: ProjectId, viewer: Viewer) -> Result<bool, Error> {
-        let mut query = Query::default();
-        let id = query.int(project.0);
-        let visible = query.visible(viewer);
-        let sql = format!("SELECT 1 FROM projects p WHERE p.id = {id} AND {visible}");
-        Ok(self.db().number(&sql, &query.params())? == 1)
+        is_visible(self.db(), project, viewer)
     }
 
     fn count_descendants(

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rsr_base::{OrganisationId, ProjectId, UserId};
 use rsr_hierarchy::{Scope, Viewer};
 
-use super::scope::Query;
+use super::scope::{COVERS, Query};
 use crate::error::Error;
 use crate::rows::{Project, Role};
 use crate::sql::{IDS, Session, id_list, params};
@@ -26,7 +26,7 @@ pub struct ChildRow {
     pub organisation: Option<NamedOrganisation>,
     /// The roles people have in it.
     pub roles: Vec<RoleRow>,
-    /// Its parent.
+    /// Its parent, where the viewer may know of it.
     pub parent: Option<ParentRow>,
     /// Whether the viewer may change it.
     pub is_editable: bool,
@@ -171,18 +171,6 @@ pub(super) fn rows(
         },
     )?;
     each(
-        "SELECT p.id, u.id, u.title, u.is_program = 1 AND u.parent_id IS NULL
-         FROM projects p JOIN projects u ON u.id = p.parent_id WHERE p.id IN IDS",
-        &mut |child, row| {
-            child.parent = Some(ParentRow {
-                id: ProjectId(row.int(1)?),
-                title: row.string(2)?,
-                leads_hierarchy: row.flag(3)?,
-            });
-            Ok(())
-        },
-    )?;
-    each(
         "SELECT r.project_id, u.id, u.name, r.role FROM roles r JOIN users u ON u.id = r.user_id
          WHERE r.project_id IN IDS ORDER BY r.project_id, u.id, r.role",
         &mut |child, row| {
@@ -191,22 +179,35 @@ pub(super) fn rows(
                 name: row.string(2)?,
                 role: Role::from_code(row.text(3)?).unwrap_or(Role::Viewer),
             };
-            if viewer == Viewer::User(role.user) {
-                child.is_editable |= role.role.may_edit();
-                child.is_restricted = false;
-            }
             child.roles.push(role);
             Ok(())
         },
     )?;
+    let mut query = Query::default();
+    query.text(&ids);
+    let visible = query.visible(viewer);
+    let sql = format!(
+        "SELECT c.id, p.id, p.title, p.is_program = 1 AND p.parent_id IS NULL
+         FROM projects c JOIN projects p ON p.id = c.parent_id WHERE c.id IN {IDS} AND {visible}"
+    );
+    db.query(&sql, &query.params(), &mut |row| {
+        if let Some(child) = index.get(&row.int(0)?).and_then(|nth| rows.get_mut(*nth)) {
+            child.parent = Some(ParentRow {
+                id: ProjectId(row.int(1)?),
+                title: row.string(2)?,
+                leads_hierarchy: row.flag(3)?,
+            });
+        }
+        Ok(())
+    })?;
     if let Viewer::User(user) = viewer {
         let sql = format!(
-            "SELECT p.id FROM projects p JOIN roles r ON r.organisation_id = p.organisation_id
-             WHERE p.id IN {IDS} AND p.use_project_roles = 0 AND r.user_id = ?2 AND r.role IN ('admin', 'editor')"
+            "SELECT p.id, r.role FROM projects p JOIN roles r ON r.user_id = ?2 WHERE p.id IN {IDS} AND {COVERS}"
         );
         db.query(&sql, params![&ids, user], &mut |row| {
             if let Some(child) = index.get(&row.int(0)?).and_then(|nth| rows.get_mut(*nth)) {
-                child.is_editable = true;
+                child.is_editable |= Role::from_code(row.text(1)?).is_some_and(Role::may_edit);
+                child.is_restricted = false;
             }
             Ok(())
         })?;

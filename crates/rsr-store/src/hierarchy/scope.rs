@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
+use rsr_base::ProjectId;
 use rsr_hierarchy::{Condition, Key, Scope, Sort, SortField, Viewer};
 
-use crate::sql::Value;
+use crate::error::Error;
+use crate::sql::{Session, Value};
 
 impl Param<'_> {
     fn value(&self) -> Value<'_> {
@@ -44,8 +46,7 @@ impl<'a> Query<'a> {
         self.params.iter().map(Param::value).collect()
     }
 
-    /// What the viewer may see: public and published projects, and those of their roles. Where a project uses roles of
-    /// its own, those of its organisation do not count.
+    /// What the viewer may see: public and published projects, and those of their roles.
     pub(crate) fn visible(&mut self, viewer: Viewer) -> String {
         match viewer {
             Viewer::Administrator => "true".to_owned(),
@@ -54,8 +55,7 @@ impl<'a> Query<'a> {
                 let user = self.int(user.0);
                 format!(
                     "(p.is_public = 1 AND p.is_published = 1
-                     OR EXISTS (SELECT 1 FROM roles r WHERE r.user_id = {user} AND (r.project_id = p.id
-                         OR (p.use_project_roles = 0 AND r.organisation_id = p.organisation_id))))"
+                     OR EXISTS (SELECT 1 FROM roles r WHERE r.user_id = {user} AND {COVERS}))"
                 )
             }
         }
@@ -127,6 +127,27 @@ impl<'a> Query<'a> {
             }
         }
     }
+}
+
+/// That role `r` is one in project `p`: given there or above it, or in its organisation where the project has no roles
+/// of its own. What lies above is read from positions, one lookup by key for each of the user's roles.
+pub(crate) const COVERS: &str = "(r.project_id = p.id
+     OR (p.use_project_roles = 0 AND r.organisation_id = p.organisation_id)
+     OR EXISTS (SELECT 1 FROM positions top JOIN positions here ON here.root_id = top.root_id
+         AND here.place > top.place AND here.place <= top.last_place
+         WHERE top.project_id = r.project_id AND here.project_id = p.id))";
+
+/// Whether a project is stored, and the viewer may know of it.
+pub(crate) fn is_visible(
+    db: &dyn Session,
+    project: ProjectId,
+    viewer: Viewer,
+) -> Result<bool, Error> {
+    let mut query = Query::default();
+    let id = query.int(project.0);
+    let visible = query.visible(viewer);
+    let sql = format!("SELECT 1 FROM projects p WHERE p.id = {id} AND {visible}");
+    Ok(db.number(&sql, &query.params())? == 1)
 }
 
 /// What a field sorts by; `None` for the id alone.

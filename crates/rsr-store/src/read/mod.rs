@@ -2,6 +2,7 @@
 
 mod copies;
 mod jobs;
+mod people;
 mod results;
 mod tree;
 

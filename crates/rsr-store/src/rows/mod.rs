@@ -4,10 +4,12 @@
 mod people;
 mod project;
 mod results;
+mod tokens;
 
-pub use people::Role;
+pub use people::{Grant, Role, UserRow};
 pub use project::{NewProject, Project, ProjectEdit};
 pub use results::{
     Disaggregation, IndicatorEdit, NewIndicator, NewPeriod, NewResult, NewUpdate, PeriodEdit,
     UpdateEdit, UpdateStatus,
 };
+pub use tokens::{NewToken, TokenHolder, TokenRow, TokenScope, TokenSecret};

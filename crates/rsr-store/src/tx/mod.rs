@@ -15,6 +15,7 @@ mod projects;
 mod queue;
 mod recalculate;
 mod results;
+mod tokens;
 mod updates;
 
 pub use recalculate::Recalculation;

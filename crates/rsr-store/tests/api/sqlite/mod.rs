@@ -8,6 +8,8 @@ mod support {
     pub(crate) type TestDatabase = crate::support::TestDatabase<crate::support::Sqlite>;
 }
 
+#[path = "../access.rs"]
+mod access;
 #[path = "../audit.rs"]
 mod audit;
 #[path = "../climbs.rs"]
