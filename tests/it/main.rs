@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod cli_access;
 mod cli_aggregate;
 mod cli_settings;
 mod demo;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use http::{HeaderMap, Uri, header};
 use rsr_hierarchy::Viewer;
+use rsr_store::{TokenHolder, TokenScope};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -43,6 +44,8 @@ pub(crate) enum Caller {
     Local,
     /// A user of this machine, over the admin socket.
     Admin { uid: u32 },
+    /// A holder of one of the database's tokens.
+    Holder(TokenHolder),
 }
 
 impl Caller {
@@ -51,7 +54,41 @@ impl Caller {
         match self {
             Self::Anonymous => Viewer::Anonymous,
             Self::Token | Self::Local | Self::Admin { .. } => Viewer::Administrator,
+            Self::Holder(holder) if holder.is_admin => Viewer::Administrator,
+            Self::Holder(holder) => Viewer::User(holder.user),
         }
+    }
+
+    /// What they may do at all, whatever their rights in a project.
+    const fn scope(&self) -> TokenScope {
+        match self {
+            Self::Anonymous => TokenScope::Read,
+            Self::Token | Self::Local | Self::Admin { .. } => TokenScope::Admin,
+            Self::Holder(holder) => holder.scope,
+        }
+    }
+
+    /// Refuses a route that is not for them.
+    pub(crate) fn enter(self, access: Access) -> Result<Self, Problem> {
+        let needed = match access {
+            Access::Read | Access::LoggedIn => TokenScope::Read,
+            Access::Write | Access::Administer => TokenScope::Write,
+            Access::Admin => TokenScope::Admin,
+        };
+        let for_administrators = matches!(access, Access::Administer | Access::Admin);
+        if for_administrators && self.viewer() != Viewer::Administrator {
+            return Err(Problem::new(
+                Kind::Forbidden,
+                "this is for administrators alone",
+            ));
+        }
+        if self.scope() < needed {
+            return Err(Problem::new(
+                Kind::Forbidden,
+                format!("this needs a token of scope {}", needed.code()),
+            ));
+        }
+        Ok(self)
     }
 }
 
@@ -63,8 +100,26 @@ impl fmt::Display for Caller {
             Self::Token => f.write_str("token"),
             Self::Local => f.write_str("local"),
             Self::Admin { uid } => write!(f, "uid {uid}"),
+            Self::Holder(holder) => write!(f, "user {} token {:?}", holder.user, holder.name),
         }
     }
+}
+
+/// Who a request says it is from.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// That is settled.
+    Known(Caller),
+    /// Whoever holds this token, which the database may know.
+    Bearer(Vec<u8>),
+}
+
+/// The refusal of a token that opens nothing: unknown, expired and revoked look the same.
+pub(crate) fn no_valid_token() -> Problem {
+    Problem::new(
+        Kind::Unauthorized,
+        "the Authorization header holds no valid bearer token",
+    )
 }
 
 /// What of a request decides about access.
@@ -79,28 +134,35 @@ pub(crate) struct Credentials<'a> {
 }
 
 impl Credentials<'_> {
-    /// Decides. A token that is wrong is refused even where none is needed.
-    pub(crate) fn caller(&self, access: Access) -> Result<Caller, Problem> {
+    /// Decides as far as the request alone tells. A token that is wrong is refused even where none is needed.
+    pub(crate) fn claim(&self, access: Access) -> Result<Claim, Problem> {
         if let Some(Peer::Unix { uid }) = self.peer {
-            return Ok(Caller::Admin { uid });
+            return Ok(Claim::Known(Caller::Admin { uid }));
         }
-        if let Some(given) = self.headers.get(header::AUTHORIZATION) {
-            return match (bearer(given.as_bytes()), self.token) {
-                (Some(given), Some(token)) if token.is(given) => Ok(Caller::Token),
-                _ => Err(Problem::new(
-                    Kind::Unauthorized,
-                    "the Authorization header holds no valid bearer token",
-                )),
+        let mut given = self.headers.get_all(header::AUTHORIZATION).iter();
+        if let Some(first) = given.next() {
+            return match bearer(first.as_bytes()) {
+                _ if given.next().is_some() => Err(no_valid_token()),
+                None => Err(no_valid_token()),
+                Some(text) if self.token.is_some_and(|token| token.is(text)) => {
+                    Ok(Claim::Known(Caller::Token))
+                }
+                Some(text) => Ok(Claim::Bearer(text.to_vec())),
             };
         }
-        match access {
-            Access::Read => Ok(Caller::Anonymous),
-            Access::Write if self.is_loopback => self.local_writer(),
-            Access::Write | Access::Admin => Err(Problem::new(
-                Kind::Unauthorized,
-                "send the service's token: Authorization: Bearer …",
-            )),
-        }
+        let caller = match access {
+            Access::Read => Caller::Anonymous,
+            Access::LoggedIn | Access::Write | Access::Administer if self.is_loopback => {
+                self.local_writer()?
+            }
+            Access::LoggedIn | Access::Write | Access::Administer | Access::Admin => {
+                return Err(Problem::new(
+                    Kind::Unauthorized,
+                    "send a token: Authorization: Bearer …",
+                ));
+            }
+        };
+        Ok(Claim::Known(caller))
     }
 
     /// Without a token, only programs of this machine write: not a web page that a browser here has open, be it by its
@@ -159,41 +221,51 @@ mod tests {
         access: Access,
         is_loopback: bool,
         headers: &[(&'static str, &str)],
-        expected: Result<Caller, Kind>,
+        expected: Result<Claim, Kind>,
     ) {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.insert(*name, HeaderValue::from_str(value).unwrap());
         }
         let token = Token::new("s3cret");
-        let caller = Credentials {
+        let uri = Uri::from_static("/");
+        let credentials = Credentials {
             headers: &map,
-            uri: &Uri::from_static("/"),
+            uri: &uri,
             peer: None,
             is_loopback,
             token: Some(&token),
-        }
-        .caller(access);
+        };
+        let claim = credentials.claim(access);
         assert_eq!(
-            caller.map_err(|problem| problem.kind()),
+            claim.map_err(|problem| problem.kind()),
             expected,
             "{headers:?}"
         );
     }
 
+    const ANONYMOUS: Result<Claim, Kind> = Ok(Claim::Known(Caller::Anonymous));
+    const TOKEN: Result<Claim, Kind> = Ok(Claim::Known(Caller::Token));
+    const LOCAL: Result<Claim, Kind> = Ok(Claim::Known(Caller::Local));
+
     #[test]
     fn tokens_decide_and_loopback_writes_without_one() {
         let good = ("authorization", "Bearer s3cret");
         let bad = ("authorization", "Bearer s3cre");
-        check(Access::Read, false, &[], Ok(Caller::Anonymous));
-        check(Access::Read, false, &[good], Ok(Caller::Token));
+        check(Access::Read, false, &[], ANONYMOUS);
+        check(Access::Read, false, &[good], TOKEN);
         check(
             Access::Read,
             false,
             &[("authorization", "bearer  s3cret ")],
-            Ok(Caller::Token),
+            TOKEN,
         );
-        check(Access::Read, true, &[bad], Err(Kind::Unauthorized));
+        check(
+            Access::Read,
+            true,
+            &[bad],
+            Ok(Claim::Bearer(b"s3cre".to_vec())),
+        );
         check(
             Access::Read,
             true,
@@ -201,28 +273,18 @@ mod tests {
             Err(Kind::Unauthorized),
         );
         check(Access::Write, false, &[], Err(Kind::Unauthorized));
-        check(Access::Write, false, &[good], Ok(Caller::Token));
-        check(Access::Write, true, &[], Ok(Caller::Local));
+        check(Access::Write, false, &[good], TOKEN);
+        check(Access::Write, true, &[], LOCAL);
         check(Access::Admin, true, &[], Err(Kind::Unauthorized));
-        check(Access::Admin, true, &[good], Ok(Caller::Token));
+        check(Access::Admin, true, &[good], TOKEN);
     }
 
     #[test]
     fn a_web_page_cannot_write_through_the_browser_of_this_machine() {
         let local = ("host", "127.0.0.1:8000");
-        check(Access::Write, true, &[local], Ok(Caller::Local));
-        check(
-            Access::Write,
-            true,
-            &[("host", "[::1]:8000")],
-            Ok(Caller::Local),
-        );
-        check(
-            Access::Write,
-            true,
-            &[("host", "LOCALHOST")],
-            Ok(Caller::Local),
-        );
+        check(Access::Write, true, &[local], LOCAL);
+        check(Access::Write, true, &[("host", "[::1]:8000")], LOCAL);
+        check(Access::Write, true, &[("host", "LOCALHOST")], LOCAL);
         check(
             Access::Write,
             true,
@@ -232,13 +294,38 @@ mod tests {
         let foreign = ("origin", "https://elsewhere.example");
         check(Access::Write, true, &[local, foreign], Err(Kind::Forbidden));
         let own = ("origin", "http://127.0.0.1:8000");
-        check(Access::Write, true, &[local, own], Ok(Caller::Local));
+        check(Access::Write, true, &[local, own], LOCAL);
         check(
             Access::Write,
             true,
             &[local, ("origin", "null")],
             Err(Kind::Forbidden),
         );
+    }
+
+    #[test]
+    fn a_token_opens_what_its_scope_and_its_user_allow() {
+        use Access::{Admin, Administer, LoggedIn, Read, Write};
+        let user = |is_admin, scope| {
+            let mut holder = TokenHolder::of(rsr_base::UserId(7), scope);
+            holder.is_admin = is_admin;
+            Caller::Holder(holder)
+        };
+        let check = |caller: Caller, open: &[Access]| {
+            for access in [Read, LoggedIn, Write, Administer, Admin] {
+                let is_open = caller.clone().enter(access).is_ok();
+                assert_eq!(is_open, open.contains(&access), "{caller} {access:?}");
+            }
+        };
+        check(user(false, TokenScope::Read), &[Read, LoggedIn]);
+        check(user(false, TokenScope::Write), &[Read, LoggedIn, Write]);
+        check(user(false, TokenScope::Admin), &[Read, LoggedIn, Write]);
+        check(user(true, TokenScope::Read), &[Read, LoggedIn]);
+        let writer = [Read, LoggedIn, Write, Administer];
+        check(user(true, TokenScope::Write), &writer);
+        let all = [Read, LoggedIn, Write, Administer, Admin];
+        check(user(true, TokenScope::Admin), &all);
+        check(Caller::Token, &all);
     }
 
     #[test]

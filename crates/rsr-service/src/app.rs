@@ -21,6 +21,7 @@ use crate::drain::Drain;
 use crate::measure::Measure;
 use crate::problem::Problem;
 use crate::progress::RateLimited;
+use crate::rights::{Right, require};
 use crate::target::Target;
 use crate::watch::Watch;
 
@@ -131,21 +132,50 @@ impl App {
         Limits::new(hierarchy.max_descendants_per_request, hierarchy.chunk_size)
     }
 
-    /// Runs a write in one transaction on a thread, and forgets what the caches knew once it is kept. Refused where one
-    /// of the targets is being deleted: before it waits for the writer, which the deletion may hold, and once more when
-    /// it has it.
+    /// Runs a write in one transaction on a thread, and forgets what the caches knew once it is kept. Refused where the
+    /// caller lacks the right, as it is in that transaction, or where one of the targets is being deleted: before it
+    /// waits for the writer, which the deletion may hold, and once more when it has it.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
+        caller: &Caller,
+        right: Right,
         targets: &[Target],
         work: impl FnOnce(&Self, &mut Tx) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         let app = self.clone();
         let targets = targets.to_vec();
+        let caller = caller.clone();
         self.bridge
             .run(move || {
-                app.refuse_while_deleted(&app.store.snapshot()?, &targets)?;
+                let snapshot = app.store.snapshot()?;
+                require(&snapshot, &caller, right, &targets)?;
+                app.refuse_while_deleted(&snapshot, &targets)?;
+                drop(snapshot);
                 let done = app.store.write(|tx| {
+                    require(tx, &caller, right, &targets)?;
                     app.refuse_while_deleted(tx, &targets)?;
+                    work(&app, tx)
+                });
+                app.caches.forget();
+                app.queued.notify_one();
+                done
+            })
+            .await
+    }
+
+    /// As [`App::write`], of a deletion that is tracked already and would refuse itself.
+    pub(crate) async fn delete<T: Send + 'static>(
+        &self,
+        caller: &Caller,
+        project: ProjectId,
+        work: impl FnOnce(&Self, &mut Tx) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let app = self.clone();
+        let caller = caller.clone();
+        self.bridge
+            .run(move || {
+                let done = app.store.write(|tx| {
+                    require(tx, &caller, Right::Own, &[Target::Project(project)])?;
                     work(&app, tx)
                 });
                 app.caches.forget();
@@ -171,7 +201,7 @@ impl App {
         let mut hash = Sha256::new();
         hash.update(self.started.as_bytes());
         hash.update(version.to_be_bytes());
-        hash.update([u8::from(*caller == Caller::Anonymous)]);
+        hash.update(format!("{:?}", caller.viewer()).as_bytes());
         hash.update(uri.to_string().as_bytes());
         let digest: [u8; 32] = hash.finalize().into();
         let mut tag = String::from("W/\"");

@@ -11,11 +11,11 @@ use http::{Method, Uri};
 use http_body_util::Limited;
 use rsr_monitoring::Work;
 
-use crate::access::Credentials;
+use crate::access::{self, Caller, Claim, Credentials};
 use crate::app::App;
 use crate::metrics::{RouteSeries, RouteSlot};
 use crate::problem::{Kind, Problem};
-use crate::routes::table::{Operation, Weight};
+use crate::routes::table::{Access, Operation, Weight};
 use crate::server::Peer;
 
 /// What a guard knows of its route.
@@ -76,14 +76,8 @@ async fn pass(guard: &Guard, mut request: Request, next: Next) -> Result<Respons
             Problem::busy("too many requests are under way", app.bounds.retry_after)
         })?)
     };
-    let caller = Credentials {
-        headers: request.headers(),
-        uri: request.uri(),
-        peer: request.extensions().get::<Peer>().copied(),
-        is_loopback: app.is_loopback,
-        token: app.token.as_ref(),
-    }
-    .caller(operation.access)?;
+    let claim = claim(app, operation, &request)?;
+    let caller = caller(app, claim).await?.enter(operation.access)?;
     request.extensions_mut().insert(caller);
     let settings = app.settings();
     let body_max = settings.server.max_body_bytes.as_usize();
@@ -99,6 +93,35 @@ async fn pass(guard: &Guard, mut request: Request, next: Next) -> Result<Respons
             format!("no answer within {} s", time_max.as_secs_f32()),
         )
         .after(app.bounds.retry_after)),
+    }
+}
+
+/// Who a request says it is from.
+fn claim(app: &App, operation: &Operation, request: &Request) -> Result<Claim, Problem> {
+    if operation.weight == Weight::Light && operation.access == Access::Read {
+        // The same for everybody, and it must answer while the database does not.
+        return Ok(Claim::Known(Caller::Anonymous));
+    }
+    Credentials {
+        headers: request.headers(),
+        uri: request.uri(),
+        peer: request.extensions().get::<Peer>().copied(),
+        is_loopback: app.is_loopback,
+        token: app.token.as_ref(),
+    }
+    .claim(operation.access)
+}
+
+/// Finds out who that is.
+async fn caller(app: &App, claim: Claim) -> Result<Caller, Problem> {
+    match claim {
+        Claim::Known(caller) => Ok(caller),
+        Claim::Bearer(secret) => {
+            let store = app.store.clone();
+            let find = move || Ok(store.token_holder(&secret)?);
+            let holder = app.bridge.run(find).await?;
+            Ok(Caller::Holder(holder.ok_or_else(access::no_valid_token)?))
+        }
     }
 }
 

@@ -79,6 +79,7 @@ mod openapi;
 mod params;
 mod problem;
 mod progress;
+mod rights;
 mod rollup;
 mod routes;
 mod serve;

@@ -21,7 +21,20 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    fn project(self, snapshot: &Snapshot) -> Result<ProjectId, Error> {
+    /// What it is, and its id, for people.
+    pub(crate) fn named(self) -> (&'static str, i64) {
+        match self {
+            Self::Project(id) => ("project", id.0),
+            Self::Result(id) => ("result", id.0),
+            Self::Indicator(id) => ("indicator", id.0),
+            Self::Period(id) => ("period", id.0),
+            Self::Update(id) => ("update", id.0),
+            Self::Job(id) => ("job", id.0),
+        }
+    }
+
+    /// The project it belongs to.
+    pub(crate) fn project(self, snapshot: &Snapshot) -> Result<ProjectId, Error> {
         match self {
             Self::Project(project) => Ok(project),
             Self::Result(result) => snapshot.project_of_result(result),

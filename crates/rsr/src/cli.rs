@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands::tokens::Tokens;
+use crate::commands::users::Users;
 use crate::exit::Exit;
 use crate::output::{self, Format};
 
@@ -93,6 +95,12 @@ pub(crate) enum Command {
     /// The aggregation queue
     #[command(subcommand)]
     Jobs(Jobs),
+    /// People, and what they may do in which projects
+    #[command(subcommand)]
+    Users(Users),
+    /// Tokens that programs show to act for a user
+    #[command(subcommand)]
+    Tokens(Tokens),
     /// The caches of the running service
     #[command(subcommand)]
     Cache(Cache),

@@ -73,7 +73,9 @@ fn describe_one(operation: &Operation) -> Value {
     }
     description["security"] = match operation.access {
         Access::Read => json!([{}, { "token": [] }]),
-        Access::Write | Access::Admin => json!([{ "token": [] }]),
+        Access::LoggedIn | Access::Write | Access::Administer | Access::Admin => {
+            json!([{ "token": [] }])
+        }
     };
     description
 }

@@ -56,7 +56,7 @@ async fn activities(
     let filter = ActivityFilter {
         reporting_ref: params.text("reporting_org").filter(|text| !text.is_empty()),
         project: params.value("project", "must be an id, a whole number")?,
-        public_only: caller == Caller::Anonymous,
+        visible_to: Some(caller.viewer()),
     };
     params.finish()?;
     let negotiated = Negotiated::of(&headers);

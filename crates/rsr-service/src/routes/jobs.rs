@@ -8,11 +8,12 @@ use http::StatusCode;
 use rsr_base::{JobId, ProjectId};
 use serde_json::{Value, json};
 
-use super::table::{Field, FieldKind, Operation, Route};
+use super::table::{Access, Field, FieldKind, Operation, Route};
 use crate::access::Caller;
 use crate::app::App;
 use crate::params::{self, Params};
 use crate::problem::{Kind, Problem};
+use crate::rights::Right;
 use crate::rollup;
 use crate::target::Target;
 use crate::wire::job;
@@ -42,6 +43,7 @@ pub(super) fn routes() -> Vec<Route> {
                 "jobs",
                 "The aggregation queue, the last changed first",
             )
+            .open_to(Access::LoggedIn)
             .query(&LIST),
             handler: get(list),
         },
@@ -62,13 +64,18 @@ pub(super) fn routes() -> Vec<Route> {
                 "recalculate",
                 "Rolls up the whole tree a project is in, at once",
             )
+            .open_to(Access::Administer)
             .heavy(),
             handler: post(recalculate),
         },
     ]
 }
 
-async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Json<Value>, Problem> {
+async fn list(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Value>, Problem> {
     let mut params = Params::parse(query.as_deref())?;
     let state = params.text("state").filter(|state| !state.is_empty());
     let limit = params
@@ -86,7 +93,10 @@ async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Json<
     let jobs: Vec<Value> = app
         .bridge
         .run(move || {
-            let jobs = work.store.snapshot()?.jobs(state.as_deref(), limit)?;
+            let jobs =
+                work.store
+                    .snapshot()?
+                    .jobs_seen_by(caller.viewer(), state.as_deref(), limit)?;
             Ok(jobs.iter().map(job).collect())
         })
         .await?;
@@ -100,10 +110,15 @@ async fn retry(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let given_up: JobId = params::id("job", &id)?;
     let queued = app
-        .write(&[Target::Job(given_up)], move |_app, tx| {
-            let queued = tx.retry_job(given_up)?;
-            Ok(tx.job(queued)?)
-        })
+        .write(
+            &caller,
+            Right::Edit,
+            &[Target::Job(given_up)],
+            move |_app, tx| {
+                let queued = tx.retry_job(given_up)?;
+                Ok(tx.job(queued)?)
+            },
+        )
         .await?;
     tracing::info!(%caller, job = %given_up, queued = %queued.id, "asked again for a job");
     Ok((StatusCode::CREATED, Json(job(&queued))))

@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::bridge::BodyWriter;
 use crate::params;
 use crate::problem::Problem;
+use crate::rights::{Right, require};
 use crate::target::Target;
 use crate::wire::{Element, Fields, NestedArray, Project, required};
 
@@ -275,13 +276,20 @@ async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let project = params::id("project", &id)?;
+    let viewer = caller.viewer();
     let work = app.clone();
     let summary = app
         .bridge
         .run(move || {
             let reader = work.reader(project, &caller);
             work.caches.summary(&reader, |snapshot| {
-                let project = Project::from(snapshot.project(project)?);
+                let mut project = snapshot.project(project)?;
+                if let Some(parent) = project.parent
+                    && !snapshot.may_see(parent, viewer)?
+                {
+                    project.parent = None;
+                }
+                let project = Project::from(project);
                 Ok(serde_json::to_vec(&project)
                     .map_err(Problem::internal)?
                     .into())
@@ -312,7 +320,7 @@ async fn create(
     fields.finish()?;
     let targets: Vec<_> = new.parent.map(Target::Project).into_iter().collect();
     let stored = app
-        .write(&targets, move |_app, tx| {
+        .write(&caller, Right::Edit, &targets, move |_app, tx| {
             let id = tx.create_project(&new)?;
             Ok(tx.project(id)?)
         })
@@ -355,7 +363,7 @@ async fn edit(
         .map(Target::Project)
         .collect();
     let stored = app
-        .write(&targets, move |_app, tx| {
+        .write(&caller, Right::Edit, &targets, move |_app, tx| {
             if let Some(parent) = parent {
                 tx.move_project(project, parent, force)?;
             }
@@ -374,15 +382,17 @@ async fn remove(
 ) -> Result<Response, Problem> {
     let project: ProjectId = params::id("project", &id)?;
     let check = app.clone();
+    let asking = caller.clone();
     app.bridge
         .run(move || {
             let snapshot = check.store.snapshot()?;
+            require(&snapshot, &asking, Right::Own, &[Target::Project(project)])?;
             check.refuse_while_deleted(&snapshot, &[Target::Project(project)])
         })
         .await?;
     let guard = app.deletions.begin(project);
     let n_deleted = app
-        .write(&[], move |app, tx| {
+        .delete(&caller, project, move |app, tx| {
             // Held until the transaction has ended, whichever way it ends.
             let guard = guard;
             let n_deleted = tx.delete_project(guard.id())?;

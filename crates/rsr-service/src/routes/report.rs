@@ -104,7 +104,11 @@ async fn updates(
                 .map_err(|_hidden| Problem::not_found("period", period))?;
             let rows = snapshot.updates(period)?;
             // What is not approved is between those who report and those who approve.
-            let shows_all = caller.viewer() != Viewer::Anonymous;
+            let shows_all = match caller.viewer() {
+                Viewer::Anonymous => false,
+                Viewer::User(user) => snapshot.role_in(project, user)?.is_some(),
+                Viewer::Administrator => true,
+            };
             let shown = rows
                 .iter()
                 .filter(|row| shows_all || row.status == UpdateStatus::Approved);

@@ -8,6 +8,7 @@ use axum::routing::{delete, patch, post};
 use http::StatusCode;
 use rsr_aggregation::Numbers;
 use rsr_base::{PeriodId, UpdateId, UserId};
+use rsr_hierarchy::Viewer;
 use rsr_store::{
     Disaggregation, NewIndicator, NewPeriod, NewResult, NewUpdate, UpdateEdit, UpdateStatus,
 };
@@ -17,7 +18,8 @@ use super::table::{Field, FieldKind, Operation, Route};
 use crate::access::Caller;
 use crate::app::App;
 use crate::params;
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
+use crate::rights::{Right, require, require_own_report};
 use crate::target::Target;
 use crate::wire::{Fields, refused, required};
 
@@ -70,7 +72,11 @@ const MANUAL: [Field; 3] = [
     Field::new("manual_denominator", FieldKind::Decimal, "Of a percentage"),
 ];
 const NEW_UPDATE: [Field; 9] = [
-    Field::new("user", FieldKind::Integer, "Who reports").required(),
+    Field::new(
+        "user",
+        FieldKind::Integer,
+        "Who reports; the token's user if not given",
+    ),
     Field::new(
         "status",
         FieldKind::Text,
@@ -187,7 +193,11 @@ fn created(path: &str, id: i64) -> Response {
     (StatusCode::CREATED, head, Json(json!({ "id": id }))).into_response()
 }
 
-async fn create_result(State(app): State<App>, mut fields: Fields) -> Result<Response, Problem> {
+async fn create_result(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    mut fields: Fields,
+) -> Result<Response, Problem> {
     let new = NewResult {
         project: required("project", fields.id("project")?)?,
         kind: fields.text("type")?.unwrap_or_default(),
@@ -197,14 +207,21 @@ async fn create_result(State(app): State<App>, mut fields: Fields) -> Result<Res
     };
     fields.finish()?;
     let id = app
-        .write(&[Target::Project(new.project)], move |_app, tx| {
-            Ok(tx.create_result(&new)?)
-        })
+        .write(
+            &caller,
+            Right::Edit,
+            &[Target::Project(new.project)],
+            move |_app, tx| Ok(tx.create_result(&new)?),
+        )
         .await?;
     Ok(created("results", id.0))
 }
 
-async fn create_indicator(State(app): State<App>, mut fields: Fields) -> Result<Response, Problem> {
+async fn create_indicator(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    mut fields: Fields,
+) -> Result<Response, Problem> {
     let new = NewIndicator {
         result: required("result", fields.id("result")?)?,
         is_qualitative: fields.flag("qualitative")?.unwrap_or(false),
@@ -217,14 +234,21 @@ async fn create_indicator(State(app): State<App>, mut fields: Fields) -> Result<
     };
     fields.finish()?;
     let id = app
-        .write(&[Target::Result(new.result)], move |_app, tx| {
-            Ok(tx.create_indicator(&new)?)
-        })
+        .write(
+            &caller,
+            Right::Edit,
+            &[Target::Result(new.result)],
+            move |_app, tx| Ok(tx.create_indicator(&new)?),
+        )
         .await?;
     Ok(created("indicators", id.0))
 }
 
-async fn create_period(State(app): State<App>, mut fields: Fields) -> Result<Response, Problem> {
+async fn create_period(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    mut fields: Fields,
+) -> Result<Response, Problem> {
     let new = NewPeriod {
         indicator: required("indicator", fields.id("indicator")?)?,
         start: date(&mut fields, "start")?,
@@ -233,9 +257,12 @@ async fn create_period(State(app): State<App>, mut fields: Fields) -> Result<Res
     };
     fields.finish()?;
     let id = app
-        .write(&[Target::Indicator(new.indicator)], move |_app, tx| {
-            Ok(tx.create_period(&new)?)
-        })
+        .write(
+            &caller,
+            Right::Edit,
+            &[Target::Indicator(new.indicator)],
+            move |_app, tx| Ok(tx.create_period(&new)?),
+        )
         .await?;
     Ok(created("periods", id.0))
 }
@@ -267,9 +294,12 @@ async fn edit_period(
         }
     };
     fields.finish()?;
-    app.write(&[Target::Period(period)], move |_app, tx| {
-        Ok(tx.set_manual_value(period, text.as_deref(), pair)?)
-    })
+    app.write(
+        &caller,
+        Right::Edit,
+        &[Target::Period(period)],
+        move |_app, tx| Ok(tx.set_manual_value(period, text.as_deref(), pair)?),
+    )
     .await?;
     tracing::info!(%caller, %period, "manual value set");
     Ok(Json(json!({ "id": period.0 })).into_response())
@@ -283,7 +313,7 @@ async fn create_update(
 ) -> Result<Response, Problem> {
     let new = NewUpdate {
         period: params::id("period", &id)?,
-        user: required("user", fields.id::<UserId>("user")?)?,
+        user: reporter(&caller, fields.id("user")?)?,
         status: status(&mut fields)?.unwrap_or(UpdateStatus::Draft),
         numbers: numbers(&mut fields)?.unwrap_or_default(),
         text: fields.text("text")?.unwrap_or_default(),
@@ -292,10 +322,19 @@ async fn create_update(
         disaggregations: disaggregations(&mut fields)?.unwrap_or_default(),
     };
     fields.finish()?;
+    let who = caller.clone();
     let id = app
-        .write(&[Target::Period(new.period)], move |_app, tx| {
-            Ok(tx.create_update(&new)?)
-        })
+        .write(
+            &caller,
+            Right::Report,
+            &[Target::Period(new.period)],
+            move |_app, tx| {
+                if new.status == UpdateStatus::Approved {
+                    require(tx, &who, Right::Edit, &[Target::Period(new.period)])?;
+                }
+                Ok(tx.create_update(&new)?)
+            },
+        )
         .await?;
     tracing::info!(%caller, update = %id, "update reported");
     Ok(created("updates", id.0))
@@ -317,9 +356,19 @@ async fn edit_update(
     };
     fields.finish()?;
     let status = edit.status;
-    app.write(&[Target::Update(update)], move |_app, tx| {
-        Ok(tx.edit_update(update, &edit)?)
-    })
+    let who = caller.clone();
+    app.write(
+        &caller,
+        Right::Report,
+        &[Target::Update(update)],
+        move |_app, tx| {
+            require_own_report(tx, &who, update)?;
+            if edit.status == Some(UpdateStatus::Approved) {
+                require(tx, &who, Right::Edit, &[Target::Update(update)])?;
+            }
+            Ok(tx.edit_update(update, &edit)?)
+        },
+    )
     .await?;
     tracing::info!(%caller, %update, status = status.map(UpdateStatus::code), "update changed");
     Ok(Json(json!({ "id": update.0 })).into_response())
@@ -331,12 +380,32 @@ async fn delete_update(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let update: UpdateId = params::id("update", &id)?;
-    app.write(&[Target::Update(update)], move |_app, tx| {
-        Ok(tx.delete_update(update)?)
-    })
+    let who = caller.clone();
+    app.write(
+        &caller,
+        Right::Report,
+        &[Target::Update(update)],
+        move |_app, tx| {
+            require_own_report(tx, &who, update)?;
+            Ok(tx.delete_update(update)?)
+        },
+    )
     .await?;
     tracing::info!(%caller, %update, "update deleted");
     Ok(Json(json!({ "id": update.0 })).into_response())
+}
+
+/// Who reports: users themselves, and whoever an administrator names.
+fn reporter(caller: &Caller, named: Option<UserId>) -> Result<UserId, Problem> {
+    match caller.viewer() {
+        Viewer::User(user) if named.is_none_or(|named| named == user) => Ok(user),
+        Viewer::User(_) => Err(Problem::field(
+            Kind::Forbidden,
+            "user",
+            "only administrators report for others",
+        )),
+        _ => required("user", named),
+    }
 }
 
 fn status(fields: &mut Fields) -> Result<Option<UpdateStatus>, Problem> {

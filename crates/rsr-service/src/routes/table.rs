@@ -24,8 +24,12 @@ pub(crate) enum Weight {
 pub(crate) enum Access {
     /// Anybody; a token shows more.
     Read,
-    /// A token, or nobody but this machine.
+    /// A token, or somebody on this machine.
+    LoggedIn,
+    /// A token of a scope that writes, or somebody on this machine. What it may change is checked with the change.
     Write,
+    /// As for writing, and an administrator.
+    Administer,
     /// The admin socket, or the admin listener with a token.
     Admin,
 }
@@ -112,6 +116,11 @@ impl Operation {
             access: Access::Write,
             ..Self::get(path, id, about)
         }
+    }
+
+    /// The same for others than the rest of its kind.
+    pub(crate) const fn open_to(self, access: Access) -> Self {
+        Self { access, ..self }
     }
 
     /// A route of the admin socket.

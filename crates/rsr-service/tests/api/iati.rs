@@ -6,7 +6,7 @@ use rsr_store::Error;
 use crate::support::{World, token};
 
 /// Real activities' shape in the least: what 2.03 needs and no more.
-fn file(n: usize) -> String {
+pub(crate) fn file(n: usize) -> String {
     let mut text = String::from("<iati-activities version=\"2.03\">\n");
     for nth in 0..n {
         text.push_str(&format!(
@@ -23,7 +23,7 @@ fn file(n: usize) -> String {
     text
 }
 
-fn import(world: &World, text: &str) {
+pub(crate) fn import(world: &World, text: &str) {
     let path = world.folder().join("in.xml");
     std::fs::write(&path, text).unwrap();
     world

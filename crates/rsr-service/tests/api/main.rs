@@ -7,6 +7,7 @@
     reason = "the allowances for tests reach no further than the test functions themselves"
 )]
 
+mod access;
 mod admin;
 mod fresh;
 mod hierarchy;

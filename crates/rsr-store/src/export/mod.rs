@@ -4,6 +4,7 @@ mod pages;
 mod results;
 
 use rsr_base::ProjectId;
+use rsr_hierarchy::Viewer;
 use rsr_iati::export::ActivitySource;
 use rsr_iati::model::{ActivityElement, ActivityHead, ElementKind};
 use rsr_iati::schema::FragmentChecker;
@@ -20,8 +21,8 @@ pub struct ActivityFilter {
     pub reporting_ref: Option<String>,
     /// Only this one.
     pub project: Option<ProjectId>,
-    /// Only those that everybody may see.
-    pub public_only: bool,
+    /// Only those that this viewer may see; `None` for all.
+    pub visible_to: Option<Viewer>,
 }
 
 /// An element that is stored and cannot stand in a valid activity.

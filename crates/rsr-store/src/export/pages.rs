@@ -3,8 +3,11 @@
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
+use rsr_hierarchy::Viewer;
+
 use super::ActivityFilter;
 use crate::error::Error;
+use crate::hierarchy::COVERS;
 use crate::sql::{Session, Value};
 
 /// Most rows asked for at once: an engine on a server may send all of them before the page is full.
@@ -67,9 +70,10 @@ impl Heads {
         if self.chunk.is_empty() && !self.is_end {
             let after = self.last;
             let n = i64::try_from(self.chunk_size).unwrap_or(i64::MAX);
+            let passes = passes();
             let sql = format!(
                 "SELECT p.id, p.iati_identifier, p.head_xml FROM projects p
-                 WHERE p.id > ?1 AND {CONDITION} ORDER BY p.id LIMIT ?5"
+                 WHERE p.id > ?1 AND {passes} ORDER BY p.id LIMIT ?5"
             );
             let [project, reporting, public] = self.condition();
             self.chunk = db
@@ -107,14 +111,26 @@ impl Heads {
         [
             Value::from(self.filter.project),
             Value::from(self.filter.reporting_ref.as_deref()),
-            Value::from(self.filter.public_only),
+            match self.filter.visible_to {
+                None | Some(Viewer::Administrator) => Value::Null,
+                Some(Viewer::Anonymous) => Value::Int(NOBODY),
+                Some(Viewer::User(user)) => Value::from(user),
+            },
         ]
     }
 }
 
-/// What the filter lets pass, with its three parts in ?2 to ?4.
-const CONDITION: &str = "(p.id = ?2 OR ?2 IS NULL) AND (p.reporting_ref = ?3 OR ?3 IS NULL)
-     AND (CAST(?4 AS BIGINT) = 0 OR (p.is_public = 1 AND p.is_published = 1))";
+/// The id that no user has: ids begin with 1.
+const NOBODY: i64 = 0;
+
+/// What the filter lets pass, with its three parts in ?2 to ?4: project, reporting organisation, and the user who asks.
+fn passes() -> String {
+    format!(
+        "(p.id = ?2 OR ?2 IS NULL) AND (p.reporting_ref = ?3 OR ?3 IS NULL)
+         AND (CAST(?4 AS BIGINT) IS NULL OR (p.is_public = 1 AND p.is_published = 1)
+             OR EXISTS (SELECT 1 FROM roles r WHERE r.user_id = ?4 AND {COVERS}))"
+    )
+}
 
 impl Pages {
     /// The next element of a project, left where it is. Elements of projects before it are passed over.
@@ -144,11 +160,12 @@ impl Pages {
     }
 
     fn read(&mut self, db: &dyn Session, heads: &Heads) -> Result<(), Error> {
+        let passes = passes();
         let sql = format!(
             "SELECT e.project_id, e.place, e.name, CASE WHEN e.omitted_because IS NULL THEN e.xml ELSE '' END,
                  e.omitted_because
              FROM project_elements e JOIN projects p ON p.id = e.project_id
-             WHERE (e.project_id, e.place) > (?1, ?5) AND e.project_id <= ?6 AND {CONDITION}
+             WHERE (e.project_id, e.place) > (?1, ?5) AND e.project_id <= ?6 AND {passes}
              ORDER BY e.project_id, e.place LIMIT ?7"
         );
         let [project, reporting, public] = heads.condition();

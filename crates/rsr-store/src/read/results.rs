@@ -188,8 +188,7 @@ impl Snapshot {
     pub fn updates(&self, period: PeriodId) -> Result<Vec<UpdateRow>, Error> {
         let db = self.db();
         let mut updates = db.rows(
-            "SELECT id, period_id, user_id, status, value, numerator, denominator, text, narrative, created_ms,
-                 changed_ms FROM updates WHERE period_id = ?1 ORDER BY id DESC",
+            &format!("{UPDATES} WHERE period_id = ?1 ORDER BY id DESC"),
             params![period],
             read_update,
         )?;
@@ -214,6 +213,18 @@ impl Snapshot {
             update.disaggregations = parts.into_iter().map(|(_, part)| part).collect();
         }
         Ok(updates)
+    }
+
+    /// One update, without its parts.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub fn update(&self, id: UpdateId) -> Result<UpdateRow, Error> {
+        let sql = format!("{UPDATES} WHERE id = ?1");
+        self.db()
+            .row(&sql, params![id], read_update)?
+            .ok_or_else(|| Error::not_found("update", id))
     }
 
     /// The project that a result belongs to.
@@ -296,6 +307,10 @@ fn read_result(row: &dyn Row) -> Result<ResultRow, Error> {
         indicators: Vec::new(),
     })
 }
+
+/// What [`read_update`] reads.
+const UPDATES: &str = "SELECT id, period_id, user_id, status, value, numerator, denominator, text, narrative, created_ms,
+     changed_ms FROM updates";
 
 fn read_update(row: &dyn Row) -> Result<UpdateRow, Error> {
     let id = row.int(0)?;

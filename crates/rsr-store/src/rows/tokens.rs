@@ -88,6 +88,20 @@ pub struct TokenHolder {
     pub scope: TokenScope,
 }
 
+impl TokenHolder {
+    /// The holder of some token of this scope, who is no administrator.
+    #[must_use]
+    pub fn of(user: UserId, scope: TokenScope) -> Self {
+        Self {
+            token: 0,
+            name: String::new(),
+            user,
+            is_admin: false,
+            scope,
+        }
+    }
+}
+
 /// A token's own text, told once. It carries 244 random bits, half of which salt the other half, so a plain digest of it
 /// can be neither guessed nor looked up in a table.
 #[derive(Clone)]

@@ -51,7 +51,7 @@ impl Tx {
         }
     }
 
-    /// Lets a user see, and by the role more, of one project.
+    /// Lets a user see, and by the role more, of one project and all below it. Giving a role again changes nothing.
     ///
     /// # Errors
     ///
@@ -65,10 +65,28 @@ impl Tx {
         self.require("user", "SELECT 1 FROM users WHERE id = ?1", user.0)?;
         self.require_project(project)?;
         self.db().execute(
-            "INSERT INTO roles (user_id, project_id, role) VALUES (?1, ?2, ?3)",
+            "INSERT INTO roles (user_id, project_id, role) SELECT ?1, ?2, ?3 WHERE NOT EXISTS (
+                 SELECT 1 FROM roles WHERE user_id = ?1 AND project_id = ?2 AND role = ?3)",
             params![user, project, role.code()],
         )?;
         Ok(())
+    }
+
+    /// Takes away the roles a user has in one project. Answers how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for the user.
+    pub fn revoke_project_role(
+        &mut self,
+        user: UserId,
+        project: ProjectId,
+    ) -> Result<usize, Error> {
+        self.require("user", "SELECT 1 FROM users WHERE id = ?1", user.0)?;
+        self.db().execute(
+            "DELETE FROM roles WHERE user_id = ?1 AND project_id = ?2",
+            params![user, project],
+        )
     }
 
     /// Lets a user see, and by the role more, of the projects of one organisation that do not use roles of

@@ -31,7 +31,7 @@ pub(crate) fn run(context: &Context, which: &Export) -> Outcome {
     let filter = ActivityFilter {
         reporting_ref: flags.reporting_org.clone(),
         project: flags.project.map(ProjectId),
-        public_only: false,
+        visible_to: None,
     };
     let store = context.existing_store()?;
     let snapshot = store.snapshot()?;

@@ -16,6 +16,8 @@ mod project;
 mod serve;
 mod service;
 mod settings;
+pub(crate) mod tokens;
+pub(crate) mod users;
 mod validate;
 
 use crate::cli::{Cli, Command};
@@ -39,6 +41,8 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Cache(which) => caches::run(&Context::new(&common, &[])?, &which),
         Command::Deletions(which) => deletions::run(&Context::new(&common, &[])?, &which),
         Command::Jobs(which) => jobs::run(&Context::new(&common, &[])?, &which),
+        Command::Users(which) => users::run(&Context::new(&common, &[])?, &which),
+        Command::Tokens(which) => tokens::run(&Context::new(&common, &[])?, &which),
         Command::Memory(which) => memory::run(&Context::new(&common, &[])?, &which),
         Command::Project(which) => project::run(&Context::new(&common, &[])?, &which),
         Command::Settings(which) => settings::run(&common, &which),
@@ -47,5 +51,15 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         }
         Command::Database(which) => database::run(&Context::new(&common, &[])?, &which),
         Command::Doctor => doctor::run(&Context::new(&common, &[])?),
+    }
+}
+
+/// Who runs this command, for the log: their user id.
+fn operator() -> String {
+    use std::os::unix::fs::MetadataExt as _;
+    // A process's own folder under /proc belongs to the user it runs as; nothing safer asks without a library.
+    match std::fs::metadata("/proc/self") {
+        Ok(own) => format!("uid {}", own.uid()),
+        Err(_no_proc) => "operator".to_owned(),
     }
 }
