@@ -139,7 +139,7 @@ fn a_token_is_known_by_its_text_alone_until_it_is_revoked() {
     assert_eq!((holder.user, holder.name.as_str()), (ada, "laptop"));
     assert_eq!((holder.scope, holder.is_admin), (TokenScope::Write, false));
     assert_eq!(ask(""), None);
-    assert_eq!(ask(&secret.expose()[1..]), None);
+    assert_eq!(ask(secret.expose().trim_start_matches('r')), None);
     let other = test
         .store
         .write(|tx| tx.create_token(&token(ada, "laptop")))
