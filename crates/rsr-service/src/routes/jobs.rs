@@ -6,6 +6,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::routing::{get, post};
 use http::StatusCode;
 use rsr_base::{JobId, ProjectId};
+use rsr_store::JobFilter;
 use serde_json::{Value, json};
 
 use super::table::{Access, Field, FieldKind, Operation, Route};
@@ -93,10 +94,12 @@ async fn list(
     let jobs: Vec<Value> = app
         .bridge
         .run(move || {
-            let jobs =
-                work.store
-                    .snapshot()?
-                    .jobs_seen_by(caller.viewer(), state.as_deref(), limit)?;
+            let filter = JobFilter {
+                state: state.as_deref(),
+                ..JobFilter::default()
+            };
+            let snapshot = work.store.snapshot()?;
+            let jobs = snapshot.jobs_seen_by(caller.viewer(), filter, limit)?;
             Ok(jobs.iter().map(job).collect())
         })
         .await?;

@@ -9,7 +9,5 @@ mod scope;
 
 pub use branches::Resume;
 pub use list::ListedProjects;
-pub(crate) use scope::{COVERS, Query, is_visible};
-
 pub use row::{ChildRow, NamedOrganisation, ParentRow, RoleRow, SectorRow};
-pub(crate) use scope::Query;
+pub(crate) use scope::{COVERS, Query, is_visible};

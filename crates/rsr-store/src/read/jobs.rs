@@ -107,35 +107,6 @@ impl Snapshot {
         )
     }
 
-    /// As [`Snapshot::jobs`], of the projects that this viewer may see.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database alone.
-    pub fn jobs_seen_by(
-        &self,
-        viewer: Viewer,
-        state: Option<&str>,
-        n: usize,
-    ) -> Result<Vec<JobRow>, Error> {
-        let mut query = Query::default();
-        let visible = query.visible(viewer);
-        let state = match state {
-            Some(state) => format!("j.state = {}", query.text(state)),
-            None => "true".to_owned(),
-        };
-        let n = query.int(i64::try_from(n).unwrap_or(i64::MAX));
-        self.db().rows(
-            &format!(
-                "{JOBS} JOIN projects pr ON pr.id = p.project_id
-                 WHERE EXISTS (SELECT 1 FROM projects p WHERE p.id = pr.id AND {visible}) AND {state}
-                 ORDER BY j.changed_ms DESC, j.id DESC LIMIT {n}"
-            ),
-            &query.params(),
-            JobRow::read,
-        )
-    }
-
     /// How many jobs are in each state that any is in.
     ///
     /// # Errors
