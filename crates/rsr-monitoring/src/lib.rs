@@ -11,7 +11,8 @@
 //!  request ─► MeasureLayer ─► Scope ─► Observe: bytes, peak and time of each request, headers on its answer
 //!
 //!  the program's own figures ─► Registry ─► Prometheus text, OpenMetrics
-//!  jemalloc's samples ─► Profiler ─► HeapDump ─► NamedProfile ─► pprof, flame graph, table, tree, difference
+//!  jemalloc's samples ─┬► Profiler ──────────► HeapDump ─► NamedProfile ─► pprof, flame graph, table, tree, difference
+//!                      └► CallSites ─► SiteGrowth: a call stack whose allocations survive epoch after epoch
 //! ```
 //!
 //! Nothing runs by itself: the program calls [`Readings::take`] every second or so and hands the reading on. A figure
@@ -74,6 +75,8 @@
 //! | growth that pages | 20 % or 100 MB | [`LeakRules`], settings `leaks.*` |
 //! | findings that are kept | 500 | fixed |
 //! | types that can be tracked | 1,000 | fixed |
+//! | samples and stacks of `CallSites` | 131,072; 2,048 | fixed |
+//! | growth of a call stack that is a finding | 8 MB | `SiteRules`, setting `leaks.site_threshold_mb` |
 //! | a heap profile that is read | 256 MiB | fixed |
 //! | files of the profiler | 100 MiB each, 100 files, 7 days | `ProfilerLimits`, settings `profiling.*` |
 //!
@@ -97,6 +100,8 @@ mod pressure;
 mod profiles;
 mod readings;
 mod scope;
+#[cfg(all(feature = "jemalloc", feature = "profiling"))]
+mod sites;
 mod vitals;
 
 #[cfg(feature = "counting-allocator")]
@@ -131,4 +136,6 @@ pub use readings::{
     SystemReading,
 };
 pub use scope::{Scope, ScopeUsage};
+#[cfg(all(feature = "jemalloc", feature = "profiling"))]
+pub use sites::{CallSites, SiteGrowth, SiteRules};
 pub use vitals::Vitals;

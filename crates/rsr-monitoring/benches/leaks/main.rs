@@ -1,9 +1,10 @@
 //! How well leaks are told from everything else, beside the rule this detector replaces.
 //!
-//! `cargo bench -p rsr-monitoring --bench leaks -- [--quick] [--json] [--train] [--kinds]`
+//! `cargo bench -p rsr-monitoring --all-features --bench leaks -- [--quick] [--json] [--train|--mixture] [--kinds]`
 //!
 //! Half of the labelled series were there to choose the detector's bars; what counts is the other half, which was
-//! never looked at meanwhile. `--train` shows the first half.
+//! never looked at meanwhile. `--train` shows the first half, `--mixture` series of another making, on which nothing was
+//! chosen. Beside the series twenty small programs run, half of which leak: the rows that begin with `program`.
 #![expect(
     clippy::print_stdout,
     clippy::cast_precision_loss,
@@ -13,6 +14,8 @@
 )]
 
 mod legacy;
+mod mixture;
+mod programs;
 mod series;
 
 use std::collections::BTreeMap;
@@ -22,19 +25,32 @@ use rsr_base::ByteSize;
 use rsr_monitoring::LeakSample;
 use series::Labelled;
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const TRAIN_SEED: u64 = 1;
 const TEST_SEED: u64 = 20_260_731;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    if let [.., flag, name] = arguments.as_slice()
+        && flag == "--program"
+    {
+        programs::run(name);
+        return;
+    }
     let n = if has("--quick") { 240 } else { 960 };
     let seed = if has("--train") {
         TRAIN_SEED
     } else {
         TEST_SEED
     };
-    let all = series::generate(seed, n);
+    let all = if has("--mixture") {
+        mixture::generate(seed, n)
+    } else {
+        series::generate(seed, n)
+    };
     let ours: Vec<_> = all.iter().map(alarm_s).collect();
     let peer: Vec<_> = all
         .iter()
@@ -67,7 +83,16 @@ fn main() {
             ours.leaks
         );
     }
-    for (case, ours, peer, unit) in rows {
+    let programs = (!has("--train") && !has("--mixture")).then(programs::judge_all);
+    let program_rows = programs.iter().flat_map(|all| {
+        if has("--kinds") {
+            for (name, verdict) in all {
+                println!("{name:>20}: {}", verdict.said);
+            }
+        }
+        programs::rows(all)
+    });
+    for (case, ours, peer, unit) in rows.into_iter().chain(program_rows) {
         let lower_is_better = matches!(case, "false-alarms" | "delay");
         let ratio = if lower_is_better {
             peer / ours.max(1e-3)

@@ -27,6 +27,20 @@ pub(super) struct Block {
     pub(super) resident: Option<f64>,
 }
 
+impl Block {
+    /// The block at this share of the way to another one.
+    fn towards(&self, other: &Self, share: f64) -> Self {
+        let between = |from: f64, to: f64| from + (to - from) * share;
+        let both = |from: Option<f64>, to: Option<f64>| Some(between(from?, to?));
+        Self {
+            trough: between(self.trough, other.trough),
+            load: both(self.load, other.load),
+            held: between(self.held, other.held),
+            resident: both(self.resident, other.resident),
+        }
+    }
+}
+
 /// The blocks of the last days, oldest first, and the one that is being filled. Bounded, whatever the samples' number.
 #[derive(Clone, Debug, Default)]
 pub(super) struct History {
@@ -36,9 +50,13 @@ pub(super) struct History {
 
 impl History {
     /// Takes a sample; `true` where it is the first after a block that is complete now.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "a few blocks, and sizes far below 2^53 bytes"
+    )]
     pub(super) fn push(&mut self, sample: &LeakSample) -> bool {
         let number = |size: rsr_base::ByteSize| {
-            #[expect(clippy::cast_precision_loss, reason = "sizes far below 2^53 bytes")]
             let bytes = size.bytes() as f64;
             bytes / MIB
         };
@@ -64,13 +82,22 @@ impl History {
             current.resident = resident;
             return false;
         }
-        let whole = *current;
+        let (whole, began) = (*current, *began);
         self.current = Some((sample.at, block));
+        self.keep(whole);
+        // Where samples are further apart than a block is long, what lies between is taken for even.
+        let n_blocks = (sample.at.saturating_sub(began).as_secs() / BLOCK.as_secs()) as usize;
+        for missing in 1..n_blocks.min(BLOCKS_MAX) {
+            self.keep(whole.towards(&block, missing as f64 / n_blocks as f64));
+        }
+        true
+    }
+
+    fn keep(&mut self, block: Block) {
         if self.blocks.len() == BLOCKS_MAX {
             self.blocks.pop_front();
         }
-        self.blocks.push_back(whole);
-        true
+        self.blocks.push_back(block);
     }
 
     /// Complete blocks, oldest first.

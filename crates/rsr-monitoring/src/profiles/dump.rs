@@ -3,10 +3,16 @@
 //! **Source:** jemalloc's `prof_data.c` (format `heap_v2`) and its script `jeprof`, whose correction of the sampling is
 //! done here likewise.
 
+use std::fmt::Write;
+
 use rsr_base::ByteSize;
 
 /// Longest text that is read; a dump of a large service is some MB.
 pub(super) const TEXT_MAX: ByteSize = ByteSize::from_mib(256);
+
+/// Longest list of mapped files that is read.
+#[cfg(feature = "jemalloc")]
+const MAPS_MAX: ByteSize = ByteSize::from_mib(4);
 
 /// Frames of one stack that are kept; jemalloc writes at most 128.
 const FRAMES_MAX: usize = 512;
@@ -117,6 +123,65 @@ impl HeapDump {
     /// [`DumpError`] where it cannot be read or is no dump.
     pub fn read(path: &std::path::Path) -> Result<Self, DumpError> {
         Self::parse(&rsr_base::read_file_at_most(path, TEXT_MAX)?)
+    }
+
+    /// A dump of stacks whose figures are whole already, not samples: addresses, bytes, allocations.
+    #[cfg(feature = "jemalloc")]
+    pub(crate) fn of_stacks(stacks: impl Iterator<Item = (Vec<u64>, u64, u64)>) -> Self {
+        Self {
+            period: 1,
+            stacks: stacks
+                .map(|(addresses, bytes, count)| RawStack {
+                    addresses,
+                    bytes,
+                    count,
+                })
+                .collect(),
+            mappings: Vec::new(),
+        }
+    }
+
+    /// Notes which files are mapped into this process, without which nothing can be named.
+    #[cfg(feature = "jemalloc")]
+    pub(crate) fn map_this_process(&mut self) {
+        let maps = rsr_base::read_file_at_most("/proc/self/maps".as_ref(), MAPS_MAX);
+        let maps = maps.unwrap_or_default();
+        self.mappings = maps
+            .lines()
+            .filter_map(mapping)
+            .filter(|mapping| mapping.is_code || mapping.offset == 0)
+            .collect();
+    }
+
+    /// The text that [`HeapDump::parse`] reads, so that another process can name it. Sampled figures come out whole.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut out = String::from("heap_v2/1\n");
+        for stack in &self.stacks {
+            out.push('@');
+            for address in &stack.addresses {
+                write!(out, " {address:#x}").expect("a string takes all text");
+            }
+            let RawStack { bytes, count, .. } = stack;
+            write!(out, "\n  t*: {count}: {bytes} [0: 0]\n").expect("a string takes all text");
+        }
+        out.push_str("\nMAPPED_LIBRARIES:\n");
+        for mapping in &self.mappings {
+            let rights = if mapping.is_code { "r-xp" } else { "r--p" };
+            let Mapping {
+                start,
+                end,
+                offset,
+                path,
+                ..
+            } = mapping;
+            writeln!(
+                out,
+                "{start:x}-{end:x} {rights} {offset:08x} 00:00 0 {path}"
+            )
+            .expect("a string takes all text");
+        }
+        out
     }
 
     /// Bytes that live, over all stacks.

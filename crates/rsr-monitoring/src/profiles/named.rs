@@ -59,7 +59,7 @@ impl Frame {
     }
 
     fn is_passed_on(&self) -> bool {
-        let in_jemalloc = self.file.contains("/jemalloc/");
+        let in_jemalloc = self.file.contains("/jemalloc/") || self.file.contains("/tikv-jemalloc");
         let in_wrapper = self.function.contains("CountingAllocator<")
             || self.function.contains("tikv_jemallocator::Jemalloc as");
         in_jemalloc
@@ -67,6 +67,50 @@ impl Frame {
             || PASSED_ON
                 .iter()
                 .any(|prefix| self.function.starts_with(prefix))
+    }
+}
+
+/// Beginnings of names of the standard library and of what it is made of, as they stand after `<` and `&`.
+const FOREIGN: [&str; 7] = [
+    "core::",
+    "alloc::",
+    "std::",
+    "hashbrown::",
+    "??",
+    "__",
+    "0x",
+];
+
+impl NamedStack {
+    /// The innermost function of the program's own: neither the standard library's nor a dependency's, nor a closure
+    /// where the function around it is known. Where all are, the innermost that is not the standard library's.
+    #[must_use]
+    pub fn call_site(&self) -> Option<&Frame> {
+        let is_own = |frame: &&Frame| {
+            !frame.is_standard() && !frame.is_passed_on() && !frame.file.contains("/registry/src/")
+        };
+        let own = self.frames.iter().find(is_own);
+        let around = own
+            .filter(|frame| frame.function.ends_with('}'))
+            .and_then(|closure| {
+                let mut outer = self.frames.iter().filter(is_own);
+                outer.find(|frame| frame.file == closure.file && !frame.function.ends_with('}'))
+            });
+        around
+            .or(own)
+            .or_else(|| self.frames.iter().find(|frame| !frame.is_standard()))
+            .or_else(|| self.frames.first())
+    }
+}
+
+impl Frame {
+    fn is_standard(&self) -> bool {
+        let name = self.function.trim_start_matches(['<', '&']);
+        self.file.starts_with("/rustc/")
+            || self.file.contains("/lib/rustlib/src/")
+            || self.function.contains(" as alloc::")
+            || self.function.contains(" as core::")
+            || FOREIGN.iter().any(|start| name.starts_with(start))
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rsr_base::{ByteSize, SharedClock};
 
-use crate::allocator::sampling;
+use crate::allocator::sampling::{self, Sampling};
 
 /// How much profiles may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,10 +85,12 @@ pub struct ProfileFile {
 }
 
 /// A profile that is being taken.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Running {
     id: String,
     until: Option<Duration>,
+    /// Held, so that allocations are sampled while the profile runs.
+    _sampling: Sampling,
 }
 
 /// Switches jemalloc's sampling on and off and keeps its profiles in a folder of their own.
@@ -147,8 +149,8 @@ impl Profiler {
         running.push(Running {
             id: id.clone(),
             until,
+            _sampling: Sampling::begin(),
         });
-        sampling::set_active(true);
         id
     }
 
@@ -158,19 +160,14 @@ impl Profiler {
     ///
     /// [`ProfileError`]; the profile has ended all the same, unless it was not running.
     pub fn stop(&self, id: &str) -> Result<ProfileFile, ProfileError> {
-        let is_last = {
+        let _sampled_until_written = {
             let mut running = self.lock();
             let Some(place) = running.iter().position(|profile| profile.id == id) else {
                 return Err(ProfileError::NotRunning { id: id.to_owned() });
             };
-            running.remove(place);
-            running.is_empty()
+            running.remove(place)
         };
-        let written = self.write(id);
-        if is_last {
-            sampling::set_active(false);
-        }
-        written
+        self.write(id)
     }
 
     /// Ends and writes the profiles whose time is over.
@@ -267,15 +264,6 @@ impl Profiler {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A profiler that goes leaves nothing running.
-impl Drop for Profiler {
-    fn drop(&mut self) {
-        if !self.lock().is_empty() {
-            sampling::set_active(false);
-        }
     }
 }
 

@@ -170,3 +170,16 @@ fn the_future_is_not_seen() {
         .collect();
     assert_eq!(analyse(before), None);
 }
+
+#[test]
+fn samples_an_hour_apart_are_judged_by_the_clock() {
+    let hourly = (0..48_u32).map(|n| LeakSample {
+        at: Duration::from_secs(3600) * n,
+        allocated: ByteSize::from_mib(200 + 5 * u64::from(n.saturating_sub(8))),
+        accounted: ByteSize::ZERO,
+        resident: None,
+        load: None,
+    });
+    let alarm = analyse(hourly).expect("it leaks").as_secs_f64() / 3600.0;
+    assert!((10.0..14.0).contains(&alarm), "alarm at {alarm} h");
+}

@@ -32,3 +32,5 @@ mod profiles;
 mod readings;
 #[cfg(feature = "jemalloc")]
 mod scope;
+#[cfg(all(feature = "jemalloc", feature = "profiling"))]
+mod sites;

@@ -9,7 +9,7 @@ use rsr_monitoring::{HeapDump, ProfileError, Profiler, ProfilerLimits, is_sampli
 use rsr_testkit::ManualClock;
 
 /// Sampling is one switch for the whole process: tests that turn it take turns.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+pub(crate) static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn profiler(limits: ProfilerLimits) -> (tempfile::TempDir, ManualClock, Profiler) {
     let folder = tempfile::tempdir().unwrap();

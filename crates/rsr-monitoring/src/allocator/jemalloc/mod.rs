@@ -11,6 +11,8 @@ use tikv_jemalloc_sys as sys;
 use super::{HeapReading, ThreadCounters};
 
 #[cfg(feature = "profiling")]
+pub(crate) mod hooks;
+#[cfg(feature = "profiling")]
 pub(crate) mod sampling;
 
 /// A plain number or truth value that `mallctl` copies in and out.

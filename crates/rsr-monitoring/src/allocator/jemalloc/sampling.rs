@@ -3,6 +3,7 @@
 use std::ffi::{CString, c_char};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::{Mutex, Once, PoisonError};
 
 use super::{Figure, is_global, read, write};
 
@@ -28,11 +29,47 @@ pub(crate) fn is_built_in() -> bool {
     is_global() && read(c"opt.prof") == Some(true)
 }
 
-/// Samples from now on, or no longer; what was sampled stays known.
-pub(crate) fn set_active(active: bool) {
-    if is_built_in() {
-        write(c"prof.active", active);
+/// Who wants samples now. jemalloc has one switch for all.
+static N_USERS: Mutex<u32> = Mutex::new(0);
+
+/// Mean bytes between two samples, as a power of two: at 1 MiB sampling costs a request some per cent.
+const PERIOD_POWER: usize = 20;
+
+static PERIOD_SET: Once = Once::new();
+
+/// Allocations are sampled for as long as one of these lives; what was sampled stays known after it.
+#[derive(Debug)]
+pub(crate) struct Sampling(());
+
+impl Sampling {
+    /// Samples from now on. Does nothing where the process cannot be profiled.
+    pub(crate) fn begin() -> Self {
+        let mut n_users = N_USERS.lock().unwrap_or_else(PoisonError::into_inner);
+        *n_users += 1;
+        if *n_users == 1 && is_built_in() {
+            // Before the first sample, since it forgets all there are.
+            PERIOD_SET.call_once(|| {
+                write(c"prof.reset", PERIOD_POWER);
+            });
+            write(c"prof.active", true);
+        }
+        Self(())
     }
+}
+
+impl Drop for Sampling {
+    fn drop(&mut self) {
+        let mut n_users = N_USERS.lock().unwrap_or_else(PoisonError::into_inner);
+        *n_users -= 1;
+        if *n_users == 0 && is_built_in() {
+            write(c"prof.active", false);
+        }
+    }
+}
+
+/// Mean bytes between two samples; `None` where the process cannot be profiled.
+pub(crate) fn period() -> Option<u64> {
+    is_built_in().then_some(1 << PERIOD_POWER)
 }
 
 /// Whether allocations are sampled now.

@@ -1,0 +1,179 @@
+//! When a stack's survivors are a leak.
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts of epochs and estimates of bytes, far below 2^53"
+)]
+
+use std::collections::{BTreeSet, VecDeque};
+
+use rsr_base::ByteSize;
+
+use super::live::{LiveSamples, SCALES, Sample, Stack};
+use super::{SiteGrowth, SiteRules};
+use crate::HeapDump;
+
+/// Marks of a window, and by how much the least growth is larger there: the shorter, the more.
+const WINDOWS: [(usize, f64); 4] = [(20, 2.5), (30, 1.75), (40, 1.0), (64, 1.0)];
+
+/// Parts of a window, of which each must have left survivors.
+const PARTS: usize = 4;
+
+/// Least share of the mean part that the least part has, and that the last one has: what fills up slows down.
+const PART_MIN: f64 = 0.3;
+const LAST_PART_MIN: f64 = 0.55;
+
+/// Samples without which nothing is said.
+const SAMPLES_MIN: usize = 8;
+
+/// Least rise of the stack's total, as a share of what survives out of the window: what turns over does not rise.
+const RISE_MIN: f64 = 0.65;
+
+/// Most that the stack's total ever fell back, as a share of the growth.
+const FALL_MAX: f64 = 0.4;
+
+/// A total that rises although it turns over (a queue whose reader is too slow): marks of the shortest window, the
+/// least rise as a share of what there is now and in deviations of sampling, and the least share of each half.
+const RISING_MARKS_MIN: usize = 40;
+const RISING_SHARE_MIN: f64 = 0.5;
+const RISING_DEVIATIONS_MIN: f64 = 4.0;
+const RISING_HALF_MIN: f64 = 0.35;
+
+/// Least growth beyond the caches, as a share of the stack's.
+const UNACCOUNTED_MIN: f64 = 0.5;
+
+/// Stacks that leak, the fastest first.
+#[expect(
+    clippy::iter_over_hash_type,
+    reason = "sums and counts, in any order the same"
+)]
+pub(super) fn judge(samples: &LiveSamples, rules: &SiteRules) -> Vec<SiteGrowth> {
+    let growth_min = rules.growth_min.bytes() as f64;
+    let large: Vec<_> = samples
+        .stacks
+        .iter()
+        .map(|stack| stack.bytes >= growth_min)
+        .collect();
+    let mut survivors: Vec<Vec<Sample>> = vec![Vec::new(); samples.stacks.len()];
+    for sample in samples.samples.values() {
+        let place = sample.stack as usize;
+        if large.get(place) == Some(&true)
+            && let Some(own) = survivors.get_mut(place)
+        {
+            own.push(*sample);
+        }
+    }
+    let mut grown: Vec<_> = samples
+        .stacks
+        .iter()
+        .zip(&survivors)
+        .filter_map(|(stack, own)| judge_stack(samples, stack, own, growth_min))
+        .collect();
+    grown.sort_by(|a, b| b.growth.cmp(&a.growth).then_with(|| a.id.cmp(&b.id)));
+    grown
+}
+
+fn judge_stack(
+    samples: &LiveSamples,
+    stack: &Stack,
+    own: &[Sample],
+    growth_min: f64,
+) -> Option<SiteGrowth> {
+    SCALES
+        .into_iter()
+        .enumerate()
+        .flat_map(|(scale, every)| WINDOWS.map(|window| (scale, every, window)))
+        .find_map(|(scale, every, (marks, factor))| {
+            let totals = Totals::of(stack.totals.get(scale)?, marks)?;
+            let span = every * marks as u32;
+            let growth = survivors(samples.epoch, span, own)
+                .filter(|growth| totals.now - totals.then >= RISE_MIN * growth.bytes)
+                .or_else(|| totals.rise(marks, samples.period, own))?;
+            let is_leak = growth.bytes >= factor * growth_min
+                && stack.fall <= FALL_MAX * growth.bytes
+                && unaccounted_rise(samples, scale, marks)? >= UNACCOUNTED_MIN * growth.bytes;
+            is_leak.then(|| SiteGrowth {
+                id: stack.id,
+                growth: ByteSize::from_bytes(growth.bytes as u64),
+                live: ByteSize::from_bytes(stack.bytes as u64),
+                n_epochs: span,
+                n_generations: growth.n_generations,
+                dump: HeapDump::of_stacks([stack.parts()].into_iter()),
+            })
+        })
+}
+
+/// What a stack held at the beginning, in the middle and at the end of a window.
+struct Totals {
+    then: f64,
+    middle: f64,
+    now: f64,
+}
+
+impl Totals {
+    fn of(totals: &VecDeque<f32>, marks: usize) -> Option<Self> {
+        let before = totals.len().checked_sub(marks + 1)?;
+        let at = |place| totals.get(place).copied().map(f64::from);
+        Some(Self {
+            then: at(before)?,
+            middle: at(before + marks / 2)?,
+            now: at(totals.len() - 1)?,
+        })
+    }
+
+    fn rise(&self, marks: usize, period: f64, own: &[Sample]) -> Option<Growth> {
+        let bytes = self.now - self.then;
+        let chance = (self.now * period).sqrt();
+        let goes_on = [self.middle - self.then, self.now - self.middle]
+            .iter()
+            .all(|half| *half >= RISING_HALF_MIN * bytes);
+        let is_rising = marks >= RISING_MARKS_MIN
+            && goes_on
+            && bytes >= RISING_SHARE_MIN * self.now
+            && bytes >= RISING_DEVIATIONS_MIN * chance;
+        let born: BTreeSet<_> = own.iter().map(|sample| sample.born).collect();
+        is_rising.then_some(Growth {
+            bytes,
+            n_generations: born.len() as u32,
+        })
+    }
+}
+
+struct Growth {
+    bytes: f64,
+    n_generations: u32,
+}
+
+/// What survives out of the window, where every part of it has left enough.
+fn survivors(epoch: u32, span: u32, own: &[Sample]) -> Option<Growth> {
+    // The youngest have not yet had the time to end.
+    let young = span / 10;
+    let (from, to) = (epoch.checked_sub(span)?, epoch - young);
+    let mut parts = [0.0; PARTS];
+    let (mut bytes, mut n) = (0.0, 0);
+    let mut generations = BTreeSet::new();
+    for sample in own.iter().filter(|sample| sample.born >= from) {
+        bytes += f64::from(sample.bytes);
+        n += 1;
+        if sample.born < to {
+            let part = (sample.born - from) as usize * PARTS / (to - from) as usize;
+            parts[part.min(PARTS - 1)] += f64::from(sample.bytes);
+            generations.insert(sample.born);
+        }
+    }
+    let mean = parts.iter().sum::<f64>() / PARTS as f64;
+    let goes_on = parts.iter().all(|part| *part >= PART_MIN * mean)
+        && parts[PARTS - 1] >= LAST_PART_MIN * mean;
+    (n >= SAMPLES_MIN && goes_on).then_some(Growth {
+        bytes,
+        n_generations: generations.len() as u32,
+    })
+}
+
+/// By how much the program holds more than its caches explain, since the window's beginning.
+fn unaccounted_rise(samples: &LiveSamples, scale: usize, marks: usize) -> Option<f64> {
+    let totals = &samples.unaccounted[scale];
+    let then = totals.get(totals.len().checked_sub(marks + 1)?)?;
+    Some(totals.back()? - then)
+}

@@ -1,0 +1,128 @@
+//! Made-up samples of stacks that leak, turn over, fill up and fall.
+
+use rsr_base::ByteSize;
+
+use super::SiteRules;
+use super::judge::judge;
+use super::live::LiveSamples;
+
+const MIB: usize = 1 << 20;
+
+/// Plays `epochs`; `each` allocates and frees in one epoch and answers what the program holds beyond its caches.
+fn play(epochs: usize, mut each: impl FnMut(&mut LiveSamples, usize) -> usize) -> LiveSamples {
+    let mut samples = LiveSamples::new(MIB as u64, |address| address / 100);
+    for epoch in 0..epochs {
+        let unaccounted = each(&mut samples, epoch);
+        samples.end_epoch(unaccounted as u64);
+    }
+    samples
+}
+
+fn leaks(samples: &LiveSamples) -> Vec<u64> {
+    let grown = judge(samples, &SiteRules::default());
+    grown
+        .iter()
+        .map(|site| site.dump.live().bytes() >> 20)
+        .collect()
+}
+
+#[test]
+fn what_survives_out_of_every_epoch_leaks() {
+    let samples = play(50, |samples, epoch| {
+        samples.begin(epoch, MIB, &[101, 201]);
+        epoch * MIB
+    });
+    let grown = judge(&samples, &SiteRules::default());
+    assert_eq!(grown.len(), 1);
+    assert!(grown[0].n_generations >= 17, "{:?}", grown[0]);
+    assert!(grown[0].growth >= ByteSize::from_mib(24));
+}
+
+#[test]
+fn what_turns_over_does_not() {
+    // A queue of thirty epochs, which is full half of the time.
+    let samples = play(100, |samples, epoch| {
+        samples.begin(epoch, 4 * MIB, &[101, 201]);
+        if let Some(oldest) = epoch.checked_sub(30) {
+            samples.end(oldest);
+        }
+        epoch.min(30) * 4 * MIB
+    });
+    assert_eq!(leaks(&samples), [0_u64; 0]);
+}
+
+#[test]
+fn what_has_filled_up_does_not() {
+    let samples = play(80, |samples, epoch| {
+        if epoch < 15 {
+            samples.begin(epoch, 4 * MIB, &[101, 201]);
+        }
+        epoch.min(15) * 4 * MIB
+    });
+    assert_eq!(leaks(&samples), [0_u64; 0]);
+}
+
+#[test]
+fn what_fills_a_registered_cache_does_not() {
+    let samples = play(80, |samples, epoch| {
+        samples.begin(epoch, MIB, &[101, 201]);
+        MIB
+    });
+    assert_eq!(leaks(&samples), [0_u64; 0]);
+}
+
+#[test]
+fn what_falls_back_raises_the_bar() {
+    let mut first = 0;
+    let samples = play(90, |samples, epoch| {
+        samples.begin(epoch, 2 * MIB, &[101, 201]);
+        if epoch % 18 == 17 {
+            for address in first..=epoch {
+                samples.end(address);
+            }
+            first = epoch + 1;
+        }
+        (epoch - first.min(epoch)) * 2 * MIB
+    });
+    assert_eq!(leaks(&samples), [0_u64; 0]);
+}
+
+#[test]
+fn one_stack_among_others_is_told_apart() {
+    let samples = play(50, |samples, epoch| {
+        samples.begin(2 * epoch, MIB, &[701, 801]);
+        samples.begin(2 * epoch + 1, MIB, &[101, 201]);
+        samples.end(2 * epoch + 1);
+        epoch * MIB
+    });
+    let grown = judge(&samples, &SiteRules::default());
+    let stacks: Vec<_> = grown.iter().map(|site| site.dump.to_text()).collect();
+    assert_eq!(stacks.len(), 1);
+    assert!(stacks[0].contains("@ 0x2bd 0x321\n"), "{}", stacks[0]);
+}
+
+#[test]
+fn a_queue_that_grows_while_it_turns_over_leaks() {
+    // Eight come and five go.
+    let mut first = 0;
+    let samples = play(50, |samples, epoch| {
+        for n in 0..8 {
+            samples.begin(epoch * 8 + n, MIB / 4, &[101, 201]);
+        }
+        for address in first..first + 5 {
+            samples.end(address);
+        }
+        first += 5;
+        epoch * 3 * MIB
+    });
+    assert_eq!(leaks(&samples).len(), 1);
+}
+
+#[test]
+fn calls_from_many_addresses_of_one_function_are_one_stack() {
+    let samples = play(50, |samples, epoch| {
+        samples.begin(epoch, MIB, &[101 + epoch % 90, 201]);
+        epoch * MIB
+    });
+    assert_eq!(leaks(&samples).len(), 1);
+}
