@@ -13,6 +13,7 @@ mod cli_settings;
 mod demo;
 mod deployment;
 mod documents;
+mod examples;
 mod layers;
 mod real_files;
 mod service;
