@@ -38,5 +38,8 @@ fn the_demo_ends_well_and_again() {
             .unwrap_or_else(|| panic!("no path of an IATI file:\n{}", said.out));
         xmllint(&folder.path().join(Path::new(file)))
             .unwrap_or_else(|said| panic!("not valid:\n{said}"));
+        let log = folder.path().join("rsr.db-wal");
+        let left = std::fs::metadata(log).map_or(0, |log| log.len());
+        assert_eq!(left, 0, "the file alone is the whole database");
     }
 }

@@ -73,6 +73,16 @@ impl Store {
         Ok(complaints)
     }
 
+    /// Brings everything that was written into the database's file, so that the file alone is the whole database. Does
+    /// nothing where a server keeps it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database alone; that somebody reads and holds it up is none.
+    pub fn checkpoint(&self) -> Result<(), Error> {
+        self.engine().checkpoint()
+    }
+
     /// Writes a copy of the database as it is at this moment, while others read and write it.
     ///
     /// The copy is written beside its target and then renamed, so that nothing half-written stands under its name.

@@ -30,6 +30,10 @@ pub(crate) trait Engine: Send + Sync + Debug {
     fn has_workers_side_by_side(&self) -> bool {
         false
     }
+    /// Brings what was written into the file itself, where the engine keeps it apart at first.
+    fn checkpoint(&self) -> Result<(), Error> {
+        Ok(())
+    }
     fn schema_version(&self, db: &dyn Session) -> Result<i64, Error>;
     /// Another number once anybody has written; see [`Store::version`](crate::Store::version).
     fn data_version(&self, db: &dyn Session) -> Result<i64, Error>;

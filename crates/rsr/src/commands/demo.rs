@@ -62,7 +62,12 @@ pub(crate) fn run(context: &Context, flags: &Demo) -> Outcome {
         top,
         result,
     };
-    let done = serve_and_show(context, store, &shown, flags.once);
+    let done = serve_and_show(context, store.clone(), &shown, flags.once);
+    if flags.once {
+        // The file alone is the whole database then, for whoever copies it.
+        store.checkpoint()?;
+    }
+    drop(store);
     if flags.once
         && let Some(folder) = context.settings().server.admin_socket.parent()
     {

@@ -13,8 +13,15 @@ const STEPS: [&str; 2] = [
 ];
 
 /// The schema version this program writes.
-const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 2;
 const _: () = assert!(STEPS.len() == 2, "the version counts the steps");
+
+/// Whether there is nothing to do. Anything that cannot be read is looked at again under the lock.
+pub(super) fn is_current(session: &SqliteSession) -> bool {
+    let db: &dyn Session = session;
+    let ask = |sql| db.number(sql, params![]).unwrap_or_default();
+    ask("PRAGMA application_id") == APPLICATION_ID && ask("PRAGMA user_version") == VERSION
+}
 
 /// Applies the steps that are missing, in one transaction that keeps other processes out. Answers the version before.
 pub(super) fn migrate(session: &SqliteSession, path: &Path, now_ms: i64) -> Result<i64, Error> {

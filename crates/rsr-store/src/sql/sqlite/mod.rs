@@ -36,14 +36,20 @@ impl Sqlite {
     }
 
     fn open(&self, role: Role) -> Result<SqliteSession, Error> {
+        let cannot_open = |error: rusqlite::Error| Error::CannotOpen {
+            path: self.path.clone(),
+            reason: error.to_string(),
+        };
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection =
-            Connection::open_with_flags(&self.path, flags).map_err(|error| Error::CannotOpen {
-                path: self.path.clone(),
-                reason: error.to_string(),
-            })?;
+        let mut connection = Connection::open_with_flags(&self.path, flags).map_err(cannot_open)?;
+        if self.needs_no_log(&connection) {
+            match role {
+                Role::Reader => connection = self.open_unchanging().map_err(cannot_open)?,
+                Role::Writer => return Err(Error::ReadOnly),
+            }
+        }
         connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
         let session = SqliteSession { connection };
         session
@@ -66,12 +72,49 @@ impl Sqlite {
     }
 }
 
+impl Sqlite {
+    /// Whether the file can be read, but not with its log beside it: a folder that may not be written to has no place for
+    /// the log's index. Without anything in the log the file alone is the whole database.
+    fn needs_no_log(&self, connection: &Connection) -> bool {
+        let read = connection.query_row("PRAGMA schema_version", [], |_row| Ok(()));
+        let cannot_open = read.is_err_and(|error| {
+            use rusqlite::ErrorCode::{CannotOpen, ReadOnly};
+            matches!(error.sqlite_error_code(), Some(CannotOpen | ReadOnly))
+        });
+        let log = size_of(&beside(&self.path, "-wal"));
+        cannot_open && log == ByteSize::ZERO && self.path.is_file()
+    }
+
+    /// Opens the file as one that nobody changes.
+    fn open_unchanging(&self) -> Result<Connection, rusqlite::Error> {
+        let mut address = String::from("file:");
+        for byte in self.path.as_os_str().as_encoded_bytes() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                    address.push(char::from(*byte));
+                }
+                other => address.push_str(&format!("%{other:02x}")),
+            }
+        }
+        address.push_str("?immutable=1");
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_URI
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        tracing::debug!(path = %self.path.display(), "opened as a database that nobody changes: its folder cannot be written to");
+        Connection::open_with_flags(address, flags)
+    }
+}
+
 impl Engine for Sqlite {
     fn connect(&self, role: Role) -> Result<Box<dyn Session>, Error> {
         Ok(Box::new(self.open(role)?))
     }
 
     fn migrate(&self, now_ms: i64) -> Result<i64, Error> {
+        // A file of today's schema is not written to, so that whoever only reads may do so where nobody may write.
+        if self.path.is_file() && migrate::is_current(&self.open(Role::Reader)?) {
+            return Ok(migrate::VERSION);
+        }
         migrate::migrate(&self.open(Role::Writer)?, &self.path, now_ms)
     }
 
@@ -89,6 +132,15 @@ impl Engine for Sqlite {
 
     fn data_version(&self, db: &dyn Session) -> Result<i64, Error> {
         db.number("PRAGMA data_version", params![])
+    }
+
+    fn checkpoint(&self) -> Result<(), Error> {
+        // It answers whether readers kept it from all of the log, which is no failure.
+        self.open(Role::Writer)?
+            .query_until("PRAGMA wal_checkpoint(TRUNCATE)", params![], &mut |_row| {
+                Ok(ControlFlow::Break(()))
+            })
+            .map(drop)
     }
 
     fn size(&self, _db: &dyn Session) -> Result<ByteSize, Error> {
