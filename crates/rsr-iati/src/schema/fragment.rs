@@ -1,5 +1,6 @@
 //! Checking single elements, and the children of an activity by their names alone.
 
+use crate::model::ActivityElement;
 use crate::report::Finding;
 use crate::xml::{Reader, Token};
 
@@ -40,6 +41,24 @@ impl FragmentChecker {
         Self {
             checker: Checker::new(Some(Version::V203)),
         }
+    }
+
+    /// Why a typed element cannot stand in a valid activity, `None` where it can; `xml` is its canonical fragment.
+    ///
+    /// The fragment's order is right by construction, so that something "comes too early" only where something before it is
+    /// missing: where the model knows what is missing, that is said.
+    pub fn objection(&mut self, element: &ActivityElement, xml: &str) -> Option<String> {
+        let mut objection = None;
+        self.check(element.name(), xml, &mut |finding| {
+            objection.get_or_insert(finding.message);
+        });
+        let found = objection?;
+        let gaps = element.gaps();
+        if gaps.is_empty() {
+            return Some(found);
+        }
+        let gaps: Vec<String> = gaps.iter().map(ToString::to_string).collect();
+        Some(gaps.join("; "))
     }
 
     /// Checks one fragment, as [`check_fragment`] does, and shows `sink` what is wrong.

@@ -9,7 +9,9 @@ mod results;
 mod row;
 
 pub(crate) use head::{head_from_xml, head_to_xml};
-pub(crate) use results::{ResultRows, indicator_from_xml, period_from_xml, result_from_xml};
+pub(crate) use results::{
+    ResultRows, indicator_from_xml, n_without_number, period_from_xml, result_from_xml,
+};
 pub(crate) use row::{ElementWriter, Summary, clear, organisation, place};
 
 use rsr_iati::model::{Date, Narrative, TextBlock};

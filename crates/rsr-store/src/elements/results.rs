@@ -373,6 +373,33 @@ fn number(text: Option<&str>, is_qualitative: bool) -> Option<Hundredths> {
     Some(Hundredths::from_hundredths(hundredths))
 }
 
+/// How many actuals of a result do not count since they are no numbers of two places: what [`ResultRows::write`] answers.
+pub(crate) fn n_without_number(result: &ResultBlock) -> u64 {
+    let is_lost = |actual: &&Measurement| {
+        let text = actual.value.as_deref().map(str::trim);
+        text.is_some_and(|text| !text.is_empty()) && number(text, false).is_none()
+    };
+    let mut n = 0;
+    for indicator in &result.indicators {
+        if indicator.measure.as_deref() == Some("5") {
+            continue;
+        }
+        for period in &indicator.periods {
+            let (totals, parts): (Vec<_>, Vec<_>) = period
+                .actuals
+                .iter()
+                .partition(|actual| actual.dimensions.is_empty());
+            n += totals
+                .last()
+                .into_iter()
+                .filter(|total| is_lost(total))
+                .count();
+            n += parts.iter().filter(|part| is_lost(part)).count();
+        }
+    }
+    n as u64
+}
+
 /// Vocabulary, code and address of the first reference, by which an indicator may be found in other activities.
 fn reference(indicator: &Indicator) -> Option<String> {
     let first = indicator.references.first()?;

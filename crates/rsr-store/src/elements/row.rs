@@ -187,9 +187,7 @@ impl<'a> ElementWriter<'a> {
         }
         let mut objection = None;
         if kind != ElementKind::Extension {
-            self.checker.check(element.name(), xml, &mut |finding| {
-                objection.get_or_insert_with(|| finding.message.clone());
-            });
+            objection = self.checker.objection(element, xml);
         }
         if objection.is_none() && !kind.is_repeatable() {
             let bit = 1_u64 << (kind as u32 % 64);

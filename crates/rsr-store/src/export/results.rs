@@ -22,7 +22,6 @@ pub(super) struct ResultRow {
     pub(super) id: i64,
     pub(super) place: i64,
     block: ResultBlock,
-    omitted_because: Option<String>,
 }
 
 impl ResultRow {
@@ -33,11 +32,7 @@ impl ResultRow {
         element: &ActivityElement,
         checker: &mut FragmentChecker,
     ) -> Option<String> {
-        let mut objection = None;
-        checker.check("result", &element.to_xml(), &mut |finding| {
-            objection.get_or_insert(finding.message);
-        });
-        objection.map(|found| self.omitted_because.clone().unwrap_or(found))
+        checker.objection(element, &element.to_xml())
     }
 }
 
@@ -68,7 +63,6 @@ pub(super) fn next(
                 id: row.int(0)?,
                 place: row.int(1)?,
                 block,
-                omitted_because: row.opt_string(3)?,
             })
         },
     )

@@ -8,7 +8,7 @@ use rsr_iati::xml::Position;
 use uuid::Uuid;
 
 use super::draft::{Draft, Held};
-use crate::elements::{ElementWriter, ResultRows, Summary, clear};
+use crate::elements::{ElementWriter, ResultRows, Summary, clear, n_without_number};
 use crate::error::Error;
 use crate::sql::{Session, params};
 use crate::tree::positions;
@@ -140,24 +140,37 @@ fn stored(db: &dyn Session, identifier: &str, run: i64) -> Result<Option<Stored>
     )
 }
 
-/// Why what is stored stands: within a run the newer one wins and the first of two alike; over runs the newer one.
+/// Why what is stored stands. Within a run the newer one wins, and the first of two alike. Over runs one that is as new
+/// wins too, since that is how a correction comes; one without a date never takes the place of one with a date.
 fn refusal(draft: &Draft, stored: &Stored) -> Option<Finding> {
     let seconds = |moment: &DateTime| moment.value().map(|moment| moment.unix_seconds());
     let incoming = draft.head.last_updated.as_ref().and_then(seconds);
     let present = stored.last_updated.as_deref().map(DateTime::new);
     let present = present.as_ref().and_then(seconds);
     let identifier = draft.identifier.as_deref().unwrap_or_default();
+    let refuse = |code, message| Some(about(draft, Severity::Error, code, message));
     if stored.file.is_some() {
         let message = format!(
             "activity {identifier} comes twice; the other one is kept, this one is not newer"
         );
+        // Nothing is older than any date.
         return (incoming <= present)
-            .then(|| about(draft, Severity::Error, "duplicate-identifier", message));
+            .then(|| refuse("duplicate-identifier", message))
+            .flatten();
     }
-    let message =
-        format!("activity {identifier} is stored as it was updated later, and is skipped");
-    (incoming.is_some() && incoming < present)
-        .then(|| about(draft, Severity::Error, "older-than-stored", message))
+    match (incoming, present) {
+        (Some(incoming), Some(present)) if incoming < present => refuse(
+            "older-than-stored",
+            format!("activity {identifier} is stored as it was updated later, and is skipped"),
+        ),
+        (None, Some(_)) => refuse(
+            "undated-beside-dated",
+            format!(
+                "activity {identifier} says not when it was updated, is stored with a date that says so, and is skipped"
+            ),
+        ),
+        _ => None,
+    }
 }
 
 fn create(db: &dyn Session, identifier: &str, stamp: &Stamp) -> Result<ProjectId, Error> {
@@ -199,14 +212,7 @@ fn write(
         let objection = if let ActivityElement::Result(result) = &held.element {
             let objection = elements.objection(&held.element, &held.xml);
             let n = results.write(result, objection.as_deref())?;
-            if n > 0 {
-                let message = "an actual is no number of at most two places; it is kept as text and counts as no value";
-                let mut finding = about(draft, Severity::Warning, "actual-without-number", message.to_owned());
-                finding.position = held.position;
-                finding.count = n;
-                finding.path.push_str("/result/indicator/period/actual");
-                findings.push(finding);
-            }
+            note_numbers(draft, held, n, findings);
             objection
         } else {
             summary.note(&held.element);
@@ -220,6 +226,48 @@ fn write(
     })?;
     results.finish()?;
     summary.write(db, project, &draft.head, stamp.now_ms)
+}
+
+/// Finds again what [`activity`] finds in the elements of one that it writes, for one that stands as it is: what is said
+/// of a file does not depend on whether it was imported before.
+pub(super) fn retell(
+    db: &dyn Session,
+    draft: &Draft,
+    checker: &mut FragmentChecker,
+    findings: &mut Vec<Finding>,
+) -> Result<(), Error> {
+    // It is asked for objections alone, so it needs no project.
+    let mut elements = ElementWriter::new(db, ProjectId(0), "", checker);
+    let mut parents: Vec<String> = Vec::new();
+    draft.each(db, &mut |held: &Held| {
+        let objection = elements.objection(&held.element, &held.xml);
+        if let ActivityElement::Result(result) = &held.element {
+            note_numbers(draft, held, n_without_number(result), findings);
+        } else {
+            note_links(draft, held, &mut parents, findings);
+        }
+        if let Some(objection) = objection {
+            left_out(draft, held, &objection, findings);
+        }
+        Ok(())
+    })
+}
+
+/// Finds actuals that are no numbers.
+fn note_numbers(draft: &Draft, held: &Held, n: u64, findings: &mut Vec<Finding>) {
+    if n > 0 {
+        let message = "an actual is no number of at most two places; it is kept as text and counts as no value";
+        let mut finding = about(
+            draft,
+            Severity::Warning,
+            "actual-without-number",
+            message.to_owned(),
+        );
+        finding.position = held.position;
+        finding.count = n;
+        finding.path.push_str("/result/indicator/period/actual");
+        findings.push(finding);
+    }
 }
 
 /// Finds links to itself and to more than one parent.

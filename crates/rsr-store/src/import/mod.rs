@@ -197,6 +197,9 @@ impl Importer {
         chunk.n_bytes += draft.n_bytes();
         chunk.n_activities += 1;
         chunk.kept.add(&kept);
+        if kept.unchanged > 0 {
+            keep::retell(tx.db(), draft, &mut self.checker, &mut findings)?;
+        }
         draft.clear(tx.db())?;
         let is_full = chunk.n_activities >= self.settings.import_chunk_size
             || chunk.n_bytes >= CHUNK_BYTES_MAX.bytes();

@@ -14,23 +14,25 @@ use super::support::{TestStore, real_files};
 pub(crate) struct Imported {
     pub(crate) files: Vec<FileReport>,
     pub(crate) links: LinkReport,
-    pub(crate) notes: Vec<String>,
+    /// What was found, as people read it.
+    pub(crate) lines: Vec<String>,
 }
 
 impl Imported {
     fn has(&self, code: &str) -> bool {
-        self.notes.iter().any(|note| note == code)
+        let word = format!(" {code} ");
+        self.lines.iter().any(|line| line.contains(&word))
     }
 }
 
-fn hear(notes: &mut Vec<String>) -> impl FnMut(ImportNote<'_>) + '_ {
+fn hear(lines: &mut Vec<String>) -> impl FnMut(ImportNote<'_>) + '_ {
     |note| {
-        if let ImportNote::Finding { finding, .. }
-        | ImportNote::Skipped { finding, .. }
-        | ImportNote::Link { finding } = note
-        {
-            notes.push(finding.code.to_owned());
-        }
+        lines.push(match note {
+            ImportNote::Finding { file, finding } => format!("{file}:{finding}"),
+            ImportNote::Skipped { file, finding } => format!("{file}:{finding}: skipped"),
+            ImportNote::Link { finding } => format!("{finding}"),
+            _ => return,
+        });
     }
 }
 
@@ -60,7 +62,7 @@ pub(crate) fn import(test: &TestStore, texts: &[&str]) -> Imported {
     Imported {
         files,
         links,
-        notes,
+        lines: notes,
     }
 }
 
@@ -83,7 +85,7 @@ pub(crate) fn import_files(test: &TestStore, paths: &[PathBuf]) -> Imported {
     Imported {
         files,
         links,
-        notes,
+        lines: notes,
     }
 }
 
@@ -148,6 +150,82 @@ fn of_one_identifier_the_newest_stands() {
     let done = import(&test, &[&older]);
     assert_eq!((done.files[0].kept, done.files[0].skipped), (0, 1));
     assert!(done.has("older-than-stored"));
+}
+
+#[test]
+fn one_without_a_date_never_takes_the_place_of_one_with_a_date() {
+    let test = TestStore::new();
+    let spend = |percent: u32| format!("<capital-spend percentage=\"{percent}\"/>");
+    let undated = |percent| {
+        activity("A", DAY, &spend(percent))
+            .replace(&format!(" last-updated-datetime=\"{DAY}\""), "")
+    };
+    let take = |text: String| {
+        let done = import(&test, &[&file(&[text])]);
+        (done.files[0].kept, done.has("undated-beside-dated"))
+    };
+    assert_eq!(take(undated(1)), (1, false));
+    assert_eq!(
+        take(undated(2)),
+        (1, false),
+        "of two without a date the last wins"
+    );
+    assert_eq!(take(activity("A", DAY, &spend(3))), (1, false));
+    assert_eq!(take(undated(4)), (0, true));
+    assert_eq!(
+        take(activity("A", DAY, &spend(5))),
+        (1, false),
+        "of two of one date the last wins: a correction"
+    );
+    let done = import(
+        &test,
+        &[
+            &file(&[undated(6)]),
+            &file(&[activity("A", DAY, &spend(5))]),
+        ],
+    );
+    assert_eq!((done.files[0].kept, done.files[1].unchanged), (0, 1));
+    // Nor does it within one file, in either order.
+    let other = TestStore::new();
+    let both = [activity("A", DAY, &spend(1)), undated(2)];
+    assert_eq!(import(&other, &[&file(&both)]).files[0].kept, 1);
+    let again = import(&other, &[&file(&[both[1].clone(), both[0].clone()])]);
+    assert_eq!((again.files[0].kept, again.files[0].unchanged), (1, 1));
+}
+
+#[test]
+fn what_is_said_of_a_file_is_the_same_again() {
+    let test = TestStore::new();
+    let text = file(&[
+        activity(
+            "A",
+            DAY,
+            "<budget type=\"1\"/><related-activity type=\"1\" ref=\"A\"/><no-such/>",
+        ),
+        activity(
+            "B",
+            DAY,
+            "<related-activity type=\"1\" ref=\"A\"/><related-activity type=\"1\" ref=\"C\"/>\
+             <result type=\"1\"><title><narrative>R</narrative></title><indicator measure=\"1\">\
+             <title><narrative>I</narrative></title><period><period-start iso-date=\"2024-01-01\"/>\
+             <period-end iso-date=\"2024-12-31\"/><actual value=\"many\"/><actual value=\"few\">\
+             <dimension name=\"a\" value=\"b\"/></actual></period></indicator></result>",
+        ),
+        activity("B", DAY, ""),
+        activity(" ", DAY, ""),
+    ]);
+    let first = import(&test, &[&text]);
+    let again = import(&test, &[&text]);
+    assert_eq!(first.lines, again.lines);
+    assert_eq!(first.files[0].n_findings, again.files[0].n_findings);
+    for code in [
+        "self-reference",
+        "several-parents",
+        "actual-without-number",
+        "duplicate-identifier",
+    ] {
+        assert!(again.has(code), "{code}: {:#?}", again.lines);
+    }
 }
 
 #[test]
@@ -263,9 +341,18 @@ fn all_real_files_come_in_and_come_again_unchanged() {
     }
     println!("{:?}", first.links);
     let again = import_files(&test, &paths);
-    for report in &again.files {
+    for (report, before) in again.files.iter().zip(&first.files) {
         assert_eq!(report.unchanged, report.kept, "{}", report.file);
+        let counts = |report: &FileReport| (report.kept, report.skipped, report.n_findings);
+        assert_eq!(counts(report), counts(before), "{}", report.file);
     }
+    for (line, before) in again.lines.iter().zip(&first.lines) {
+        assert_eq!(
+            line, before,
+            "what is said does not depend on what is stored"
+        );
+    }
+    assert_eq!(again.lines.len(), first.lines.len());
     assert_eq!(again.links.n_moved, 0);
     let snapshot = test.store.snapshot().unwrap();
     assert_eq!(snapshot.position_disagreements(None, 10).unwrap(), []);
