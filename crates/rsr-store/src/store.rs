@@ -151,6 +151,14 @@ impl Store {
         self.inner.engine.location()
     }
 
+    /// The same for the same database, however it was named: the whole path of its file, or the server with the database's
+    /// name.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let whole = self.file().and_then(|file| file.canonicalize().ok());
+        whole.map_or_else(|| self.location(), |file| file.display().to_string())
+    }
+
     /// The file the database lies in; `None` where a server keeps it.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {

@@ -5,6 +5,7 @@ use std::path::Path;
 use rsr_base::{SharedClock, system_clock};
 use rsr_settings::{Inputs, Loaded, Settings, load};
 use rsr_store::Store;
+use serde_json::json;
 
 use crate::cli::Common;
 use crate::exit::{Exit, Failure};
@@ -26,6 +27,19 @@ pub(crate) struct Context {
     is_verbose: bool,
     /// Raised by Ctrl-C.
     pub(crate) interrupt: Interrupt,
+}
+
+/// What was done with IATI files.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct IatiWork {
+    /// `import`, `export` or `validate`.
+    pub(crate) operation: &'static str,
+    /// Activities kept, written or valid.
+    pub(crate) n_good: u64,
+    /// Activities skipped, left out or with findings.
+    pub(crate) n_bad: u64,
+    /// Bytes read or written.
+    pub(crate) n_bytes: u64,
 }
 
 impl Context {
@@ -98,6 +112,25 @@ impl Context {
                 ),
             )),
             _ => self.store(),
+        }
+    }
+
+    /// Tells the running service, where there is one, what was done with IATI files, so that its counters know. That
+    /// nobody listens is no trouble of the work that was done.
+    pub(crate) fn count(&self, work: &IatiWork, store: Option<&Store>) {
+        if !self.settings().server.admin_socket.exists() {
+            return;
+        }
+        let body = json!({
+            "operation": work.operation,
+            "good": work.n_good,
+            "bad": work.n_bad,
+            "bytes": work.n_bytes,
+            "database": store.map(Store::identity),
+        });
+        let told = self.client().post_blocking("/admin/v1/iati/counts/", &body);
+        if let Err(error) = told {
+            tracing::debug!(%error, "the service was not told");
         }
     }
 

@@ -49,6 +49,11 @@ impl Progress {
         self.bar.inc(n);
     }
 
+    /// How far it is.
+    pub(crate) fn n_done(&self) -> u64 {
+        self.bar.position()
+    }
+
     /// Says something without tearing the bar.
     pub(crate) fn note(&self, message: &str) {
         if self.bar.is_hidden() {

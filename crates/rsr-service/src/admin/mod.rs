@@ -2,6 +2,7 @@
 
 mod caches;
 mod deletions;
+mod iati;
 mod memory;
 mod socket;
 
@@ -13,8 +14,13 @@ pub use socket::SocketError;
 
 /// The routes of the admin socket and the admin listener alone.
 pub(crate) fn routes() -> Vec<Route> {
-    [caches::routes(), deletions::routes(), memory::routes()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        caches::routes(),
+        deletions::routes(),
+        iati::routes(),
+        memory::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -115,14 +115,6 @@ impl BodyWriter {
         self.drain.phase() == Phase::Cutting
     }
 
-    /// Bytes handed on so far, as coded.
-    pub(crate) fn n_sent(&self) -> u64 {
-        match &self.coder {
-            Coder::Identity(buffers) => buffers.n_sent,
-            Coder::Gzip(coder) => coder.get_ref().n_sent,
-        }
-    }
-
     /// Sends what is left and ends the body well.
     pub(crate) fn finish(self) -> io::Result<()> {
         match self.coder {

@@ -16,6 +16,12 @@ pub(crate) struct WorkMetrics {
     /// Exported, left out.
     pub(crate) exported: [Counter; 2],
     pub(crate) exported_bytes: Counter,
+    /// Kept, skipped, by commands beside the service.
+    pub(crate) imported: [Counter; 2],
+    pub(crate) imported_bytes: Counter,
+    /// Valid, with findings, by commands beside the service.
+    pub(crate) validated: [Counter; 2],
+    pub(crate) validated_bytes: Counter,
     /// Export, deletion, aggregation.
     pub(crate) operation_memory: [Histogram; 3],
     /// Used, idle, as many as there may be.
@@ -116,10 +122,6 @@ impl WorkMetrics {
             "Bytes of IATI, by what was done with them.",
             &["operation"],
         )?;
-        for outcome in ["kept", "skipped"] {
-            activities.with(&["import", outcome])?;
-        }
-        bytes.with(&["import"])?;
         let operation_memory = define.histogram(
             "rsr_operation_memory_allocated_bytes",
             "Bytes that work outside of requests allocated.",
@@ -141,6 +143,16 @@ impl WorkMetrics {
                 activities.with(&["export", "left_out"])?,
             ],
             exported_bytes: bytes.with(&["export"])?,
+            imported: [
+                activities.with(&["import", "kept"])?,
+                activities.with(&["import", "skipped"])?,
+            ],
+            imported_bytes: bytes.with(&["import"])?,
+            validated: [
+                activities.with(&["validate", "valid"])?,
+                activities.with(&["validate", "invalid"])?,
+            ],
+            validated_bytes: bytes.with(&["validate"])?,
             operation_memory: each(&operation_memory, ["export", "deletion", "aggregation"])?,
             connections: each(&connections, ["used", "idle", "max"])?,
         })

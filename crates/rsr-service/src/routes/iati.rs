@@ -1,6 +1,6 @@
 //! IATI 2.03 out of the database, as a stream.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use axum::Extension;
 use axum::extract::{RawQuery, State};
@@ -9,7 +9,7 @@ use axum::routing::get;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use rsr_iati::export::{ExportError, ExportNote, ExportOptions, export};
 use rsr_iati::writer::WriteError;
-use rsr_monitoring::{Histogram, Scope};
+use rsr_monitoring::{Counter, Histogram, Scope};
 use rsr_store::ActivityFilter;
 
 use super::answer::{self, Negotiated};
@@ -88,11 +88,13 @@ async fn activities(
     Ok(response)
 }
 
-fn write_activities(
-    app: &App,
-    filter: &ActivityFilter,
-    mut writer: BodyWriter,
-) -> Result<(), Problem> {
+fn write_activities(app: &App, filter: &ActivityFilter, writer: BodyWriter) -> Result<(), Problem> {
+    let work = &app.measure.metrics.work;
+    // Bytes of IATI, not of its compression; those of an export that its reader gave up count too.
+    let mut writer = Counted {
+        writer,
+        bytes: &work.exported_bytes,
+    };
     let settings = app.settings();
     let snapshot = app.store.snapshot()?;
     let mut n_omitted = 0_u64;
@@ -105,7 +107,6 @@ fn write_activities(
     let options = ExportOptions::from(&settings.iati);
     let summary = export(&mut source, &mut writer, &options, &mut note).map_err(failed)?;
     drop(source);
-    let work = &app.measure.metrics.work;
     let [written, left_out] = &work.exported;
     written.add(summary.n_activities);
     left_out.add(summary.n_activities_omitted);
@@ -122,12 +123,28 @@ fn write_activities(
             "an export left out what is not valid"
         );
     }
-    writer.flush()?;
-    work.exported_bytes.add(writer.n_sent());
     let [memory, _deletion, _aggregation] = &work.operation_memory;
     observe_memory(memory);
-    writer.finish()?;
+    writer.writer.finish()?;
     Ok(())
+}
+
+/// A writer whose bytes are counted as they are written.
+struct Counted<'c> {
+    writer: BodyWriter,
+    bytes: &'c Counter,
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.writer.write(bytes)?;
+        self.bytes.add(n as u64);
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
 }
 
 /// What the thread's request has allocated so far, where the allocator tells.

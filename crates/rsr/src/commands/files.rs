@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::exit::{Exit, Failure};
+use crate::interrupt::Interrupt;
 
 /// One input of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +77,29 @@ pub(crate) fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
         }
     }
     Ok(found)
+}
+
+/// A source that ends early at Ctrl-C.
+#[derive(Debug)]
+pub(crate) struct Stoppable<'i, R> {
+    source: R,
+    interrupt: &'i Interrupt,
+}
+
+impl<'i, R> Stoppable<'i, R> {
+    /// Watches over the reading of `source`.
+    pub(crate) fn new(source: R, interrupt: &'i Interrupt) -> Self {
+        Self { source, interrupt }
+    }
+}
+
+impl<R: Read> Read for Stoppable<'_, R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        if self.interrupt.is_raised() {
+            return Err(io::Error::other("stopped by Ctrl-C"));
+        }
+        self.source.read(bytes)
+    }
 }
 
 fn below(folder: &Path, found: &mut Vec<Input>) -> Result<(), Failure> {

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::cli::{Import, ImportIati};
 use crate::commands::files::{Input, inputs};
-use crate::context::Context;
+use crate::context::{Context, IatiWork};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, Format, Out};
 use crate::progress::Progress;
@@ -40,13 +40,22 @@ pub(crate) fn run(context: &Context, which: &Import) -> Outcome {
                 )));
             }
         };
+        let (report, n_bytes) = report;
         print(context, &mut out, &report)?;
         total.add(&report);
+        total.n_bytes += n_bytes;
         let stops = flags.strict || matches!(report.cut_short, Some(CutShort::Cancelled { .. }));
         if stops && report.cut_short.is_some() {
             break;
         }
     }
+    let work = IatiWork {
+        operation: "import",
+        n_good: total.n_kept,
+        n_bad: total.n_skipped,
+        n_bytes: total.n_bytes,
+    };
+    context.count(&work, Some(&store));
     let links = link(context, importer)?;
     if !context.is_json() {
         out.line(format_args!("{total}; {}", told(&links)))?;
@@ -61,7 +70,7 @@ fn one(
     input: &Input,
     importer: &mut Importer,
     cancel: &AtomicBool,
-) -> Result<FileReport, Failure> {
+) -> Result<(FileReport, u64), Failure> {
     let name = input.name();
     let progress = Progress::bytes(input.length(), context.is_quiet);
     progress.about(name.clone());
@@ -98,7 +107,7 @@ fn one(
     if let Some(reason) = &report.cut_short {
         output::note(format_args!("{name}: cut short: {}", whole(reason)));
     }
-    Ok(report)
+    Ok((report, progress.n_done()))
 }
 
 /// The activity a finding is about.
@@ -188,6 +197,7 @@ struct Total {
     n_files: usize,
     n_kept: u64,
     n_skipped: u64,
+    n_bytes: u64,
     cut_short: Vec<String>,
     is_cancelled: bool,
 }

@@ -1,15 +1,14 @@
 //! `rsr validate iati`: schema, codelists and rules over files, in one pass each.
 
-use std::io::{self, Read, Write};
+use std::io::Write as _;
 
-use rsr_iati::report::{JsonReport, TextReport, explain};
-use rsr_iati::validate::{Options, Summary, validate};
+use rsr_iati::report::{JsonReport, Severity, TextReport, explain};
+use rsr_iati::validate::{Group, Options, Summary, validate};
 
 use crate::cli::{Validate, ValidateIati};
-use crate::commands::files::{Input, inputs};
-use crate::context::Context;
+use crate::commands::files::{Input, Stoppable, inputs};
+use crate::context::{Context, IatiWork};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::interrupt::Interrupt;
 use crate::output::{self, Format, Out};
 use crate::progress::Progress;
 
@@ -23,8 +22,14 @@ pub(crate) fn run(context: &Context, which: &Validate) -> Outcome {
     let inputs = inputs(&flags.paths)?;
     let mut out = Out::new();
     let (mut n_invalid, mut cut_short) = (0, Vec::new());
+    let mut work = IatiWork {
+        operation: "validate",
+        n_good: 0,
+        n_bad: 0,
+        n_bytes: 0,
+    };
     for (n_checked, input) in inputs.iter().enumerate() {
-        let summary = one(context, flags, input, &mut out)?;
+        let summary = one(context, flags, input, &mut out, &mut work)?;
         out.flush()?;
         if context.interrupt.is_raised() {
             return Err(Failure::new(
@@ -41,6 +46,7 @@ pub(crate) fn run(context: &Context, which: &Validate) -> Outcome {
             cut_short.push(input.name());
         }
     }
+    context.count(&work, None);
     if !cut_short.is_empty() {
         let message = format!(
             "cannot be read to the end, what came before is checked: {}",
@@ -60,32 +66,45 @@ fn one(
     flags: &ValidateIati,
     input: &Input,
     out: &mut Out,
+    work: &mut IatiWork,
 ) -> Result<Summary, Failure> {
     let name = input.name();
     let progress = Progress::bytes(input.length(), context.is_quiet);
     progress.about(name.clone());
-    let source = Stoppable {
-        source: progress.read(input.open()?),
-        interrupt: &context.interrupt,
-    };
+    let source = Stoppable::new(progress.read(input.open()?), &context.interrupt);
     let mut options = Options::default();
     if flags.schema_only {
         options.codelists = false;
         options.rules = None;
         options.duplicates = false;
     }
+    let mut n_bad = 0;
+    let mut count = |group: &Group| {
+        let errors = group.findings.iter();
+        let mut errors = errors.filter(|finding| finding.severity > Severity::Warning);
+        n_bad += u64::from(errors.next().is_some());
+    };
     let (summary, written) = if context.is_json() {
         let mut report = JsonReport::new(&mut *out).about(name.clone());
-        let summary = validate(source, &options, &mut |group| report.group(&group));
+        let summary = validate(source, &options, &mut |group| {
+            count(&group);
+            report.group(&group);
+        });
         let written = report.finish(&summary).map(drop);
         (summary, written)
     } else {
         let mut report = TextReport::new(&mut *out, name.clone());
-        let summary = validate(source, &options, &mut |group| report.group(&group));
+        let summary = validate(source, &options, &mut |group| {
+            count(&group);
+            report.group(&group);
+        });
         let written = report.finish().map(drop);
         (summary, written)
     };
     progress.end();
+    work.n_bytes += progress.n_done();
+    work.n_bad += n_bad;
+    work.n_good += summary.n_subjects.saturating_sub(n_bad);
     written.map_err(|error| {
         Failure::of(Exit::PartWay, error).context("standard output cannot be written")
     })?;
@@ -123,19 +142,4 @@ fn explained(code: &str) -> Outcome {
     })?;
     out.line("")?;
     out.end(Exit::Done)
-}
-
-/// A source that ends early at Ctrl-C.
-struct Stoppable<'i, R> {
-    source: R,
-    interrupt: &'i Interrupt,
-}
-
-impl<R: Read> Read for Stoppable<'_, R> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        if self.interrupt.is_raised() {
-            return Err(io::Error::other("stopped by Ctrl-C"));
-        }
-        self.source.read(bytes)
-    }
 }
