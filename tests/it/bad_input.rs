@@ -8,7 +8,7 @@ use rsr_testkit::left_out;
 use rsr_tests::{rsr, run_expecting};
 
 /// A small valid file of three activities.
-fn sample(count: usize) -> String {
+pub(crate) fn sample(count: usize) -> String {
     let mut text = String::from(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<iati-activities version=\"2.03\">\n",
     );

@@ -14,6 +14,8 @@ mod demo;
 mod deployment;
 mod documents;
 mod examples;
+mod export_files;
+mod iati_files;
 mod layers;
 mod real_files;
 mod service;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands::iati::Iati;
 use crate::commands::tokens::Tokens;
 use crate::commands::users::Users;
 use crate::exit::Exit;
@@ -83,6 +84,9 @@ pub(crate) enum Command {
     /// Checks IATI files
     #[command(subcommand)]
     Validate(Validate),
+    /// Cuts, joins, sieves, upgrades and counts IATI files; needs no database
+    #[command(subcommand)]
+    Iati(Iati),
     /// Looks at the hierarchy
     #[command(subcommand)]
     Project(Project),

@@ -9,6 +9,7 @@ mod commands;
 mod context;
 mod demo;
 mod exit;
+mod iati;
 mod interrupt;
 mod logging;
 mod output;

@@ -19,6 +19,7 @@ use flate2::write::GzEncoder;
 use rsr_base::ByteSize;
 
 pub use file::export_to_file;
+pub use parts::{Unfinished, numbered, sync_folder};
 
 use crate::model::{ActivityElement, ActivityHead};
 use crate::writer::{FileOptions, FileWriter, WriteError};

@@ -3,27 +3,38 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// A file beside its target. Dropped without [`persist`](Self::persist), it is gone.
+/// Names tried before giving up: this process gives each once, so one that is taken is left from another of its number.
+const ATTEMPTS_MAX: u32 = 1_000;
+
+/// Unfinished files that this process named.
+static MADE: AtomicU32 = AtomicU32::new(0);
+
+/// A file beside its target, `.NAME.PROCESS-N.part`. Dropped without [`persist`](Self::persist), it is gone.
+///
+/// What a process that was killed left of the same target is removed when the next one begins there.
 #[derive(Debug)]
-pub(super) struct Unfinished {
+pub struct Unfinished {
     path: PathBuf,
     kept: bool,
 }
 
 impl Unfinished {
     /// Makes a new, empty file in the folder of `target`.
-    pub(super) fn beside(target: &Path) -> io::Result<(Self, File)> {
-        let name = target
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        for n in 0..1000_u32 {
-            let path = target.with_file_name(format!(".{name}.{}-{n}.part", std::process::id()));
+    ///
+    /// # Errors
+    ///
+    /// Where the folder is missing, or may not be written to.
+    pub fn beside(target: &Path) -> io::Result<(Self, File)> {
+        let own = std::process::id();
+        remove_abandoned(target);
+        for _attempt in 0..ATTEMPTS_MAX {
+            let n = MADE.fetch_add(1, Ordering::Relaxed);
+            let path = target.with_file_name(format!("{}{own}-{n}.part", prefix(target)));
             match OpenOptions::new()
                 .read(true)
                 .write(true)
@@ -37,7 +48,7 @@ impl Unfinished {
         }
         Err(io::Error::new(
             io::ErrorKind::AlreadyExists,
-            "a thousand unfinished files stand beside the target",
+            "unfinished files stand in the way beside the target",
         ))
     }
 
@@ -52,8 +63,18 @@ impl Unfinished {
         Ok((zipped, file))
     }
 
+    /// Where it is until then.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Gives the file its name, in place of what may have it. Its content must be synced.
-    pub(super) fn persist(mut self, target: &Path) -> io::Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// Where the target is a folder, or its folder may not be written to: the file is gone then.
+    pub fn persist(mut self, target: &Path) -> io::Result<()> {
         fs::rename(&self.path, target)?;
         self.kept = true;
         Ok(())
@@ -69,17 +90,56 @@ impl Drop for Unfinished {
     }
 }
 
-/// Makes the names that `targets` got last through a power cut.
-pub(super) fn sync_folder(target: &Path) -> io::Result<()> {
-    let folder = match target.parent() {
+/// What the names of unfinished files beside `target` begin with.
+fn prefix(target: &Path) -> String {
+    let name = target.file_name().unwrap_or_default();
+    format!(".{}.", name.to_string_lossy())
+}
+
+/// Removes the unfinished files of this target whose process is no more. What cannot be removed is in nobody's way.
+fn remove_abandoned(target: &Path) {
+    let Ok(entries) = fs::read_dir(folder_of(target)) else {
+        return;
+    };
+    let prefix = prefix(target);
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let process = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(&prefix)?.strip_suffix(".part"))
+            .and_then(|middle| middle.split_once('-'))
+            .and_then(|(process, _)| process.parse::<u32>().ok());
+        if process.is_some_and(|process| !is_running(process)) {
+            let _gone: io::Result<()> = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Whether there is a process of that number; where the system does not tell, there is one.
+fn is_running(process: u32) -> bool {
+    let all = Path::new("/proc");
+    !all.join("self").exists() || all.join(process.to_string()).exists()
+}
+
+fn folder_of(target: &Path) -> &Path {
+    match target.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
-    };
-    File::open(folder)?.sync_all()
+    }
+}
+
+/// Makes the name that `target` got, and those beside it, last through a power cut.
+///
+/// # Errors
+///
+/// Where the folder cannot be synced.
+pub fn sync_folder(target: &Path) -> io::Result<()> {
+    File::open(folder_of(target))?.sync_all()
 }
 
 /// The name of one of several files: a number before the endings `.xml` and `.gz`.
-pub(super) fn numbered(target: &Path, number: usize) -> PathBuf {
+#[must_use]
+pub fn numbered(target: &Path, number: usize) -> PathBuf {
     let name = target
         .file_name()
         .unwrap_or_default()

@@ -28,10 +28,10 @@ use std::io::{self, Read, Write};
 
 use rsr_base::ByteSize;
 
+pub use output::Output;
 pub use raw::{ActivityInfo, RawReader};
 
 use crate::xml;
-use output::Output;
 
 /// Why activities could not be passed on. What was written until then is no whole file.
 #[derive(Debug, thiserror::Error)]
@@ -118,58 +118,92 @@ pub fn merge<R: Read, W: Write>(
     Ok(tally)
 }
 
-/// Cuts a file into files of `size_max` bytes at most; an activity that is larger alone gets one of its own. `open` gives
-/// the input, twice: sizes are measured before anything is written, so that memory stays small. `create` gives the
-/// output of each number, from 1.
+/// Where one file ends and the next begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Most bytes of a file; an activity that is larger alone gets a file of its own.
+    pub size_max: ByteSize,
+    /// Most activities of a file; 0 counts as 1.
+    pub count_max: u64,
+}
+
+impl From<ByteSize> for Cut {
+    fn from(size_max: ByteSize) -> Self {
+        Self {
+            size_max,
+            count_max: u64::MAX,
+        }
+    }
+}
+
+/// A file that a cut made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Activities in it.
+    pub n_activities: u64,
+    /// Its bytes.
+    pub n_bytes: u64,
+}
+
+/// Cuts a file into several. `open` gives the input, twice: one reader measures each activity before the other passes it
+/// on, so that memory stays small. `create` gives the output of each number, from 1; `done` gets it back, flushed, when it
+/// is whole and before the next one is created.
 ///
 /// # Errors
 ///
 /// [`LosslessError`].
 pub fn split<R: Read, W: Write>(
     open: &mut dyn FnMut() -> io::Result<R>,
-    size_max: ByteSize,
+    cut: impl Into<Cut>,
     create: &mut dyn FnMut(usize) -> io::Result<W>,
+    done: &mut dyn FnMut(W, Piece) -> io::Result<()>,
 ) -> Result<Tally, LosslessError> {
-    let mut sizes = Vec::new();
-    let mut reader = RawReader::new(open()?);
-    while reader.next_activity()?.is_some() {
-        let inherited: usize = reader
-            .inherited()
-            .iter()
-            .map(|(a, b)| a.len() + b.len() + 12)
-            .sum();
-        let mut size = (inherited + 1) as u64;
-        while let Some(piece) = reader.next_piece()? {
-            size += piece.len() as u64;
-        }
-        sizes.push(size);
-    }
-    let mut sizes = sizes.into_iter();
+    let cut = cut.into();
+    let mut ahead = RawReader::new(open()?);
     let mut reader = RawReader::new(open()?);
     let mut output: Option<Output<W>> = None;
-    let mut n_files = 0;
+    let (mut n_files, mut n_activities) = (0, 0);
+    let mut finish = |output: Output<W>, n_activities| -> Result<(), LosslessError> {
+        let (out, n_bytes) = output.finish_counted()?;
+        let piece = Piece {
+            n_activities,
+            n_bytes,
+        };
+        Ok(done(out, piece)?)
+    };
     let mut tally = Tally::default();
     while reader.next_activity()?.is_some() {
-        let size = sizes.next().unwrap_or(0);
-        if let Some(full) = output.take_if(|output| output.size_with(size) > size_max.bytes()) {
-            full.finish()?;
+        ahead.next_activity()?;
+        let size = ahead.pass_over_size()?;
+        drop(ahead.take_notices());
+        let is_full = |output: &mut Output<W>| {
+            n_activities >= cut.count_max || output.size_with(size) > cut.size_max.bytes()
+        };
+        if let Some(full) = output.take_if(is_full) {
+            finish(full, n_activities)?;
         }
         let to = match &mut output {
             Some(to) => to,
             None => {
                 n_files += 1;
+                n_activities = 0;
                 output.insert(Output::new(create(n_files)?))
             }
         };
         to.activity(&mut reader)?;
+        n_activities += 1;
         tally.n_written += 1;
-        tally.n_notices += reader.take_notices().len() as u64;
+        tally.n_notices += count(&reader.take_notices());
     }
     if let Some(last) = output {
-        last.finish()?;
+        finish(last, n_activities)?;
     }
     tally.n_read = reader.n_read();
     Ok(tally)
+}
+
+fn count(notices: &[xml::Notice]) -> u64 {
+    notices.iter().map(|notice| notice.count).sum()
 }
 
 fn pass<W: Write>(
@@ -184,11 +218,7 @@ fn pass<W: Write>(
             output.activity(&mut reader)?;
             tally.n_written += 1;
         }
-        tally.n_notices += reader
-            .take_notices()
-            .iter()
-            .map(|notice| notice.count)
-            .sum::<u64>();
+        tally.n_notices += count(&reader.take_notices());
     }
     tally.n_read += reader.n_read();
     Ok(())

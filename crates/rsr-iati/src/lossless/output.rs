@@ -9,16 +9,19 @@ use crate::xml::escape_attribute;
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 const CLOSING: &str = "</iati-activities>\n";
 
-/// Takes the root of its first activity, and its prefixes with it.
+/// A file that activities are passed on to: it takes the root of its first activity, and its prefixes with it. Before the
+/// first one nothing is written.
 #[derive(Debug)]
-pub(super) struct Output<W> {
+pub struct Output<W> {
     out: W,
     root: Option<Root>,
     n_bytes: u64,
 }
 
 impl<W: Write> Output<W> {
-    pub(super) fn new(out: W) -> Self {
+    /// A file without any activity yet.
+    #[must_use]
+    pub fn new(out: W) -> Self {
         Self {
             out,
             root: None,
@@ -32,10 +35,11 @@ impl<W: Write> Output<W> {
     }
 
     /// Passes on the activity at hand.
-    pub(super) fn activity<R: Read>(
-        &mut self,
-        reader: &mut RawReader<R>,
-    ) -> Result<(), LosslessError> {
+    ///
+    /// # Errors
+    ///
+    /// [`LosslessError`]: nothing of an activity of another version was written, part of others may be.
+    pub fn activity<R: Read>(&mut self, reader: &mut RawReader<R>) -> Result<(), LosslessError> {
         let root = match &self.root {
             Some(root) => root.clone(),
             None => self.begin(reader.root())?,
@@ -91,12 +95,28 @@ impl<W: Write> Output<W> {
         Ok(root)
     }
 
-    pub(super) fn finish(mut self) -> Result<W, LosslessError> {
+    /// Ends the file and gives back what it was written to, flushed.
+    ///
+    /// # Errors
+    ///
+    /// [`LosslessError::Io`].
+    pub fn finish(self) -> Result<W, LosslessError> {
+        self.finish_counted().map(|(out, _)| out)
+    }
+
+    /// As [`finish`](Self::finish), with the bytes of the file.
+    pub(super) fn finish_counted(mut self) -> Result<(W, u64), LosslessError> {
         if self.root.is_some() {
             self.write(CLOSING)?;
         }
         self.out.flush()?;
-        Ok(self.out)
+        Ok((self.out, self.n_bytes))
+    }
+
+    /// Bytes written so far.
+    #[must_use]
+    pub fn n_bytes(&self) -> u64 {
+        self.n_bytes
     }
 
     fn write(&mut self, text: &str) -> Result<(), LosslessError> {

@@ -21,6 +21,8 @@ pub struct ActivityInfo {
     pub index: u64,
     /// The line of its start tag.
     pub line: u64,
+    /// Bytes of decoded text before its start tag, as [`Position`] counts them.
+    pub offset: u64,
 }
 
 /// The activities of one file as text, one after the other. Memory: two pieces of 64 KiB, and of each activity what
@@ -126,6 +128,7 @@ impl<R: Read> RawReader<R> {
             hierarchy: attribute("hierarchy"),
             index: self.n_read,
             line: self.xml.position().line,
+            offset: self.xml.position().offset,
         };
         self.n_read += 1;
         let mut identifier = String::new();
@@ -188,6 +191,20 @@ impl<R: Read> RawReader<R> {
 
     pub(super) fn inherited(&self) -> &[(String, String)] {
         &self.inherited
+    }
+
+    /// Bytes that what is left of the activity at hand takes in an output, at most. Passes over it.
+    pub(super) fn pass_over_size(&mut self) -> Result<u64, Error> {
+        let declarations: usize = self
+            .inherited
+            .iter()
+            .map(|(prefix, namespace)| prefix.len() + namespace.len() + 12)
+            .sum();
+        let mut size = (declarations + 1) as u64;
+        while let Some(piece) = self.next_piece()? {
+            size += piece.len() as u64;
+        }
+        Ok(size)
     }
 
     fn step(&mut self) -> Result<Token, Error> {

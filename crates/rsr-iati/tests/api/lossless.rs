@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use rsr_base::ByteSize;
-use rsr_iati::lossless::{RawReader, extract, filter, merge, split};
+use rsr_iati::lossless::{Cut, RawReader, extract, filter, merge, split};
 
 use crate::data;
 
@@ -55,16 +55,26 @@ fn every_activity_of_every_well_formed_real_file_stands_in_the_output_as_in_the_
         let folder = tempfile::tempdir().unwrap();
         let part = |n: usize| folder.path().join(format!("{n}.xml"));
         let mut n_parts = 0;
-        split(&mut || Ok(&file[..]), size_max, &mut |n| {
-            n_parts = n;
-            fs::File::create(part(n))
-        })
+        let mut sizes = Vec::new();
+        split(
+            &mut || Ok(&file[..]),
+            size_max,
+            &mut |n| {
+                n_parts = n;
+                fs::File::create(part(n))
+            },
+            &mut |_file, piece| {
+                sizes.push((piece.n_activities, piece.n_bytes));
+                Ok(())
+            },
+        )
         .unwrap();
         let parts: Vec<String> = (1..=n_parts)
             .map(|n| rsr_base::read_file_at_most(&part(n), ByteSize::from_mib(64)).unwrap())
             .collect();
-        for part in &parts {
+        for (part, size) in parts.iter().zip(sizes) {
             let n = activities(part.as_bytes()).len();
+            assert_eq!(size, (n as u64, part.len() as u64), "{name}");
             assert!(
                 part.len() as u64 <= size_max.bytes() || n == 1,
                 "{name}: {} bytes",
@@ -75,6 +85,29 @@ fn every_activity_of_every_well_formed_real_file_stands_in_the_output_as_in_the_
         merge(parts.iter().map(|part| part.as_bytes()), &mut whole).unwrap();
         assert_eq!(activities(&whole), all, "{name}");
     }
+}
+
+#[test]
+fn a_file_is_cut_by_number_too() {
+    let activity = "<iati-activity><title/></iati-activity>";
+    let file = format!("<iati-activities>{}</iati-activities>", activity.repeat(7));
+    let cut = Cut {
+        size_max: ByteSize::from_mib(1),
+        count_max: 3,
+    };
+    let mut files = Vec::new();
+    split(
+        &mut || Ok(file.as_bytes()),
+        cut,
+        &mut |_| Ok(Vec::new()),
+        &mut |file, piece| {
+            assert_eq!(activities(&file).len() as u64, piece.n_activities);
+            files.push(piece.n_activities);
+            Ok(())
+        },
+    )
+    .unwrap();
+    assert_eq!(files, [3, 3, 1]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `rsr export iati`: IATI 2.03 out of the database.
 
 use std::cell::Cell;
+use std::io;
 
 use rsr_base::{ByteSize, ProjectId};
 use rsr_iati::export::{
@@ -12,10 +13,11 @@ use rsr_store::{ActivityFilter, Omission};
 use serde_json::json;
 
 use crate::cli::{Export, ExportIati};
-use crate::context::Context;
+use crate::commands::iati::check_target;
+use crate::context::{Context, IatiWork};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::interrupt::Interrupt;
-use crate::output::{self, Format, Out};
+use crate::output::{Format, Out};
 use crate::progress::Progress;
 
 /// Writes what was asked for, to a file or to standard output.
@@ -33,6 +35,9 @@ pub(crate) fn run(context: &Context, which: &Export) -> Outcome {
         project: flags.project.map(ProjectId),
         visible_to: None,
     };
+    if let Some(target) = &flags.output {
+        check_target(target)?;
+    }
     let store = context.existing_store()?;
     let snapshot = store.snapshot()?;
     if let Some(id) = filter.project {
@@ -56,19 +61,55 @@ pub(crate) fn run(context: &Context, which: &Export) -> Outcome {
     };
     let mut note = |note| progress.note(&told(&note));
     let options = options(context, flags);
+    let mut n_streamed = 0;
     let done = match &flags.output {
         Some(target) => export_to_file(&mut source, target, &options, &mut note),
         None => {
-            let mut out = Out::new();
+            let mut out = CountedOut {
+                out: Out::new(),
+                n_bytes: 0,
+            };
             let done = export(&mut source, &mut out, &options, &mut note);
-            out.flush()?;
+            out.out.flush()?;
+            n_streamed = out.n_bytes;
             done
         }
     };
     progress.end();
     let mut summary = done.map_err(|error| failed(error, flags))?;
     summary.n_elements_omitted += n_omitted.get();
+    let work = IatiWork {
+        operation: "export",
+        n_good: summary.n_activities,
+        n_bad: summary.n_activities_omitted,
+        n_bytes: n_bytes(&summary, n_streamed),
+    };
+    context.count(&work, Some(&store));
     finish(context, flags, &summary)
+}
+
+/// Bytes before compression; of a compressed stream, those that came out.
+fn n_bytes(summary: &ExportSummary, n_streamed: u64) -> u64 {
+    let files = summary.files.iter().map(|file| file.size.bytes());
+    files.sum::<u64>() + n_streamed
+}
+
+/// Standard output, with its bytes counted.
+struct CountedOut {
+    out: Out,
+    n_bytes: u64,
+}
+
+impl io::Write for CountedOut {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.out.write(bytes)?;
+        self.n_bytes += n as u64;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::Write::flush(&mut self.out)
+    }
 }
 
 /// An element that is stored and has no place in a valid activity, on a line.
@@ -123,13 +164,36 @@ fn told(note: &ExportNote) -> String {
     }
 }
 
-fn finish(context: &Context, flags: &ExportIati, summary: &ExportSummary) -> Outcome {
-    if flags.output.is_none() {
-        if summary.n_activities == 0 {
-            output::note(format_args!(
-                "nothing to export: no activity passes the filter and the standard"
-            ));
+/// Why there is nothing to write: nothing is there, nothing matches, or nothing is valid.
+fn nothing(flags: &ExportIati, summary: &ExportSummary) -> Failure {
+    let n_invalid = summary.n_activities_omitted;
+    if n_invalid > 0 {
+        return Failure::new(
+            Exit::Problems,
+            format_args!(
+                "none of {n_invalid} activities has what 2.03 asks for: nothing was written, the lines above say what is missing"
+            ),
+        );
+    }
+    let message = match &flags.reporting_org {
+        Some(reference) => {
+            format!(
+                "no activity is reported by {reference:?}: nothing was written, check the reference"
+            )
         }
+        None => {
+            "the database holds no activity: nothing was written, `rsr import iati` brings some in"
+                .to_owned()
+        }
+    };
+    Failure::new(Exit::Usage, message)
+}
+
+fn finish(context: &Context, flags: &ExportIati, summary: &ExportSummary) -> Outcome {
+    if summary.n_activities == 0 {
+        return Err(nothing(flags, summary));
+    }
+    if flags.output.is_none() {
         return Ok(Exit::Done);
     }
     let mut out = Out::new();
@@ -157,9 +221,6 @@ fn finish(context: &Context, flags: &ExportIati, summary: &ExportSummary) -> Out
             file.size.bytes()
         ))?;
     }
-    if summary.files.is_empty() {
-        out.line("nothing to export, no file was written: no activity passes the filter and the standard")?;
-    }
     out.line(format_args!(
         "{} activities written, {} left out; {} elements and {} parts of elements left out",
         summary.n_activities,
@@ -181,17 +242,11 @@ fn failed(error: ExportError<rsr_store::Error>, flags: &ExportIati) -> Failure {
             format_args!("stopped: {target} was not written"),
         ),
         ExportError::Source(error) => error.into(),
-        ExportError::File { error, .. } if error.kind() == std::io::ErrorKind::NotFound => {
-            Failure::new(
-                Exit::Usage,
-                format_args!(
-                    "{target} cannot be written: its folder does not exist, make it first"
-                ),
-            )
-        }
-        ExportError::Write(WriteError::Io(error))
-            if error.kind() == std::io::ErrorKind::BrokenPipe =>
-        {
+        ExportError::File { error, .. } if error.kind() == io::ErrorKind::NotFound => Failure::new(
+            Exit::Usage,
+            format_args!("{target} cannot be written: its folder does not exist, make it first"),
+        ),
+        ExportError::Write(WriteError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             Failure::new(
                 Exit::PartWay,
                 "whoever read standard output went away; the export is not whole",

@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod export;
 mod files;
+pub(crate) mod iati;
 mod import;
 mod jobs;
 mod memory;
@@ -35,6 +36,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         }
         Command::Import(which) => import::run(&Context::new(&common, &[])?, &which),
         Command::Export(which) => export::run(&Context::new(&common, &[])?, &which),
+        Command::Iati(which) => iati::run(&Context::new(&common, &[])?, &which),
         Command::Validate(which) => validate::run(&Context::new(&common, &[])?, &which),
         Command::Aggregate(flags) => aggregate::run(&Context::new(&common, &[])?, &flags),
         Command::Audit(flags) => audit::run(&Context::new(&common, &[])?, &flags),
