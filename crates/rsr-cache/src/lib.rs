@@ -2,7 +2,9 @@
 //!
 //! What goes in is a key and a value, or a key and a way to compute the value; what comes out is a clone of the value;
 //! what is held in between is never more than the cache was allowed, in entries and in bytes, and never longer than its
-//! time. Every entry that leaves is counted by its cause, and its memory is free when the call that removed it returns.
+//! time. Every entry that leaves is counted by its cause. Sweeping, clearing and [`Reclaim`](rsr_base::Reclaim) have freed
+//! the memory when they return, and so has any other call with the strict and the fast store; the default store lets go
+//! of single values with its next housekeeping, at the next sweep at the latest.
 //!
 //! ```
 //! use std::time::Duration;

@@ -1,7 +1,7 @@
 //! One bound of bytes over several caches.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use crate::cache::AnyCache;
 
@@ -10,15 +10,23 @@ pub(crate) const UNBOUNDED: u64 = u64::MAX;
 /// The part of the bound that an enforcement leaves free, so that the next write does not need one.
 const SLACK: u64 = 64;
 
-/// Counts the bytes of its members and evicts where they pass the limit.
+/// Sums the bytes of its members up and evicts where they pass the limit.
+///
+/// Each member counts its own bytes, and the pool keeps no second account of them: a cache may join while others write
+/// to it, and nothing is counted twice or left out.
 pub(crate) struct Pool {
     limit: AtomicU64,
-    used: AtomicU64,
-    members: Mutex<Vec<Weak<dyn AnyCache>>>,
+    members: RwLock<Vec<Joined>>,
     is_enforcing: AtomicBool,
 }
 
-/// A cache's share in a [`Pool`].
+/// A member as its pool knows it.
+struct Joined {
+    bytes: Arc<AtomicU64>,
+    cache: Weak<dyn AnyCache>,
+}
+
+/// A cache's way to the [`Pool`] that it is in.
 #[expect(unnameable_types, reason = "it appears in a sealed trait alone")]
 #[derive(Clone)]
 pub struct Member {
@@ -32,20 +40,10 @@ impl std::fmt::Debug for Member {
 }
 
 impl Member {
-    #[inline]
-    pub(crate) fn take(&self, bytes: u64) {
-        self.pool.used.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    #[inline]
-    pub(crate) fn give(&self, bytes: u64) {
-        self.pool.used.fetch_sub(bytes, Ordering::Relaxed);
-    }
-
+    /// Evicts where the bound is passed. O(caches) where there is one.
     #[inline]
     pub(crate) fn keep_bound(&self) {
-        let limit = self.pool.limit.load(Ordering::Relaxed);
-        if self.pool.used.load(Ordering::Relaxed) > limit {
+        if self.pool.limit.load(Ordering::Relaxed) != UNBOUNDED {
             self.pool.enforce();
         }
     }
@@ -55,8 +53,7 @@ impl Pool {
     pub(crate) fn new(limit: u64) -> Arc<Self> {
         Arc::new(Self {
             limit: AtomicU64::new(limit),
-            used: AtomicU64::new(0),
-            members: Mutex::new(Vec::new()),
+            members: RwLock::new(Vec::new()),
             is_enforcing: AtomicBool::new(false),
         })
     }
@@ -70,10 +67,21 @@ impl Pool {
         self.enforce();
     }
 
+    fn used(&self) -> u64 {
+        let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
+        let bytes = members
+            .iter()
+            .map(|member| member.bytes.load(Ordering::Relaxed));
+        bytes.fold(0, u64::saturating_add)
+    }
+
     pub(crate) fn join(self: &Arc<Self>, cache: &Arc<dyn AnyCache>) {
-        let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
-        members.retain(|member| member.strong_count() > 0);
-        members.push(Arc::downgrade(cache));
+        let joined = Joined {
+            bytes: cache.bytes_held(),
+            cache: Arc::downgrade(cache),
+        };
+        let mut members = self.members.write().unwrap_or_else(PoisonError::into_inner);
+        members.push(joined);
         drop(members);
         cache.join_pool(Member {
             pool: Arc::clone(self),
@@ -86,14 +94,14 @@ impl Pool {
     fn enforce(&self) {
         loop {
             let limit = self.limit.load(Ordering::Relaxed);
-            if self.used.load(Ordering::Relaxed) <= limit
+            if self.used() <= limit
                 || self.is_enforcing.swap(true, Ordering::AcqRel)
             {
                 return;
             }
             let enforcing = Enforcing(&self.is_enforcing);
             self.evict_down_to(limit - limit / SLACK);
-            let is_stuck = self.used.load(Ordering::Relaxed) > limit;
+            let is_stuck = self.used() > limit;
             drop(enforcing);
             if is_stuck {
                 // Nothing more can be evicted: what is counted is on its way in or out in other threads.
@@ -104,8 +112,9 @@ impl Pool {
 
     fn evict_down_to(&self, goal: u64) {
         let members: Vec<_> = {
-            let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
-            members.iter().filter_map(Weak::upgrade).collect()
+            let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
+            let caches = members.iter().map(|member| &member.cache);
+            caches.filter_map(Weak::upgrade).collect()
         };
         let mut by_use: Vec<_> = members
             .iter()
@@ -114,7 +123,7 @@ impl Pool {
         by_use.sort_by(|(left, _), (right, _)| right.total_cmp(left));
         for is_last_round in [false, true] {
             for (_, cache) in &by_use {
-                let over = self.used.load(Ordering::Relaxed).saturating_sub(goal);
+                let over = self.used().saturating_sub(goal);
                 if over == 0 {
                     return;
                 }

@@ -120,6 +120,9 @@ impl<K, V> IntoIterator for Victims<K, V> {
     }
 }
 
+/// Entries that a queue of them keeps room for.
+const ROOM_KEPT: usize = 64;
+
 /// Entries that left a store in the middle of its own work, until somebody with no lock held collects them.
 pub(crate) struct Waiting<K, V> {
     n_waiting: AtomicUsize,
@@ -150,11 +153,11 @@ impl<K, V> Waiting<K, V> {
             return;
         }
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = std::mem::take(&mut *queue);
-        self.n_waiting.store(0, Ordering::Release);
-        drop(queue);
-        for victim in left {
+        // Moved rather than taken, so that the queue keeps its room: most of the time one or two wait.
+        for victim in queue.drain(..) {
             out.push(victim);
         }
+        queue.shrink_to(ROOM_KEPT);
+        self.n_waiting.store(0, Ordering::Release);
     }
 }

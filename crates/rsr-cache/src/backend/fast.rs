@@ -4,7 +4,7 @@
 
 use std::borrow::Borrow;
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use quick_cache::sync::Cache;
@@ -21,6 +21,8 @@ pub(crate) struct Fast<K, V> {
     map: Cache<K, Stored<V>, Weights, Hasher, Leaving<K, V>>,
     left: Arc<Waiting<K, V>>,
     bounds: Bounds,
+    /// The capacity that the map has but while an eviction narrows it: one thread at a time does that.
+    capacity: Mutex<u64>,
 }
 
 /// Weighs an entry by its share of the bounds.
@@ -123,6 +125,7 @@ impl<K: Key, V: Value> Fast<K, V> {
             map: Cache::with_options(options, Weights(bounds), Hasher::default(), leaving),
             left,
             bounds,
+            capacity: Mutex::new(capacity),
         }
     }
 
@@ -183,7 +186,8 @@ impl<K: Key, V: Value> Fast<K, V> {
 
     /// Narrows the bound for a moment, so that the policy itself chooses who goes.
     pub(crate) fn evict(&self, wanted: u64, held: Holding, out: &mut Victims<K, V>) {
-        let (weight, capacity) = (self.map.weight(), self.map.capacity());
+        let capacity = self.capacity.lock().unwrap_or_else(PoisonError::into_inner);
+        let weight = self.map.weight();
         let part = |share: u64, whole: u64| {
             let part = u128::from(weight) * u128::from(share.min(whole));
             u64::try_from(part / u128::from(whole.max(1))).unwrap_or(weight)
@@ -192,8 +196,9 @@ impl<K: Key, V: Value> Fast<K, V> {
         let goal = goal.max(part(held.floor, held.entries));
         if goal < weight {
             self.map.set_capacity(goal);
-            self.map.set_capacity(capacity);
+            self.map.set_capacity(*capacity);
         }
+        drop(capacity);
         self.collect(out);
     }
 
@@ -204,7 +209,10 @@ impl<K: Key, V: Value> Fast<K, V> {
         if self.bounds.max_bytes.is_some() || max_entries < shards {
             return false;
         }
-        self.map.set_capacity(max_entries / shards * shards);
+        let mut capacity = self.capacity.lock().unwrap_or_else(PoisonError::into_inner);
+        *capacity = max_entries / shards * shards;
+        self.map.set_capacity(*capacity);
+        drop(capacity);
         self.collect(out);
         true
     }

@@ -7,6 +7,7 @@ use std::borrow::Borrow;
 use std::cell::Cell;
 use std::hash::{BuildHasher, Hash};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 
 use super::{Bounds, Hasher, Holding, Key, Value};
 use crate::entry::Stored;
@@ -22,29 +23,53 @@ const CLASSES: usize = 256;
 
 pub(crate) struct Standard<K, V> {
     map: moka::sync::Cache<K, Stored<V>, Hasher>,
-    left: Arc<Waiting<K, V>>,
+    left: Arc<Left<K, V>>,
     /// moka's own conditional removal does not exclude a plain insert, and so could lose it; these locks do.
     writers: Box<[Mutex<()>]>,
     hasher: Hasher,
 }
 
+/// What moka let go.
+struct Left<K, V> {
+    /// What it evicted or replaced, for whoever comes by.
+    waiting: Waiting<K, V>,
+    /// What a thread is removing by key: the removal answers with it, so nobody else may collect it.
+    removed: Mutex<Vec<(ThreadId, Victim<K, V>)>>,
+}
+
+impl<K, V> Left<K, V> {
+    fn removed(&self) -> MutexGuard<'_, Vec<(ThreadId, Victim<K, V>)>> {
+        self.removed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 thread_local! {
-    /// Why this thread is removing an entry: moka itself knows only that it was told to.
-    static REMOVING: Cell<RemovalCause> = const { Cell::new(RemovalCause::Explicit) };
+    /// Why this thread is removing an entry, while it is: moka itself knows only that it was told to, and says so on the
+    /// thread that told it.
+    static REMOVING: Cell<Option<RemovalCause>> = const { Cell::new(None) };
 }
 
 impl<K: Key, V: Value> Standard<K, V> {
     pub(crate) fn new(bounds: Bounds, policy: Policy) -> Self {
-        let left = Arc::new(Waiting::new());
+        let left = Arc::new(Left {
+            waiting: Waiting::new(),
+            removed: Mutex::new(Vec::new()),
+        });
         let leaving = Arc::clone(&left);
         let listener =
             move |key: Arc<K>, stored: Stored<V>, cause: moka::notification::RemovalCause| {
-                let cause = cause_of(cause, bounds, stored.weight);
-                leaving.push(Victim {
+                let asked = REMOVING
+                    .get()
+                    .filter(|_| cause == moka::notification::RemovalCause::Explicit);
+                let victim = Victim {
                     key: Held::Shared(key),
+                    cause: asked.unwrap_or_else(|| cause_of(cause, bounds, stored.weight)),
                     stored: Held::Own(stored),
-                    cause,
-                });
+                };
+                match asked {
+                    Some(_) => leaving.removed().push((thread::current().id(), victim)),
+                    None => leaving.waiting.push(victim),
+                }
             };
         let hasher = Hasher::default();
         let mut builder = moka::sync::Cache::builder()
@@ -112,12 +137,27 @@ impl<K: Key, V: Value> Standard<K, V> {
     {
         let writing = self.write(key);
         if self.get(key).is_some_and(|stored| dies(&stored)) {
-            let before = REMOVING.replace(cause);
-            self.map.invalidate(key);
-            REMOVING.set(before);
+            self.remove(key, cause, out);
         }
         drop(writing);
         self.collect(out);
+    }
+
+    /// Removes a key whose writers are kept out, and answers with it here and nowhere else.
+    fn remove<Q>(&self, key: &Q, cause: RemovalCause, out: &mut Victims<K, V>)
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let before = REMOVING.replace(Some(cause));
+        self.map.invalidate(key);
+        REMOVING.set(before);
+        let me = thread::current().id();
+        let mut removed = self.left.removed();
+        let own = removed.iter().position(|(thread, _)| *thread == me);
+        if let Some((_me, victim)) = own.map(|index| removed.swap_remove(index)) {
+            out.push(victim);
+        }
     }
 
     pub(crate) fn visit(&self, mut see: impl FnMut(&K, &Stored<V>) -> bool) {
@@ -174,7 +214,7 @@ impl<K: Key, V: Value> Standard<K, V> {
         for (key, stored) in &self.map {
             drop(stored);
             let writing = self.write(&*key);
-            self.map.invalidate(&*key);
+            self.remove(&*key, RemovalCause::Explicit, out);
             drop(writing);
         }
         self.settle(out);
@@ -182,11 +222,11 @@ impl<K: Key, V: Value> Standard<K, V> {
 
     #[inline]
     pub(crate) fn has_left(&self) -> bool {
-        !self.left.is_empty()
+        !self.left.waiting.is_empty()
     }
 
     pub(crate) fn collect(&self, out: &mut Victims<K, V>) {
-        self.left.move_to(out);
+        self.left.waiting.move_to(out);
     }
 
     /// Runs moka's housekeeping until what was removed is also freed.
@@ -202,7 +242,7 @@ fn cause_of(cause: moka::notification::RemovalCause, bounds: Bounds, bytes: u32)
     match cause {
         moka::notification::RemovalCause::Expired => RemovalCause::Expired,
         moka::notification::RemovalCause::Replaced => RemovalCause::Replaced,
-        moka::notification::RemovalCause::Explicit => REMOVING.get(),
+        moka::notification::RemovalCause::Explicit => RemovalCause::Explicit,
         moka::notification::RemovalCause::Size => bounds.cause_of_eviction(bytes),
     }
 }

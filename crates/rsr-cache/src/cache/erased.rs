@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::AtomicU64;
 
 use rsr_base::Reclaim;
 use rsr_settings::CacheSettings;
@@ -18,6 +18,8 @@ use crate::stats::{CacheStats, CleanupSummary};
 pub trait Sealed {
     fn as_any(&self) -> &dyn Any;
     fn join_pool(&self, member: Member);
+    /// The count of the bytes held, which goes on while others write.
+    fn bytes_held(&self) -> Arc<AtomicU64>;
     fn give_back(&self, wanted: u64) -> u64;
     /// Takes over the bounds that came from the registry's settings; answers whether all could be.
     fn follow(&self, settings: &CacheSettings) -> bool;
@@ -73,12 +75,13 @@ impl<K: Key, V: Value> Sealed for Cache<K, V> {
     }
 
     fn join_pool(&self, member: Member) {
-        let held = self.inner.totals.bytes.load(Ordering::Relaxed);
-        if self.inner.member.set(member).is_ok()
-            && let Some(member) = self.inner.member.get()
-        {
-            member.take(held);
-        }
+        // A cache in two registries keeps the bound of the first with each write, that of the other when somebody else
+        // there writes.
+        self.inner.member.get_or_init(|| member);
+    }
+
+    fn bytes_held(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.inner.totals.bytes)
     }
 
     fn give_back(&self, wanted: u64) -> u64 {

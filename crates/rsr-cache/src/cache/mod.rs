@@ -80,7 +80,8 @@ pub(crate) struct Inner<K, V> {
 #[derive(Debug, Default)]
 pub(crate) struct Totals {
     pub(crate) size: AtomicU64,
-    pub(crate) bytes: AtomicU64,
+    /// Shared with the pools that the cache is in.
+    pub(crate) bytes: Arc<AtomicU64>,
     pub(crate) n_inserts: AtomicU64,
     pub(crate) n_rejected: AtomicU64,
     pub(crate) removed: [AtomicU64; RemovalCause::ALL.len()],

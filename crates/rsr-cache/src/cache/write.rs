@@ -179,9 +179,6 @@ impl<K: Key, V: Value> Inner<K, V> {
         count(&totals.n_inserts);
         count(&totals.size);
         totals.bytes.fetch_add(u64::from(weight), Ordering::Relaxed);
-        if let Some(member) = self.member.get() {
-            member.take(u64::from(weight));
-        }
         self.expiry.add(stamp.span(), stamp.deadline());
     }
 
@@ -201,9 +198,6 @@ impl<K: Key, V: Value> Inner<K, V> {
             let stamp = victim.stored.stamp;
             totals.size.fetch_sub(1, Ordering::Relaxed);
             totals.bytes.fetch_sub(weight, Ordering::Relaxed);
-            if let Some(member) = self.member.get() {
-                member.give(weight);
-            }
             self.expiry.remove(stamp.span(), stamp.deadline());
             count(&totals.removed[victim.cause as usize]);
             if matches!(victim.cause, RemovalCause::Size | RemovalCause::Bytes) {

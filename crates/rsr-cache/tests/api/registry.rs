@@ -396,3 +396,32 @@ fn dry_runs_name_the_keys_and_only_a_hundred_of_them() {
     assert_eq!((all.n_removed, all.keys.len()), (300, 100));
     assert_eq!(registry.clear_all(true).total.n_removed, 300);
 }
+
+#[test]
+fn a_cache_that_is_in_use_while_it_joins_is_counted_right() {
+    for _ in 0..200 {
+        let registry = CacheRegistry::new(CacheSettings {
+            max_bytes: Some(ByteSize::from_bytes(1_000)),
+            ..CacheSettings::default()
+        });
+        let cache: Cache<u32, u32> = Cache::builder("busy")
+            .weigher(|_: &u32, _: &u32| 100)
+            .build()
+            .unwrap();
+        std::thread::scope(|scope| {
+            for thread in 0..2_u32 {
+                let cache = &cache;
+                scope.spawn(move || {
+                    for _ in 0..50 {
+                        cache.insert(thread, 1);
+                        cache.remove(&thread);
+                    }
+                });
+            }
+            registry.adopt(&cache).unwrap();
+        });
+        cache.clear();
+        (0..9).for_each(|key| cache.insert(key, key));
+        assert_eq!(cache.len(), 9, "nine of ten fit, and nothing else is held");
+    }
+}

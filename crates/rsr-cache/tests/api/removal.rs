@@ -1,6 +1,8 @@
 //! Who leaves, why, and who is told: rules 7, 8 and 17.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
 
 use rsr_base::{ByteSize, Reclaim};
 use rsr_cache::{Cache, HeapSize, Lookup, Put, RemovalCause};
@@ -150,6 +152,72 @@ fn a_strict_cache_gives_back_what_was_used_longest_ago() {
 }
 
 #[test]
+fn a_removal_answers_with_what_it_removed_whoever_else_collects() {
+    each_store(
+        |builder| builder.ttl(seconds(10)),
+        |cache: Cache<u32, u32>, clock| {
+            const ROUNDS: u32 = 5_000;
+            let is_done = AtomicBool::new(false);
+            thread::scope(|scope| {
+                // Lookups and writes settle for whatever left, and must not take what another call answers with.
+                for _ in 0..2 {
+                    scope.spawn(|| {
+                        while !is_done.load(Ordering::Relaxed) {
+                            cache.insert(0, 0);
+                            cache.get(&0);
+                        }
+                    });
+                }
+                let ended = Ended(&is_done);
+                for key in 1..ROUNDS {
+                    cache.insert(key, key);
+                    assert_eq!(cache.remove(&key), Some(key), "{}", cache.store_name());
+                }
+                drop(ended);
+            });
+            cache.clear();
+            cache.insert(1, 1);
+            clock.advance(seconds(10));
+            assert_eq!(cache.cleanup().keys, [1]);
+            assert_eq!((cache.len(), cache.stats().bytes.bytes()), (0, 0));
+        },
+    );
+}
+
+/// Says that a test's threads may end, also where it fails.
+struct Ended<'a>(&'a AtomicBool);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[cfg(feature = "fast")]
+#[test]
+fn evictions_at_the_same_time_leave_the_bound_of_a_fast_cache_as_it_was() {
+    let cache: Cache<u64, u64> = Cache::builder("fast")
+        .max_entries(20_000)
+        .fast()
+        .floor(0)
+        .build()
+        .unwrap();
+    thread::scope(|scope| {
+        for thread in 0..4 {
+            let cache = &cache;
+            scope.spawn(move || {
+                for round in 0..300 {
+                    (0..20).for_each(|key| cache.insert(thread << 32 | round << 8 | key, key));
+                    cache.reclaim(ByteSize::from_bytes(16));
+                }
+            });
+        }
+    });
+    (0..100_000).for_each(|key| cache.insert(key, key));
+    assert!(cache.len() > 19_000, "{} of 20,000 fit", cache.len());
+}
+
+#[test]
 fn heap_sizes_add_up() {
     let text = String::with_capacity(64);
     let nested = vec![(1_u64, text)];
@@ -162,4 +230,30 @@ fn heap_sizes_add_up() {
     let cache: Cache<u64, String> = Cache::builder("heap").weigh_heap().build().unwrap();
     cache.insert(1, String::with_capacity(1_000));
     assert_eq!(cache.stats().bytes.bytes(), 1_000 + 8 + 24);
+}
+
+#[test]
+fn what_one_call_removed_is_free_at_once_or_after_a_sweep() {
+    each_store(
+        |builder| builder.max_entries(100),
+        |cache: Cache<u32, Arc<u32>>, _clock| {
+            let put = |how: &Put| {
+                let value = Arc::new(7);
+                let held = Arc::downgrade(&value);
+                cache.insert_with(1, value, how);
+                held
+            };
+            let removed = put(&Put::new());
+            assert_eq!(cache.remove(&1).as_deref(), Some(&7));
+            let replaced = put(&Put::new());
+            let tagged = put(&Put::new().tag("tag"));
+            assert_eq!(cache.invalidate_tag("tag"), 1);
+            if cache.store_name() == "default" {
+                cache.cleanup();
+            }
+            for held in [removed, replaced, tagged] {
+                assert_eq!(held.strong_count(), 0, "{}", cache.store_name());
+            }
+        },
+    );
 }

@@ -82,7 +82,7 @@ fn chosen(app: &App, name: Option<&str>) -> Result<Vec<SharedCache>, Problem> {
             Ok(cache) => Ok(vec![cache]),
             Err(_unknown) => {
                 let known = registry.names().join(", ");
-                let detail = format!("no cache is named {name}; known are {known}");
+                let detail = format!("no cache is named {name:?}; known are {known}");
                 Err(Problem::new(Kind::NotFound, detail))
             }
         },
