@@ -94,9 +94,7 @@ impl Pool {
     fn enforce(&self) {
         loop {
             let limit = self.limit.load(Ordering::Relaxed);
-            if self.used() <= limit
-                || self.is_enforcing.swap(true, Ordering::AcqRel)
-            {
+            if self.used() <= limit || self.is_enforcing.swap(true, Ordering::AcqRel) {
                 return;
             }
             let enforcing = Enforcing(&self.is_enforcing);
