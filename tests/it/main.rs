@@ -17,5 +17,6 @@ mod examples;
 mod export_files;
 mod iati_files;
 mod layers;
+mod manual;
 mod real_files;
 mod service;

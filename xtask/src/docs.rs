@@ -7,7 +7,10 @@ use anyhow::{Context, Result};
 use crate::{run, workspace};
 
 /// A generated page: its file, and the arguments with which `rsr` prints it.
-const PAGES: [(&str, &[&str]); 1] = [("settings.md", &["settings", "reference"])];
+const PAGES: [(&str, &[&str]); 2] = [
+    ("commands.md", &["manual"]),
+    ("settings.md", &["settings", "reference"]),
+];
 
 /// Writes the pages, or with `check` only compares; answers whether all were up to date or are now.
 pub(crate) fn run(check: bool) -> Result<bool> {

@@ -123,6 +123,22 @@ pub(crate) enum Command {
     /// Checks limits, folders, socket and database, and says what to do
     #[command(after_help = "Example: rsr doctor --json")]
     Doctor,
+    /// Prints what a shell needs to complete commands and flags
+    #[command(after_help = "Example: rsr completions bash > /etc/bash_completion.d/rsr")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Every command on one page, as Markdown, or as pages for man
+    #[command(after_help = "Example: rsr manual --folder /usr/local/share/man/man1")]
+    Manual(Manual),
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Manual {
+    /// Write a page for man for each command into this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) folder: Option<PathBuf>,
 }
 
 #[derive(Args, Clone, Debug)]

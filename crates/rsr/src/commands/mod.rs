@@ -12,6 +12,7 @@ mod files;
 pub(crate) mod iati;
 mod import;
 mod jobs;
+mod manual;
 mod memory;
 mod project;
 mod serve;
@@ -52,6 +53,8 @@ pub(crate) fn run(cli: Cli) -> Outcome {
             demo::run(&Context::new(&common, &demo::overrides(&flags))?, &flags)
         }
         Command::Database(which) => database::run(&Context::new(&common, &[])?, &which),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Manual(flags) => manual::run(&flags),
         Command::Doctor => doctor::run(&Context::new(&common, &[])?),
     }
 }

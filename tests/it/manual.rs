@@ -1,0 +1,48 @@
+//! What shells, `man` and the page of commands are told.
+
+use std::process::Command;
+
+use rsr_tests::{Said, run_expecting};
+
+#[test]
+fn shells_take_the_completions() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = run_expecting(folder.path(), 0, ["completions", "bash"]).out;
+    let said: Said = Command::new("bash")
+        .args(["-n", "-c", &script])
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(script.contains("health-check"), "a command of two words");
+    for shell in ["zsh", "fish", "elvish", "powershell"] {
+        let script = run_expecting(folder.path(), 0, ["completions", shell]).out;
+        assert!(script.contains("health-check"), "{shell}");
+    }
+    run_expecting(folder.path(), 2, ["completions", "csh"]);
+}
+
+#[test]
+fn every_command_has_a_page_with_an_example() {
+    let folder = tempfile::tempdir().unwrap();
+    run_expecting(folder.path(), 0, ["manual", "--folder", "man"]);
+    for page in ["rsr.1", "rsr-import-iati.1", "rsr-memory-health-check.1"] {
+        assert!(folder.path().join("man").join(page).is_file(), "{page}");
+    }
+    let page = run_expecting(folder.path(), 0, ["manual"]).out;
+    for section in page.split("\n## ").skip(1) {
+        let name = section.lines().next().unwrap();
+        assert!(
+            section.contains("\nExample: `rsr "),
+            "{name} has no example"
+        );
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let said = run_expecting(folder.path(), 4, ["manual", "--folder", "file/man"]);
+    assert!(said.err.contains("file/man"), "{}", said.err);
+}
