@@ -2,7 +2,7 @@
 //! constant memory: `split FILE MEGABYTES FOLDER`. Without arguments it shows itself on a small file of its own.
 #![expect(clippy::print_stdout, reason = "it prints what it wrote")]
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Read};
 use std::path::Path;
 
@@ -44,18 +44,19 @@ fn split<R: Read>(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let path = |number: usize| folder.join(format!("activities-{number:04}.xml"));
     let mut n_files = 0;
-    let tally = lossless::split(open, size_max, &mut |number| {
-        n_files = number;
-        File::create(path(number)).map(BufWriter::new)
-    })?;
-    for number in 1..=n_files {
-        let bytes = fs::metadata(path(number))?.len();
-        println!(
-            "{}: {}",
-            path(number).display(),
-            ByteSize::from_bytes(bytes)
-        );
-    }
+    let tally = lossless::split(
+        open,
+        size_max,
+        &mut |number| File::create(path(number)).map(BufWriter::new),
+        &mut |_whole, piece| {
+            n_files += 1;
+            println!(
+                "{} activities in {} bytes",
+                piece.n_activities, piece.n_bytes
+            );
+            Ok(())
+        },
+    )?;
     println!("{} activities in {n_files} files", tally.n_written);
     Ok(())
 }
