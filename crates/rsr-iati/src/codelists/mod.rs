@@ -16,7 +16,7 @@ use std::io::Read;
 use std::sync::LazyLock;
 
 use crate::report::{Finding, Severity};
-use crate::schema::number_of_name;
+use crate::schema::{N_NAMES, StartTag, number_of_name};
 use crate::xml::{Reader, Token};
 
 use generated::{LISTS, RULES};
@@ -42,34 +42,49 @@ struct List {
 }
 
 /// One element on the way to a rule.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Node {
     /// By the number that the schemas' tables give the name.
-    children: Vec<(usize, u16)>,
+    children: [u16; N_NAMES],
     rules: Vec<&'static Rule>,
     has_text_rule: bool,
 }
 
+impl Node {
+    const NEW: Self = Self {
+        children: [NOWHERE; N_NAMES],
+        rules: Vec::new(),
+        has_text_rule: false,
+    };
+
+    /// Where the rules of a child lie; [`NOWHERE`] where it has none.
+    fn child(&self, tag: StartTag) -> u16 {
+        let name = tag.known_name();
+        name.and_then(|name| self.children.get(name).copied())
+            .unwrap_or(NOWHERE)
+    }
+}
+
 /// The rules as a tree of element names. The first node is the place above the root.
 static TREE: LazyLock<Vec<Node>> = LazyLock::new(|| {
-    let mut nodes = vec![Node::default()];
+    let mut nodes = vec![Node::NEW];
     for rule in &RULES {
         let mut at = 0;
         // Every name of the rules is one of the schemas; a test holds that.
         let names = rule.path.split('/').filter_map(number_of_name);
         for name in names {
-            let known = nodes
-                .get(at)
-                .and_then(|node| node.children.iter().find(|(known, _)| *known == name));
-            at = if let Some((_, next)) = known {
-                usize::from(*next)
-            } else {
-                let next = nodes.len();
-                if let (Some(node), Ok(short)) = (nodes.get_mut(at), u16::try_from(next)) {
-                    node.children.push((name, short));
+            let next = nodes.len();
+            let child = nodes
+                .get_mut(at)
+                .and_then(|node| node.children.get_mut(name));
+            at = match (child, u16::try_from(next)) {
+                (Some(child), Ok(short)) if *child == NOWHERE => {
+                    *child = short;
+                    nodes.push(Node::NEW);
+                    next
                 }
-                nodes.push(Node::default());
-                next
+                (Some(child), _) => usize::from(*child),
+                (None, _) => at,
             };
         }
         if let Some(node) = nodes.get_mut(at) {
@@ -108,41 +123,48 @@ impl Checker {
     /// Looks at the token that the reader stands on.
     pub fn check<R: Read>(&mut self, reader: &Reader<R>, sink: &mut dyn FnMut(Finding)) {
         match reader.token() {
-            Token::Start => self.start(reader, sink),
-            Token::Text => {
-                if self.node().is_some_and(|node| node.has_text_rule) {
-                    let room = CODE_BYTES_MAX.saturating_sub(self.text.len());
-                    let text = reader.text();
-                    let kept = text.floor_char_boundary(room.min(text.len()));
-                    self.text.push_str(text.get(..kept).unwrap_or_default());
-                }
-            }
-            Token::End => {
-                if let Some(node) = self.node().filter(|node| node.has_text_rule) {
-                    for rule in node.rules.iter().filter(|rule| rule.attribute == TEXT) {
-                        rule.check(&self.text, reader, self.line, sink);
-                    }
-                }
-                self.places.pop();
-            }
+            Token::Start => self.start(reader, StartTag::of(reader), sink),
+            Token::Text => self.text(reader),
+            Token::End => self.end(reader, sink),
             Token::Done => {}
         }
+    }
+
+    /// Looks at a piece of text.
+    pub(crate) fn text<R: Read>(&mut self, reader: &Reader<R>) {
+        if self.node().is_some_and(|node| node.has_text_rule) {
+            let room = CODE_BYTES_MAX.saturating_sub(self.text.len());
+            let text = reader.text();
+            let kept = text.floor_char_boundary(room.min(text.len()));
+            self.text.push_str(text.get(..kept).unwrap_or_default());
+        }
+    }
+
+    /// Looks at an end tag.
+    pub(crate) fn end<R: Read>(&mut self, reader: &Reader<R>, sink: &mut dyn FnMut(Finding)) {
+        if let Some(node) = self.node().filter(|node| node.has_text_rule) {
+            for rule in node.rules.iter().filter(|rule| rule.attribute == TEXT) {
+                rule.check(&self.text, reader, self.line, sink);
+            }
+        }
+        self.places.pop();
     }
 
     fn node(&self) -> Option<&'static Node> {
         TREE.get(usize::from(*self.places.last()?))
     }
 
-    fn start<R: Read>(&mut self, reader: &Reader<R>, sink: &mut dyn FnMut(Finding)) {
+    /// Looks at a start tag.
+    pub(crate) fn start<R: Read>(
+        &mut self,
+        reader: &Reader<R>,
+        tag: StartTag,
+        sink: &mut dyn FnMut(Finding),
+    ) {
         let above = self.places.last().copied().unwrap_or(0);
-        let place = match TREE.get(usize::from(above)) {
-            Some(node) if !node.children.is_empty() && reader.is_unqualified() => {
-                number_of_name(reader.local_name())
-                    .and_then(|name| node.children.iter().find(|(known, _)| *known == name))
-                    .map_or(NOWHERE, |(_, place)| *place)
-            }
-            _ => NOWHERE,
-        };
+        let place = TREE
+            .get(usize::from(above))
+            .map_or(NOWHERE, |node| node.child(tag));
         self.places.push(place);
         let Some(node) = TREE
             .get(usize::from(place))
@@ -152,7 +174,7 @@ impl Checker {
         };
         if node.has_text_rule {
             self.text.clear();
-            self.line = reader.end_line();
+            self.line = tag.line;
         }
         for attribute in reader.attributes() {
             for rule in node

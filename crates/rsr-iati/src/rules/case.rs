@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use regex_lite::Regex;
-
 use crate::report::Severity;
 
 use super::date::{self, Moment};
 use super::eval::{Item, Scene, to_number};
+use super::pattern::Pattern;
 use super::tree::NodeId;
 use super::xpath::Expr;
 
@@ -44,8 +43,8 @@ pub(super) enum Test {
         start: When,
         end: When,
     },
-    Regex {
-        regex: Regex,
+    Pattern {
+        pattern: Pattern,
         wanted: bool,
     },
     StartsWith {
@@ -136,6 +135,11 @@ pub(super) struct World<'w> {
 }
 
 impl Case {
+    /// Shows the nodes of all paths, one path after the other; gives whether the walk was ended.
+    fn walk(&self, scene: Scene<'_>, at: NodeId, visit: &mut dyn FnMut(Item) -> bool) -> bool {
+        self.paths.iter().any(|path| scene.walk(path, at, visit))
+    }
+
     /// Asks the case at a node; `lacking` tells the lines of what one-or-all found lacking, and their number.
     pub(super) fn ask(
         &self,
@@ -151,46 +155,63 @@ impl Case {
         {
             return Answer::NotAsked;
         }
-        let paths: Vec<Item> = self
-            .paths
-            .iter()
-            .flat_map(|path| scene.nodes(path, at))
-            .collect();
-        let texts = || paths.iter().map(|item| scene.text_of(*item));
-        let known = match self.unless_known {
+        let first = |wanted: &dyn Fn(&str) -> bool| {
+            let mut found = None;
+            self.walk(scene, at, &mut |item| {
+                let is_it = wanted(scene.text_of(item));
+                found = is_it.then_some(item);
+                is_it
+            });
+            found
+        };
+        let is_known = match self.unless_known {
             None => false,
+            Some(_) if world.organisations.is_empty() => false,
             Some(UnlessKnown::Organisation) => {
-                texts().any(|text| world.organisations.contains(text))
+                first(&|text| world.organisations.contains(text)).is_some()
             }
             Some(UnlessKnown::OrganisationPrefix) => {
-                texts().any(|text| begins_with_known(text, world.organisations))
+                first(&|text| begins_with_known(text, world.organisations)).is_some()
             }
         };
-        if known {
+        if is_known {
             return Answer::NotAsked;
         }
-        let at_path = |item: Option<&Item>| item.map(|item| line_of(scene, *item));
-        let broken_by = |is_bad: &dyn Fn(&str) -> bool| match paths
-            .iter()
-            .find(|item| is_bad(scene.text_of(**item)))
-        {
-            Some(item) => broken(at_path(Some(item)), shown(scene.text_of(*item))),
+        let at_path = |item: Option<Item>| item.map(|item| line_of(scene, item));
+        let at_first = || at_path(first(&|_| true));
+        let count = || {
+            let mut n = 0_usize;
+            self.walk(scene, at, &mut |_| {
+                n += 1;
+                false
+            });
+            n
+        };
+        let broken_by = |is_bad: &dyn Fn(&str) -> bool| match first(is_bad) {
+            Some(item) => broken(at_path(Some(item)), shown(scene.text_of(item))),
             None => Answer::Kept,
         };
         match &self.test {
-            Test::NoMoreThanOne => keep(paths.len() <= 1, || {
-                broken(at_path(paths.get(1)), format!("{} of them", paths.len()))
-            }),
-            Test::AtLeastOne => keep(!paths.is_empty(), || {
+            Test::NoMoreThanOne => {
+                let (mut n, mut second) = (0_usize, None);
+                self.walk(scene, at, &mut |item| {
+                    n += 1;
+                    if n == 2 {
+                        second = Some(item);
+                    }
+                    false
+                });
+                keep(n <= 1, || broken(at_path(second), format!("{n} of them")))
+            }
+            Test::AtLeastOne => keep(first(&|_| true).is_some(), || {
                 broken(None, "none of them".to_owned())
             }),
             Test::OnlyOneOf { excluded } => {
+                let n = count();
                 let good = excluded
                     .iter()
-                    .all(|other| paths.len() == usize::from(scene.nodes(other, at).is_empty()));
-                keep(good, || {
-                    broken(at_path(paths.first()), format!("{} of them", paths.len()))
-                })
+                    .all(|other| n == usize::from(scene.first(other, at).is_none()));
+                keep(good, || broken(at_first(), format!("{n} of them")))
             }
             Test::OneOrAll { one, all } => {
                 let (count, line) = lacking(*all);
@@ -199,40 +220,47 @@ impl Case {
                 })
             }
             Test::Unique => {
-                let mut seen = BTreeSet::new();
-                let again = paths
-                    .iter()
-                    .find(|item| !seen.insert(scene.text_of(**item)));
+                let (mut seen, mut again) = (BTreeSet::new(), None);
+                self.walk(scene, at, &mut |item| {
+                    let is_new = seen.insert(scene.text_of(item));
+                    again = (!is_new).then_some(item);
+                    !is_new
+                });
                 keep(again.is_none(), || {
-                    broken(
-                        at_path(again),
-                        again.map_or(String::new(), |item| shown(scene.text_of(*item))),
-                    )
+                    let text = again.map(|item| shown(scene.text_of(item)));
+                    broken(at_path(again), text.unwrap_or_default())
                 })
             }
-            Test::Sum {
-                may_be_absent: true,
-                ..
-            } if paths.is_empty() => Answer::Kept,
-            Test::Sum { sum, .. } => {
-                let found = round(texts().map(js_number).sum());
-                keep((found - sum).abs() < f64::EPSILON, || {
-                    broken(at_path(paths.first()), format!("{found}"))
-                })
+            Test::Sum { sum, may_be_absent } => {
+                let (mut found, mut is_there) = (0.0, false);
+                self.walk(scene, at, &mut |item| {
+                    found += js_number(scene.text_of(item));
+                    is_there = true;
+                    false
+                });
+                let found = round(found);
+                let good = (found - sum).abs() < f64::EPSILON || (*may_be_absent && !is_there);
+                keep(good, || broken(at_first(), format!("{found}")))
             }
             Test::DateOrder { less, more } => with(
                 less.get(scene, at, world),
                 more.get(scene, at, world),
                 |less, more| {
                     keep(less.0 <= more.0, || {
-                        broken(less.2, format!("{} after {}", less.1, more.1))
+                        let found =
+                            format!("{} after {}", written(scene, less), written(scene, more));
+                        broken(at_path(less.1), found)
                     })
                 },
             ),
             Test::DateNow { date } => with(
                 date.get(scene, at, world),
                 When::Now.get(scene, at, world),
-                |date, now| keep(date.0 <= now.0, || broken(date.2, date.1)),
+                |date, now| {
+                    keep(date.0 <= now.0, || {
+                        broken(at_path(date.1), written(scene, date))
+                    })
+                },
             ),
             Test::BetweenDates { date, start, end } => match (
                 date.get(scene, at, world),
@@ -241,7 +269,7 @@ impl Case {
             ) {
                 (Some(date), Some(start), Some(end)) => {
                     keep(start.0 <= date.0 && date.0 <= end.0, || {
-                        broken(date.2, date.1)
+                        broken(at_path(date.1), written(scene, date))
                     })
                 }
                 _ => Answer::NotAsked,
@@ -251,28 +279,27 @@ impl Case {
                 end.get(scene, at, world),
                 |start, end| {
                     let days = date::days_between(start.0, end.0);
-                    keep(days <= 365, || broken(start.2, format!("{days} days")))
+                    keep(days <= 365, || {
+                        broken(at_path(start.1), format!("{days} days"))
+                    })
                 },
             ),
             // An empty text is another rule's matter.
-            Test::Regex { regex, wanted } => {
-                broken_by(&|text| !text.is_empty() && regex.is_match(text) != *wanted)
+            Test::Pattern { pattern, wanted } => {
+                broken_by(&|text| !text.is_empty() && pattern.matches(text) != *wanted)
             }
             Test::StartsWith {
                 prefixes,
                 separator,
-            } => {
-                let prefixes: Vec<String> = prefixes
+            } => broken_by(&|text| {
+                let begins = |item| {
+                    text.strip_prefix(scene.text_of(item))
+                        .is_some_and(|rest| rest.starts_with(separator.as_str()))
+                };
+                !prefixes
                     .iter()
-                    .flat_map(|path| scene.nodes(path, at))
-                    .map(|item| format!("{}{separator}", scene.text_of(item)))
-                    .collect();
-                broken_by(&|text| {
-                    !prefixes
-                        .iter()
-                        .any(|prefix| text.starts_with(prefix.as_str()))
-                })
-            }
+                    .any(|path| scene.walk(path, at, &mut |item| begins(item)))
+            }),
             // Without the list nothing can be said.
             Test::StartsWithAgency if world.agencies.is_empty() => Answer::NotAsked,
             Test::StartsWithAgency => broken_by(&|text| {
@@ -286,7 +313,7 @@ impl Case {
             }),
             Test::IfThen { condition, then } => {
                 let good = !scene.is_true(condition, at) || scene.is_true(then, at);
-                keep(good, || broken(at_path(paths.first()), String::new()))
+                keep(good, || broken(at_first(), String::new()))
             }
             Test::Range { min, max } => broken_by(&|text| {
                 let number = js_number(text);
@@ -308,8 +335,13 @@ fn broken(line: Option<u64>, found: String) -> Answer {
     Answer::Broken { line, found }
 }
 
-/// A moment, how it is written, and where.
-type Dated = (Moment, String, Option<u64>);
+/// A moment and where it is written; the clock's is written nowhere.
+type Dated = (Moment, Option<Item>);
+
+/// How a moment is shown.
+fn written(scene: Scene<'_>, (_, item): Dated) -> String {
+    item.map_or_else(|| "now".to_owned(), |item| shown(scene.text_of(item)))
+}
 
 fn with(
     one: Option<Dated>,
@@ -326,11 +358,10 @@ impl When {
     /// The first moment it stands for, if that is one.
     fn get(&self, scene: Scene<'_>, at: NodeId, world: World<'_>) -> Option<Dated> {
         match self {
-            Self::Now => Some((world.now, "now".to_owned(), None)),
+            Self::Now => Some((world.now, None)),
             Self::At(path) => {
-                let first = *scene.nodes(path, at).first()?;
-                let text = scene.text_of(first);
-                Some((date::parse(text)?, shown(text), Some(line_of(scene, first))))
+                let first = scene.first(path, at)?;
+                Some((date::parse(scene.text_of(first))?, Some(first)))
             }
         }
     }

@@ -5,20 +5,23 @@ use std::collections::BTreeSet;
 use std::io::Read;
 
 use crate::report::{Finding, Severity};
+use crate::schema::StartTag;
 use crate::xml::{Reader, Token};
 
+use super::Context;
 use super::case::{All, Answer, Case, World};
+use super::date::{self, Moment};
 use super::eval::{Item, Scene};
-use super::ruleset::{Anchor, Ruleset};
+use super::ruleset::{Anchor, Counted, Ruleset};
 use super::tree::{NodeId, Tree};
 use super::xpath::Name;
-use super::{Context, date};
 
 /// Asks the rules of one document, element by element.
 #[derive(Debug)]
 pub struct Checker<'r> {
     set: &'r Ruleset,
     context: &'r Context,
+    now: Moment,
     /// For each open element, where its entries in `active` begin.
     frames: Vec<usize>,
     /// The steps of contexts that were reached; `true`: only those of its children count that may be anywhere below.
@@ -35,12 +38,23 @@ struct Capture {
     anchor: usize,
     tree: Tree,
     /// For each open element from the anchor on, what is wanted of it and its node.
-    path: Vec<Option<(usize, NodeId)>>,
+    path: Vec<Option<Kept>>,
     n_texts_open: usize,
     lacking: AllLacking,
     has: [bool; 2],
     in_transaction: bool,
     is_too_large: bool,
+}
+
+/// An open element of which something is kept.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    want: usize,
+    node: NodeId,
+    /// Its text is wanted.
+    text: bool,
+    /// Whether it has text of its own is wanted.
+    has_text: bool,
 }
 
 /// Elements that lack what all or one should have.
@@ -88,6 +102,7 @@ impl<'r> Checker<'r> {
         Self {
             set,
             context,
+            now: date::of_clock(context.now),
             frames: Vec::new(),
             active: Vec::new(),
             captures: Vec::new(),
@@ -99,24 +114,24 @@ impl<'r> Checker<'r> {
     /// Looks at the token that the reader stands on.
     pub fn check<R: Read>(&mut self, reader: &Reader<R>, sink: &mut dyn FnMut(Finding)) {
         match reader.token() {
-            Token::Start => self.start(reader),
-            Token::Text => {
-                for capture in self.captures.iter_mut().take(self.n_open) {
-                    capture.text(reader.text(), self.set, self.context.kept_bytes_max);
-                }
-            }
+            Token::Start => self.start(reader, StartTag::of(reader)),
+            Token::Text => self.text(reader),
             Token::End => self.end(reader, sink),
             Token::Done => {}
         }
     }
 
-    fn start<R: Read>(&mut self, reader: &Reader<R>) {
-        let name = if reader.is_unqualified() {
-            self.set.names.find(reader.local_name())
-        } else {
-            None
-        };
-        let line = reader.end_line();
+    /// Looks at a piece of text.
+    pub(crate) fn text<R: Read>(&mut self, reader: &Reader<R>) {
+        for capture in self.captures.iter_mut().take(self.n_open) {
+            capture.text(reader.text(), self.context.kept_bytes_max);
+        }
+    }
+
+    /// Looks at a start tag.
+    pub(crate) fn start<R: Read>(&mut self, reader: &Reader<R>, tag: StartTag) {
+        let name = self.set.names.of_tag(tag, reader);
+        let line = tag.line;
         for capture in self.captures.iter_mut().take(self.n_open) {
             capture.start(name, line, reader, self.set, self.context.kept_bytes_max);
         }
@@ -146,7 +161,9 @@ impl<'r> Checker<'r> {
             if node.has_deep_child {
                 self.active.push((step, true));
             }
-            let Some(name) = name else { continue };
+            let Some(name) = name.filter(|name| node.may_have(*name)) else {
+                continue;
+            };
             for child in &node.children {
                 let Some(child_node) = self.set.steps.get(usize::from(*child)) else {
                     continue;
@@ -198,7 +215,8 @@ impl<'r> Checker<'r> {
         }
     }
 
-    fn end<R: Read>(&mut self, reader: &Reader<R>, sink: &mut dyn FnMut(Finding)) {
+    /// Looks at an end tag.
+    pub(crate) fn end<R: Read>(&mut self, reader: &Reader<R>, sink: &mut dyn FnMut(Finding)) {
         if let Some(begin) = self.frames.pop() {
             self.active.truncate(begin);
         }
@@ -206,10 +224,10 @@ impl<'r> Checker<'r> {
             let Some(capture) = self.captures.get_mut(place) else {
                 break;
             };
-            capture.end(self.set);
+            capture.end();
             if capture.path.is_empty() {
                 if let Some(anchor) = self.set.anchors.get(capture.anchor) {
-                    capture.ask(anchor, self.context, reader, sink);
+                    capture.ask(anchor, (self.context, self.now), reader, sink);
                 }
                 capture.tree.clear();
                 capture.tree.shrink(4096);
@@ -255,8 +273,6 @@ impl Capture {
         reader: &Reader<R>,
         set: &Ruleset,
     ) {
-        let node = self.tree.add(parent, name, line);
-        self.path.push(Some((want, node)));
         let Some(it) = set
             .anchors
             .get(self.anchor)
@@ -264,6 +280,13 @@ impl Capture {
         else {
             return;
         };
+        let node = self.tree.add(parent, name, line);
+        self.path.push(Some(Kept {
+            want,
+            node,
+            text: it.text,
+            has_text: it.has_text,
+        }));
         if !it.attributes.is_empty() {
             for attribute in reader.attributes() {
                 if let Some(name) = set
@@ -289,26 +312,15 @@ impl Capture {
         let Some(anchor) = set.anchors.get(self.anchor) else {
             return;
         };
-        if anchor.counts_lacking && reader.is_unqualified() {
-            self.count_lacking(line, reader);
+        if let Some(name) = name.filter(|_| anchor.counts_lacking) {
+            self.count_lacking(name, &set.counted, line, reader);
         }
-        let wanted = self
-            .path
-            .last()
-            .copied()
-            .flatten()
-            .and_then(|(want, node)| {
-                let children = &anchor.wants.list.get(want)?.children;
-                let name = name?;
-                let child = children.iter().copied().find(|child| {
-                    anchor
-                        .wants
-                        .list
-                        .get(*child)
-                        .is_some_and(|want| want.name == name)
-                })?;
-                Some((node, child, name))
-            });
+        let wanted = self.path.last().copied().flatten().and_then(|parent| {
+            let name = name?;
+            let children = &anchor.wants.list.get(parent.want)?.children;
+            let (_, child) = children.iter().find(|(known, _)| *known == name)?;
+            Some((parent.node, *child, name))
+        });
         match wanted {
             Some((parent, want, name)) if !self.is_too_large => {
                 self.keep(Some(parent), want, name, line, reader, set);
@@ -318,62 +330,62 @@ impl Capture {
         }
     }
 
-    fn count_lacking<R: Read>(&mut self, line: u64, reader: &Reader<R>) {
-        match (self.path.len(), reader.local_name()) {
-            (_, "narrative") if reader.attribute("xml:lang").is_none() => {
+    fn count_lacking<R: Read>(
+        &mut self,
+        name: Name,
+        counted: &Counted,
+        line: u64,
+        reader: &Reader<R>,
+    ) {
+        if name == counted.narrative {
+            if reader.language().is_none() {
                 self.lacking.of(All::Languages).add(line);
             }
-            (_, "value" | "forecast" | "loan-status") if reader.attribute("currency").is_none() => {
+        } else if counted.amounts.contains(&name) {
+            if reader.attribute("currency").is_none() {
                 self.lacking.of(All::Currencies).add(line);
             }
-            (1, "transaction") => {
-                self.in_transaction = true;
-                self.has = [false; 2];
-            }
-            (2, "sector") => self.has[0] = true,
-            (2, "recipient-country" | "recipient-region") => self.has[1] = true,
-            _ => {}
+        } else if self.path.len() == 1 && name == counted.transaction {
+            self.in_transaction = true;
+            self.has = [false; 2];
+        } else if self.path.len() == 2 {
+            self.has[0] |= name == counted.sector;
+            self.has[1] |= counted.places.contains(&name);
         }
     }
 
-    fn text(&mut self, text: &str, set: &Ruleset, bytes_max: usize) {
+    fn text(&mut self, text: &str, bytes_max: usize) {
         if self.n_texts_open > 0 && !self.is_too_large {
             self.is_too_large = self.tree.size() + text.len() > bytes_max;
             if !self.is_too_large {
                 self.tree.add_text(text);
             }
         }
-        if let Some(Some((want, node))) = self.path.last() {
-            let wants = set
-                .anchors
-                .get(self.anchor)
-                .and_then(|anchor| anchor.wants.list.get(*want));
-            if wants.is_some_and(|want| want.has_text) && !text.is_empty() {
-                self.tree.mark_text(*node);
-            }
+        if let Some(Some(Kept {
+            node,
+            has_text: true,
+            ..
+        })) = self.path.last()
+            && !text.is_empty()
+        {
+            self.tree.mark_text(*node);
         }
     }
 
-    fn end(&mut self, set: &Ruleset) {
+    fn end(&mut self) {
         let Some(ended) = self.path.pop() else { return };
         if self.path.len() == 1 && self.in_transaction {
             self.in_transaction = false;
-            let line = ended.map_or(0, |(_, node)| self.tree.line(node));
+            let line = ended.map_or(0, |kept| self.tree.line(kept.node));
             for (has, all) in self.has.into_iter().zip([All::Sectors, All::Places]) {
                 if !has {
                     self.lacking.of(all).add(line);
                 }
             }
         }
-        let Some((want, node)) = ended else { return };
-        let has_text = set
-            .anchors
-            .get(self.anchor)
-            .and_then(|anchor| anchor.wants.list.get(want))
-            .is_some_and(|want| want.text);
-        if has_text {
+        if let Some(kept) = ended.filter(|kept| kept.text) {
             self.n_texts_open -= 1;
-            self.tree.end_text(node);
+            self.tree.end_text(kept.node);
         }
     }
 
@@ -381,7 +393,7 @@ impl Capture {
     fn ask<R: Read>(
         &self,
         anchor: &Anchor,
-        context: &Context,
+        (context, now): (&Context, Moment),
         reader: &Reader<R>,
         sink: &mut dyn FnMut(Finding),
     ) {
@@ -398,7 +410,7 @@ impl Capture {
             return;
         }
         let world = World {
-            now: date::of_clock(context.now),
+            now,
             organisations: &context.organisations,
             agencies: &context.agencies,
         };
@@ -407,18 +419,20 @@ impl Capture {
                 tree: &self.tree,
                 variable: None,
             };
-            for item in scene.nodes(&group.way, 0) {
-                let Item::Element(at) = item else { continue };
+            scene.walk(&group.way, 0, &mut |item| {
+                let Item::Element(at) = item else {
+                    return false;
+                };
                 for case in &group.cases {
                     let Some(each) = &case.each else {
                         self.one(case, scene, at, world, reader, sink);
                         continue;
                     };
-                    let values: BTreeSet<&str> = scene
-                        .nodes(each, at)
-                        .into_iter()
-                        .map(|item| scene.text_of(item))
-                        .collect();
+                    let mut values = BTreeSet::new();
+                    scene.walk(each, at, &mut |item| {
+                        values.insert(scene.text_of(item));
+                        false
+                    });
                     for value in values {
                         let scene = Scene {
                             tree: &self.tree,
@@ -427,7 +441,8 @@ impl Capture {
                         self.one(case, scene, at, world, reader, sink);
                     }
                 }
-            }
+                false
+            });
         }
     }
 
@@ -452,6 +467,7 @@ impl Capture {
     }
 }
 
+#[cold]
 fn finding<R: Read>(
     case: &Case,
     line: u64,

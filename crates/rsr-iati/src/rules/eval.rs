@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use super::tree::{NodeId, Tree};
-use super::xpath::{Comparison, Expr, Function, Step};
+use super::xpath::{Comparison, Expr, Function, PREDICATES_MAX, Step};
 
 /// A member of a node set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,12 +19,16 @@ pub(super) enum Item {
 
 /// The result of an expression.
 #[derive(Clone, Debug)]
-pub(super) enum Value<'t> {
-    Nodes(Vec<Item>),
-    Text(Cow<'t, str>),
+enum Value<'e> {
+    /// The nodes that an expression selects at a node; they are walked where they are asked for, and never gathered.
+    Nodes(&'e Expr, NodeId),
+    Text(Cow<'e, str>),
     Number(f64),
     Bool(bool),
 }
+
+/// What is done with each node of a set; `true` ends the walk.
+type Visit<'v> = &'v mut dyn FnMut(Item) -> bool;
 
 /// A tree with the value of the loop that is run.
 #[derive(Clone, Copy, Debug)]
@@ -34,10 +38,13 @@ pub(super) struct Scene<'t> {
 }
 
 impl<'t> Scene<'t> {
-    pub(super) fn evaluate(self, expr: &Expr, at: NodeId) -> Value<'t> {
+    fn evaluate<'e>(self, expr: &'e Expr, at: NodeId) -> Value<'e>
+    where
+        't: 'e,
+    {
         match expr {
-            Expr::Path(steps) => Value::Nodes(self.path(steps, at)),
-            Expr::Text(text) => Value::Text(Cow::Owned(text.clone())),
+            Expr::Path(_) | Expr::Union(..) => Value::Nodes(expr, at),
+            Expr::Text(text) => Value::Text(Cow::Borrowed(text)),
             Expr::Variable => Value::Text(Cow::Borrowed(self.variable.unwrap_or("$1"))),
             Expr::Number(number) => Value::Number(*number),
             Expr::Or(left, right) => Value::Bool(self.is_true(left, at) || self.is_true(right, at)),
@@ -49,24 +56,22 @@ impl<'t> Scene<'t> {
                 Value::Bool(self.compare(&left, *comparison, &right))
             }
             Expr::Add(left, right) => Value::Number(self.number(left, at) + self.number(right, at)),
-            Expr::Union(left, right) => {
-                let mut items = self.nodes(left, at);
-                for item in self.nodes(right, at) {
-                    if !items.contains(&item) {
-                        items.push(item);
-                    }
-                }
-                Value::Nodes(items)
-            }
             Expr::Call(function, arguments) => self.call(*function, arguments.first(), at),
         }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a count of nodes in memory")]
-    fn call(self, function: Function, argument: Option<&Expr>, at: NodeId) -> Value<'t> {
+    fn call<'e>(self, function: Function, argument: Option<&'e Expr>, at: NodeId) -> Value<'e>
+    where
+        't: 'e,
+    {
         match (function, argument) {
             (Function::Count, Some(argument)) => {
-                Value::Number(self.nodes(argument, at).len() as f64)
+                let mut count = 0.0;
+                self.walk(argument, at, &mut |_| {
+                    count += 1.0;
+                    false
+                });
+                Value::Number(count)
             }
             (Function::Not, Some(argument)) => Value::Bool(!self.is_true(argument, at)),
             (Function::Number, Some(argument)) => Value::Number(self.number(argument, at)),
@@ -78,77 +83,106 @@ impl<'t> Scene<'t> {
         }
     }
 
-    /// The nodes that an expression selects; none where it selects no nodes.
-    pub(super) fn nodes(self, expr: &Expr, at: NodeId) -> Vec<Item> {
-        match self.evaluate(expr, at) {
-            Value::Nodes(items) => items,
-            _ => Vec::new(),
-        }
-    }
-
     pub(super) fn is_true(self, expr: &Expr, at: NodeId) -> bool {
-        // Asked for so often that it is worth not gathering the nodes.
-        if let Expr::Path(steps) = expr
-            && let [Step::Attribute(name)] = steps.as_slice()
-        {
-            return self.tree.attribute(at, *name).is_some();
-        }
         match self.evaluate(expr, at) {
-            Value::Nodes(items) => !items.is_empty(),
+            Value::Nodes(expr, at) => self.walk(expr, at, &mut |_| true),
             Value::Text(text) => !text.is_empty(),
             Value::Number(number) => number != 0.0 && !number.is_nan(),
             Value::Bool(truth) => truth,
         }
     }
 
-    fn path(self, steps: &[Step], at: NodeId) -> Vec<Item> {
-        let mut items = vec![Item::Element(at)];
-        for step in steps {
-            let mut next = Vec::new();
-            for item in items {
-                let Item::Element(id) = item else { continue };
-                match step {
-                    Step::Child { name, predicates } => {
-                        self.children(id, *name, predicates, &mut next);
-                    }
-                    Step::Attribute(name) => {
-                        next.extend(
-                            self.tree
-                                .attribute(id, *name)
-                                .map(|place| Item::Attribute(place, id)),
-                        );
-                    }
-                    Step::Text if self.tree.has_text(id) => next.push(Item::Text(id)),
-                    Step::Text => {}
-                    Step::Parent => {
-                        let parent = self.tree.parent(id).map(Item::Element);
-                        next.extend(parent.filter(|parent| !next.contains(parent)));
-                    }
-                    Step::This => next.push(item),
-                }
-            }
-            items = next;
-        }
-        items
+    /// The first node that an expression selects.
+    pub(super) fn first(self, expr: &Expr, at: NodeId) -> Option<Item> {
+        let mut first = None;
+        self.walk(expr, at, &mut |item| {
+            first = Some(item);
+            true
+        });
+        first
     }
 
-    fn children(self, id: NodeId, name: u16, predicates: &[Expr], into: &mut Vec<Item>) {
-        if predicates.is_empty() {
-            into.extend(self.tree.children(id, name).map(Item::Element));
-            return;
+    /// Shows the nodes that an expression selects, in order and each once; none where it selects no nodes. Gives whether
+    /// the walk was ended.
+    pub(super) fn walk(self, expr: &Expr, at: NodeId, visit: Visit<'_>) -> bool {
+        match expr {
+            Expr::Path(steps) if !self.may_reach(steps) => false,
+            Expr::Path(steps) if !may_repeat(steps) => self.steps(steps, Item::Element(at), visit),
+            Expr::Path(_) | Expr::Union(..) => {
+                let mut items = Vec::new();
+                self.gather(expr, at, &mut items);
+                items.into_iter().any(visit)
+            }
+            _ => false,
         }
-        let mut kept: Vec<NodeId> = self.tree.children(id, name).collect();
-        for predicate in predicates {
-            let mut position = 0_u32;
-            kept.retain(|child| {
-                position += 1;
+    }
+
+    /// Whether elements of all names on a path are there at all, somewhere.
+    fn may_reach(self, steps: &[Step]) -> bool {
+        steps.iter().all(|step| match step {
+            Step::Child { name, .. } => self.tree.may_have(*name),
+            _ => true,
+        })
+    }
+
+    fn gather(self, expr: &Expr, at: NodeId, items: &mut Vec<Item>) {
+        match expr {
+            Expr::Path(steps) => {
+                self.steps(steps, Item::Element(at), &mut |item| {
+                    if !items.contains(&item) {
+                        items.push(item);
+                    }
+                    false
+                });
+            }
+            Expr::Union(left, right) => {
+                self.gather(left, at, items);
+                self.gather(right, at, items);
+            }
+            _ => {}
+        }
+    }
+
+    fn steps(self, steps: &[Step], item: Item, visit: Visit<'_>) -> bool {
+        let Some((step, rest)) = steps.split_first() else {
+            return visit(item);
+        };
+        let Item::Element(id) = item else {
+            return false;
+        };
+        match step {
+            Step::Child { name, predicates } => {
+                let mut positions = [0_u32; PREDICATES_MAX];
+                self.tree.children(id, *name).any(|child| {
+                    self.passes(predicates, child, &mut positions)
+                        && self.steps(rest, Item::Element(child), visit)
+                })
+            }
+            Step::Attribute(name) => self
+                .tree
+                .attribute(id, *name)
+                .is_some_and(|place| self.steps(rest, Item::Attribute(place, id), visit)),
+            Step::Text => self.tree.has_text(id) && self.steps(rest, Item::Text(id), visit),
+            Step::Parent => self
+                .tree
+                .parent(id)
+                .is_some_and(|parent| self.steps(rest, Item::Element(parent), visit)),
+            Step::This => self.steps(rest, item, visit),
+        }
+    }
+
+    /// Whether a child is kept by all predicates. `positions` counts, for each, the children that came to it.
+    fn passes(self, predicates: &[Expr], child: NodeId, positions: &mut [u32]) -> bool {
+        predicates
+            .iter()
+            .zip(positions)
+            .all(|(predicate, position)| {
+                *position += 1;
                 match predicate {
-                    Expr::Number(wanted) => f64::from(position) == *wanted,
-                    _ => self.is_true(predicate, *child),
+                    Expr::Number(wanted) => f64::from(*position) == *wanted,
+                    _ => self.is_true(predicate, child),
                 }
-            });
-        }
-        into.extend(kept.into_iter().map(Item::Element));
+            })
     }
 
     fn number(self, expr: &Expr, at: NodeId) -> f64 {
@@ -163,14 +197,15 @@ impl<'t> Scene<'t> {
         }
     }
 
-    fn text<'v>(self, value: &'v Value<'t>) -> Cow<'v, str>
+    fn text<'v>(self, value: &'v Value<'_>) -> Cow<'v, str>
     where
         't: 'v,
     {
         match value {
-            Value::Nodes(items) => items
-                .first()
-                .map_or(Cow::Borrowed(""), |item| Cow::Borrowed(self.text_of(*item))),
+            Value::Nodes(expr, at) => {
+                let first = self.first(expr, *at);
+                first.map_or(Cow::Borrowed(""), |item| Cow::Borrowed(self.text_of(item)))
+            }
             Value::Text(text) => Cow::Borrowed(text),
             Value::Number(number) => Cow::Owned(number.to_string()),
             Value::Bool(truth) => Cow::Borrowed(if *truth { "true" } else { "false" }),
@@ -184,28 +219,22 @@ impl<'t> Scene<'t> {
         }
     }
 
-    fn compare(self, left: &Value<'t>, comparison: Comparison, right: &Value<'t>) -> bool {
+    fn compare(self, left: &Value<'_>, comparison: Comparison, right: &Value<'_>) -> bool {
         match (left, right) {
-            (Value::Nodes(_), Value::Bool(truth)) | (Value::Bool(truth), Value::Nodes(_)) => {
-                let Value::Nodes(nodes) = left else {
-                    return self.compare(right, flipped(comparison), left);
-                };
+            (Value::Nodes(expr, at), Value::Bool(truth)) => {
+                let is_there = self.walk(expr, *at, &mut |_| true);
                 numbers(
-                    f64::from(u8::from(!nodes.is_empty())),
+                    f64::from(u8::from(is_there)),
                     comparison,
                     f64::from(u8::from(*truth)),
                 )
             }
             // True where it is true for any of the nodes.
-            (Value::Nodes(items), _) => items.iter().any(|item| {
-                let text = Value::Text(Cow::Borrowed(self.text_of(*item)));
-                if matches!(right, Value::Nodes(_)) {
-                    self.compare(right, flipped(comparison), &text)
-                } else {
-                    self.compare(&text, comparison, right)
-                }
+            (Value::Nodes(expr, at), _) => self.walk(expr, *at, &mut |item| {
+                let text = Value::Text(Cow::Borrowed(self.text_of(item)));
+                self.compare(&text, comparison, right)
             }),
-            (_, Value::Nodes(_)) => self.compare(right, flipped(comparison), left),
+            (_, Value::Nodes(..)) => self.compare(right, flipped(comparison), left),
             (Value::Text(left), Value::Text(right)) if comparison == Comparison::Equal => {
                 left == right
             }
@@ -215,6 +244,12 @@ impl<'t> Scene<'t> {
             _ => numbers(self.to_number(left), comparison, self.to_number(right)),
         }
     }
+}
+
+/// Whether a path can come to a node on two ways: it climbs after it has gone down.
+fn may_repeat(steps: &[Step]) -> bool {
+    let climbs = |step: &&Step| **step == Step::Parent;
+    steps.iter().skip_while(climbs).any(|step| climbs(&step))
 }
 
 fn flipped(comparison: Comparison) -> Comparison {

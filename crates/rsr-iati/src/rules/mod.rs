@@ -23,6 +23,7 @@ mod checker;
 mod date;
 mod eval;
 mod json;
+mod pattern;
 mod ruleset;
 #[rustfmt::skip]
 mod standard;

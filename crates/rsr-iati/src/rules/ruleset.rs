@@ -1,11 +1,10 @@
 //! A ruleset, made ready to be asked.
 
-use regex_lite::Regex;
-
 use crate::report::Severity;
 
 use super::case::{All, Case, Test, UnlessKnown, When};
 use super::json::Json;
+use super::pattern::Pattern;
 use super::want::{Use, Wants};
 use super::xpath::{ContextStep, Expr, Name, Names, Step, parse, parse_context};
 
@@ -39,6 +38,7 @@ pub enum RulesetError {
 #[derive(Debug)]
 pub struct Ruleset {
     pub(super) names: Names,
+    pub(super) counted: Counted,
     /// The steps of all contexts as a tree; the first stands above the root.
     pub(super) steps: Vec<StepNode>,
     pub(super) anchors: Vec<Anchor>,
@@ -53,6 +53,46 @@ pub(super) struct StepNode {
     pub(super) children: Vec<u16>,
     pub(super) anchor: Option<u16>,
     pub(super) has_deep_child: bool,
+    /// A bit for the name of each child, by the last bits of its number.
+    pub(super) children_bits: u64,
+}
+
+impl StepNode {
+    /// Whether a child may have this name; no is certain.
+    pub(super) fn may_have(&self, name: Name) -> bool {
+        self.children_bits >> (name % 64) & 1 == 1
+    }
+}
+
+/// The names of elements that one-or-all counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counted {
+    pub(super) narrative: Name,
+    /// Elements with a currency.
+    pub(super) amounts: [Name; 3],
+    pub(super) transaction: Name,
+    pub(super) sector: Name,
+    /// Elements that say where.
+    pub(super) places: [Name; 2],
+}
+
+impl Counted {
+    fn new(names: &mut Names) -> Option<Self> {
+        Some(Self {
+            narrative: names.id("narrative")?,
+            amounts: [
+                names.id("value")?,
+                names.id("forecast")?,
+                names.id("loan-status")?,
+            ],
+            transaction: names.id("transaction")?,
+            sector: names.id("sector")?,
+            places: [
+                names.id("recipient-country")?,
+                names.id("recipient-region")?,
+            ],
+        })
+    }
 }
 
 /// An element at whose end cases are asked, and what has to be kept of it until then.
@@ -86,10 +126,12 @@ impl Ruleset {
             .ok_or(RulesetError::NotJson)?;
         let mut set = Self {
             names: Names::default(),
+            counted: Counted::default(),
             steps: vec![StepNode::default()],
             anchors: Vec::new(),
             n_cases: 0,
         };
+        set.counted = Counted::new(&mut set.names).ok_or(RulesetError::NotJson)?;
         for (context, kinds) in json.object() {
             let contexts = parse_context(context, &mut set.names)
                 .ok_or_else(|| RulesetError::Path(context.clone()))?;
@@ -247,12 +289,12 @@ impl Ruleset {
                     .and_then(Json::number)
                     .unwrap_or(f64::INFINITY),
             },
-            "regex_matches" | "regexMatches" => Test::Regex {
-                regex: regex(json, kind)?,
+            "regex_matches" | "regexMatches" => Test::Pattern {
+                pattern: pattern(json, kind)?,
                 wanted: true,
             },
-            "regex_no_matches" | "regexNoMatches" => Test::Regex {
-                regex: regex(json, kind)?,
+            "regex_no_matches" | "regexNoMatches" => Test::Pattern {
+                pattern: pattern(json, kind)?,
                 wanted: false,
             },
             "if_then" | "ifThen" => Test::IfThen {
@@ -382,6 +424,7 @@ impl Ruleset {
             if let (Some(node), Ok(short)) = (self.steps.get_mut(above), u16::try_from(next)) {
                 node.children.push(short);
                 node.has_deep_child |= step.deep;
+                node.children_bits |= 1 << (step.name % 64);
             }
             next
         })
@@ -401,7 +444,7 @@ fn lacks(kind: &str, field: &'static str) -> RulesetError {
     }
 }
 
-fn regex(json: &Json, kind: &str) -> Result<Regex, RulesetError> {
+fn pattern(json: &Json, kind: &str) -> Result<Pattern, RulesetError> {
     let text = field(json, kind, "regex")?;
-    Regex::new(text).map_err(|_syntax| RulesetError::Regex(text.to_owned()))
+    Pattern::parse(text).ok_or_else(|| RulesetError::Regex(text.to_owned()))
 }

@@ -22,12 +22,30 @@ struct Node {
     has_text: bool,
     text: Span,
     line: u32,
+    /// The names of its children.
+    children: NameBits,
+}
+
+/// Names that may be there, by the last bits of their numbers: what is not there is certain.
+#[derive(Clone, Copy, Debug, Default)]
+struct NameBits(u64);
+
+impl NameBits {
+    fn add(&mut self, name: Name) {
+        self.0 |= 1 << (name % 64);
+    }
+
+    fn may_have(self, name: Name) -> bool {
+        self.0 >> (name % 64) & 1 == 1
+    }
 }
 
 /// Elements with some of their attributes and text. The first node is the top.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
     nodes: Vec<Node>,
+    /// The names of all of them.
+    names: NameBits,
     attributes: Vec<(Name, Span)>,
     /// The values of the attributes.
     values: String,
@@ -38,6 +56,7 @@ pub(super) struct Tree {
 impl Tree {
     pub(super) fn clear(&mut self) {
         self.nodes.clear();
+        self.names = NameBits::default();
         self.attributes.clear();
         self.values.clear();
         self.text.clear();
@@ -74,7 +93,9 @@ impl Tree {
             has_text: false,
             text: (text, text),
             line: u32::try_from(line).unwrap_or(u32::MAX),
+            children: NameBits::default(),
         });
+        self.names.add(name);
         if let Some(parent) = parent {
             let last = self.node(parent).map_or(NONE, |parent| parent.last_child);
             if let Some(last) = self.node_mut(last) {
@@ -82,6 +103,7 @@ impl Tree {
             }
             if let Some(parent) = self.node_mut(parent) {
                 parent.last_child = id;
+                parent.children.add(name);
                 if parent.first_child == NONE {
                     parent.first_child = id;
                 }
@@ -132,8 +154,14 @@ impl Tree {
             .filter(|parent| *parent != NONE)
     }
 
+    /// Whether an element of that name may be anywhere.
+    pub(super) fn may_have(&self, name: Name) -> bool {
+        self.names.may_have(name)
+    }
+
     pub(super) fn children(&self, id: NodeId, name: Name) -> impl Iterator<Item = NodeId> {
-        let first = self.node(id).map_or(NONE, |node| node.first_child);
+        let parent = self.node(id).filter(|node| node.children.may_have(name));
+        let first = parent.map_or(NONE, |node| node.first_child);
         let exists = move |id: NodeId| self.node(id).map(|node| (id, node));
         std::iter::successors(exists(first), move |(_, node)| exists(node.next))
             .filter(move |(_, node)| node.name == name)

@@ -6,9 +6,9 @@ use super::xpath::{Expr, Function, Name, Step};
 /// What is kept of one element.
 #[derive(Debug, Default)]
 pub(super) struct Want {
-    pub(super) name: Name,
     parent: usize,
-    pub(super) children: Vec<usize>,
+    /// Names with their places in the list.
+    pub(super) children: Vec<(Name, usize)>,
     pub(super) attributes: Vec<Name>,
     /// Its text with that of all elements inside it.
     pub(super) text: bool,
@@ -105,7 +105,7 @@ fn each_expr(case: &Case, show: &mut dyn FnMut(&Expr, Use)) {
         | Test::AtLeastOne
         | Test::Unique
         | Test::Sum { .. }
-        | Test::Regex { .. }
+        | Test::Pattern { .. }
         | Test::StartsWithAgency
         | Test::Range { .. }
         | Test::NoSpaces => {}
@@ -190,20 +190,17 @@ impl Wants {
 
     fn child(&mut self, parent: usize, name: Name) -> usize {
         let known = self.list.get(parent).and_then(|want| {
-            want.children
-                .iter()
-                .copied()
-                .find(|child| self.list.get(*child).is_some_and(|want| want.name == name))
+            let child = want.children.iter().find(|(known, _)| *known == name);
+            child.map(|(_, place)| *place)
         });
         known.unwrap_or_else(|| {
             let next = self.list.len();
             self.list.push(Want {
-                name,
                 parent,
                 ..Want::default()
             });
             if let Some(want) = self.list.get_mut(parent) {
-                want.children.push(next);
+                want.children.push((name, next));
             }
             next
         })

@@ -4,10 +4,12 @@
 //! `|`; `count`, `not`, `number`, `string`, `true`, `false`; texts and numbers. In a loop the text `'$1'` stands for the
 //! value at hand. A context is such a path from the root, with `//` where its steps may be anywhere.
 
+use std::io::Read;
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
-use crate::schema::number_of_name;
+use crate::schema::{StartTag, number_of_name};
+use crate::xml::Reader;
 
 /// The place of a name in [`Names`].
 pub(super) type Name = u16;
@@ -21,7 +23,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    fn id(&mut self, name: &str) -> Option<Name> {
+    pub(super) fn id(&mut self, name: &str) -> Option<Name> {
         let place = self
             .texts
             .iter()
@@ -40,6 +42,15 @@ impl Names {
             }
         }
         number
+    }
+
+    /// The number of the name of a start tag, where the ruleset mentions it.
+    pub(super) fn of_tag<R: Read>(&self, tag: StartTag, reader: &Reader<R>) -> Option<Name> {
+        tag.name?;
+        match tag.known_name() {
+            Some(known) => self.by_schema.get(known).copied().flatten(),
+            None => self.find(reader.local_name()),
+        }
     }
 
     /// The number of a name that the ruleset mentions.
@@ -159,6 +170,9 @@ fn lex(text: &str) -> Option<Vec<Lexeme>> {
 /// Predicates within predicates. Rulesets have two.
 const DEPTH_MAX: usize = 16;
 
+/// Predicates of one step. Rulesets have one.
+pub(super) const PREDICATES_MAX: usize = 4;
+
 struct Parser<'n> {
     rest: Peekable<IntoIter<Lexeme>>,
     names: &'n mut Names,
@@ -217,6 +231,52 @@ pub(super) fn parse_context(text: &str, names: &mut Names) -> Option<Vec<Context
     }
 }
 
+/// A comparison. Whether there are any is asked without counting all of them: `count(a) + count(b) > 0` means `a or b`,
+/// and `count(a) < 1` means `not(a)`.
+fn compared(left: Expr, comparison: Comparison, right: Expr) -> Expr {
+    let is_any = comparison == Comparison::Greater && right == Expr::Number(0.0);
+    let is_none = comparison == Comparison::Less && right == Expr::Number(1.0);
+    match left {
+        Expr::Call(Function::Count, paths)
+            if is_none && matches!(paths.as_slice(), [Expr::Path(_) | Expr::Union(..)]) =>
+        {
+            Expr::Call(Function::Not, paths)
+        }
+        left if is_any => match any_of(left) {
+            Ok(any) => any,
+            Err(left) => Expr::Compare(Box::new(left), comparison, Box::new(right)),
+        },
+        left => Expr::Compare(Box::new(left), comparison, Box::new(right)),
+    }
+}
+
+/// Whether any of the nodes are there that a sum of counts counts; the expression itself where it is something else.
+fn any_of(sum: Expr) -> Result<Expr, Expr> {
+    match sum {
+        Expr::Call(Function::Count, mut paths)
+            if matches!(paths.as_slice(), [Expr::Path(_) | Expr::Union(..)]) =>
+        {
+            Ok(paths.remove(0))
+        }
+        Expr::Add(left, right) => match (any_of(*left), any_of(*right)) {
+            (Ok(left), Ok(right)) => Ok(Expr::Or(Box::new(left), Box::new(right))),
+            (left, right) => Err(Expr::Add(Box::new(counted(left)), Box::new(counted(right)))),
+        },
+        other => Err(other),
+    }
+}
+
+/// Takes back what [`any_of`] made of one side.
+fn counted(side: Result<Expr, Expr>) -> Expr {
+    match side {
+        Ok(Expr::Or(left, right)) => {
+            Expr::Add(Box::new(counted(Ok(*left))), Box::new(counted(Ok(*right))))
+        }
+        Ok(path) => Expr::Call(Function::Count, vec![path]),
+        Err(other) => other,
+    }
+}
+
 impl Parser<'_> {
     fn any(&mut self, signs: &[&'static str]) -> Option<&'static str> {
         match self.rest.peek() {
@@ -269,7 +329,7 @@ impl Parser<'_> {
                 ">" => Comparison::Greater,
                 _ => Comparison::AtLeast,
             };
-            left = Expr::Compare(Box::new(left), comparison, Box::new(self.sum()?));
+            left = compared(left, comparison, self.sum()?);
         }
         Some(left)
     }
@@ -381,6 +441,9 @@ impl Parser<'_> {
         while self.any(&["["]).is_some() {
             predicates.push(self.nested(Self::or)?);
             self.any(&["]"])?;
+        }
+        if predicates.len() > PREDICATES_MAX {
+            return None;
         }
         Some(predicates)
     }

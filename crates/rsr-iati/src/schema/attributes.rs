@@ -24,7 +24,7 @@ pub(super) fn check<R: Read>(
         return mode;
     }
     let mut mode = mode;
-    if reader.attributes().any(|a| a.namespace == Some(INSTANCE)) {
+    if reader.has_prefixes() && reader.attributes().any(|a| a.namespace == Some(INSTANCE)) {
         mode = instance(schema, mode, reader, line, sink);
     }
     let tag = Tag { reader, line };

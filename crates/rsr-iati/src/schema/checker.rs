@@ -12,7 +12,7 @@ use super::tables::{
     ComplexType, Content, NO_NAME, NameId, Particle, Schema, SimpleType, TypeId, lookup, name_of,
     type_of,
 };
-use super::{FileKind, Version};
+use super::{FileKind, StartTag, Version};
 
 /// Where findings go, one by one.
 pub(crate) type Sink<'s> = dyn FnMut(Finding) + 's;
@@ -52,6 +52,8 @@ struct Frame {
 #[derive(Debug)]
 pub struct Checker {
     schema: Option<&'static Schema>,
+    /// That of the schema.
+    version: Option<Version>,
     forced: Option<Version>,
     /// How the root is checked, where that is known before it comes.
     root: Option<Mode>,
@@ -72,6 +74,7 @@ impl Checker {
     pub fn new(version: Option<Version>) -> Self {
         Self {
             schema: None,
+            version: None,
             forced: version,
             root: None,
             frames: Vec::with_capacity(32),
@@ -82,6 +85,7 @@ impl Checker {
     /// Makes it ready for a document whose root is checked this way, keeping its memory.
     pub(super) fn restart(&mut self, schema: &'static Schema, root: Mode) {
         self.schema = Some(schema);
+        self.version = Version::of_attribute(Some(schema.version));
         self.root = Some(root);
         self.frames.clear();
         self.value.clear();
@@ -90,8 +94,7 @@ impl Checker {
     /// The version whose schema is used; known once the root was seen.
     #[must_use]
     pub fn version(&self) -> Option<Version> {
-        self.schema
-            .and_then(|schema| Version::of_attribute(Some(schema.version)))
+        self.version
     }
 
     /// The kind of file, once the root was seen and is an IATI one.
@@ -103,15 +106,21 @@ impl Checker {
     /// Looks at the token that the reader stands on.
     pub fn check<R: Read>(&mut self, reader: &Reader<R>, sink: &mut Sink<'_>) {
         match reader.token() {
-            Token::Start => self.start(reader, sink),
+            Token::Start => self.start(reader, StartTag::of(reader), sink),
             Token::Text => self.text(reader, sink),
             Token::End => self.end(reader, sink),
             Token::Done => {}
         }
     }
 
-    fn start<R: Read>(&mut self, reader: &Reader<R>, sink: &mut Sink<'_>) {
-        let line = reader.end_line();
+    /// Looks at a start tag.
+    pub(crate) fn start<R: Read>(
+        &mut self,
+        reader: &Reader<R>,
+        tag: StartTag,
+        sink: &mut Sink<'_>,
+    ) {
+        let line = tag.line;
         let mode = match self.frames.last_mut() {
             None => self.root(reader, line, sink),
             Some(Frame {
@@ -119,11 +128,13 @@ impl Checker {
             }) => Mode::Skip,
             Some(Frame {
                 mode: Mode::Lax, ..
-            }) => self.known_or_lax(reader),
+            }) => self
+                .schema
+                .map_or(Mode::Lax, |schema| known_or_lax(schema, tag)),
             Some(parent) => match (parent.mode, self.schema) {
                 (Mode::Typed(id), Some(schema)) => {
-                    match parent.child(type_of(id), reader, line, sink) {
-                        Some(NO_TYPE) => known_or_lax(schema, reader),
+                    match parent.child(type_of(id), reader, tag, sink) {
+                        Some(NO_TYPE) => known_or_lax(schema, tag),
                         Some(id) => Mode::Typed(id),
                         None => Mode::Skip,
                     }
@@ -167,6 +178,7 @@ impl Checker {
                 Version::V203
             });
         self.schema = Schema::find(version.as_str(), kind);
+        self.version = self.schema.map(|_| version);
         let known = self
             .schema
             .filter(|_| reader.is_unqualified())
@@ -179,12 +191,8 @@ impl Checker {
         Mode::Skip
     }
 
-    fn known_or_lax<R: Read>(&self, reader: &Reader<R>) -> Mode {
-        self.schema
-            .map_or(Mode::Lax, |schema| known_or_lax(schema, reader))
-    }
-
-    fn text<R: Read>(&mut self, reader: &Reader<R>, sink: &mut Sink<'_>) {
+    /// Looks at a piece of text.
+    pub(crate) fn text<R: Read>(&mut self, reader: &Reader<R>, sink: &mut Sink<'_>) {
         let Some(frame) = self.frames.last_mut() else {
             return;
         };
@@ -229,7 +237,8 @@ impl Checker {
         sink(Code::BadValue.at(message, reader.path(), frame.line));
     }
 
-    fn end<R: Read>(&mut self, reader: &Reader<R>, sink: &mut Sink<'_>) {
+    /// Looks at an end tag.
+    pub(crate) fn end<R: Read>(&mut self, reader: &Reader<R>, sink: &mut Sink<'_>) {
         let Some(frame) = self.frames.pop() else {
             return;
         };
@@ -283,9 +292,10 @@ impl Frame {
         &mut self,
         it: &ComplexType,
         reader: &Reader<R>,
-        line: u64,
+        tag: StartTag,
         sink: &mut Sink<'_>,
     ) -> Option<TypeId> {
+        let line = tag.line;
         let (particles, ordered) = match &it.content {
             Content::Anything => return Some(NO_TYPE),
             Content::Text(_) => {
@@ -295,14 +305,8 @@ impl Frame {
             Content::Sequence { particles, .. } => (*particles, true),
             Content::Choice { particles, .. } => (*particles, false),
         };
-        let name = if reader.is_unqualified() {
-            Some(lookup(reader.local_name().as_bytes()))
-        } else {
-            None
-        };
-        let Some((place, particle)) =
-            find(particles, name, reader.namespace().is_some(), self.state)
-        else {
+        let has_namespace = || reader.namespace().is_some();
+        let Some((place, particle)) = find(particles, tag.name, has_namespace, self.state) else {
             if !self.is_spoilt {
                 self.is_spoilt = true;
                 let parent = parent_name(reader);
@@ -368,13 +372,10 @@ impl Mode {
     }
 }
 
-fn known_or_lax<R: Read>(schema: &'static Schema, reader: &Reader<R>) -> Mode {
-    if reader.is_unqualified()
-        && let Some(id) = schema.element(lookup(reader.local_name().as_bytes()))
-    {
-        return Mode::Typed(id);
-    }
-    Mode::Lax
+fn known_or_lax(schema: &'static Schema, tag: StartTag) -> Mode {
+    tag.name
+        .and_then(|name| schema.element(name))
+        .map_or(Mode::Lax, Mode::Typed)
 }
 
 /// The particle for a name (`None`: of another namespace or none that exists), with its place from one. Elements mostly
@@ -382,14 +383,14 @@ fn known_or_lax<R: Read>(schema: &'static Schema, reader: &Reader<R>) -> Mode {
 fn find(
     particles: &'static [Particle],
     name: Option<NameId>,
-    has_namespace: bool,
+    has_namespace: impl Fn() -> bool,
     state: u8,
 ) -> Option<(u8, &'static Particle)> {
     let wanted = match name {
         // No schema knows the name; only the wildcard bears that number, and it wants another namespace.
         Some(NO_NAME) => return None,
         Some(name) => name,
-        None if has_namespace => NO_NAME,
+        None if has_namespace() => NO_NAME,
         None => return None,
     };
     let from = usize::from(state.saturating_sub(1));

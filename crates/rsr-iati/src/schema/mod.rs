@@ -26,6 +26,9 @@ mod tests;
 mod uri;
 
 use std::fmt;
+use std::io::Read;
+
+use crate::xml::Reader;
 
 pub use checker::Checker;
 pub use code::Code;
@@ -37,6 +40,36 @@ pub(crate) fn number_of_name(name: &str) -> Option<usize> {
     let number = tables::lookup(name.as_bytes());
     (number != tables::NO_NAME).then_some(usize::from(number))
 }
+
+/// What every check asks of a start tag, found once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StartTag {
+    /// The number of its name, [`tables::NO_NAME`] where no schema knows it; `None` for names of another namespace.
+    pub(crate) name: Option<u16>,
+    /// The line where it ends, as libxml2 counts.
+    pub(crate) line: u64,
+}
+
+impl StartTag {
+    /// The start tag that the reader stands on.
+    pub(crate) fn of<R: Read>(reader: &Reader<R>) -> Self {
+        let is_ours = reader.is_unqualified();
+        Self {
+            name: is_ours.then(|| tables::lookup(reader.local_name().as_bytes())),
+            line: reader.end_line(),
+        }
+    }
+
+    /// The number of a name that some schema knows.
+    pub(crate) fn known_name(self) -> Option<usize> {
+        self.name
+            .filter(|name| *name != tables::NO_NAME)
+            .map(usize::from)
+    }
+}
+
+/// Names that have a number: all numbers are below.
+pub(crate) const N_NAMES: usize = generated::NAMES.len();
 
 /// The two kinds of IATI file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

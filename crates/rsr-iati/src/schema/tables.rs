@@ -141,7 +141,7 @@ const fn index() -> [NameId; SLOTS] {
     let mut slots = [NO_NAME; SLOTS];
     let mut id = 0;
     while id < NAMES.len() {
-        let mut slot = slot_of(NAMES[id].as_bytes());
+        let mut slot = Ends::of(NAMES[id].as_bytes()).slot();
         while slots[slot] != NO_NAME {
             slot = (slot + 1) % SLOTS;
         }
@@ -156,40 +156,77 @@ const fn index() -> [NameId; SLOTS] {
     slots
 }
 
-/// Mixes length, start and end of a name; the names differ there.
-const fn slot_of(name: &[u8]) -> usize {
-    let ends = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
-        (Some(first), Some(last)) => {
-            u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(29)
-        }
-        _ => match (name.first_chunk::<4>(), name.last_chunk::<4>()) {
-            (Some(first), Some(last)) => {
-                u32::from_le_bytes(*first) as u64 | (u32::from_le_bytes(*last) as u64) << 32
-            }
-            _ => match name {
-                [] => 0,
-                [a] => *a as u64,
-                [a, b] => *a as u64 | (*b as u64) << 8,
-                [a, b, c, ..] => *a as u64 | (*b as u64) << 8 | (*c as u64) << 16,
+/// Length, start and end of a name: all there is to one of up to 16 bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Ends {
+    length: usize,
+    first: u64,
+    last: u64,
+}
+
+/// Names up to this length are told apart by their ends.
+const ENDS_BYTES: usize = 16;
+
+impl Ends {
+    const fn of(name: &[u8]) -> Self {
+        let (first, last) = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+            (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+            _ => match (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+                (Some(first), Some(last)) => (
+                    u32::from_le_bytes(*first) as u64,
+                    u32::from_le_bytes(*last) as u64,
+                ),
+                _ => match name {
+                    [] => (0, 0),
+                    [a] => (*a as u64, 0),
+                    [a, b] => (*a as u64, *b as u64),
+                    [a, b, c, ..] => (*a as u64 | (*b as u64) << 8, *c as u64),
+                },
             },
-        },
-    };
-    let mixed = (ends ^ name.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> 54) as usize % SLOTS
+        };
+        Self {
+            length: name.len(),
+            first,
+            last,
+        }
+    }
+
+    const fn slot(self) -> usize {
+        let mixed = self.first ^ self.last.rotate_left(29) ^ self.length as u64;
+        (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54) as usize % SLOTS
+    }
+}
+
+/// The ends of all names, by their number.
+static ENDS: [Ends; NAMES.len()] = ends();
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "it runs in the compiler, which refuses an index that is out of bounds"
+)]
+const fn ends() -> [Ends; NAMES.len()] {
+    let mut ends = [Ends::of(b""); NAMES.len()];
+    let mut id = 0;
+    while id < NAMES.len() {
+        ends[id] = Ends::of(NAMES[id].as_bytes());
+        id += 1;
+    }
+    ends
 }
 
 /// The number of a name, [`NO_NAME`] where no schema knows it.
 pub(super) fn lookup(name: &[u8]) -> NameId {
-    let mut slot = slot_of(name);
+    let ends = Ends::of(name);
+    let mut slot = ends.slot();
     loop {
         let id = INDEX.get(slot).copied().unwrap_or(NO_NAME);
         if id == NO_NAME {
             return NO_NAME;
         }
-        if NAMES
+        let is_alike = ENDS
             .get(usize::from(id))
-            .is_some_and(|known| known.as_bytes() == name)
-        {
+            .is_some_and(|known| *known == ends);
+        if is_alike && (name.len() <= ENDS_BYTES || name_of(id).as_bytes() == name) {
             return id;
         }
         slot = (slot + 1) % SLOTS;

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use crate::codelists;
 use crate::report::{Finding, Severity};
 use crate::rules::{self, Ruleset};
-use crate::schema::{self, Checker, FileKind, Version};
+use crate::schema::{self, Checker, FileKind, StartTag, Version};
 use crate::xml::{NoticeKind, Reader, Token};
 
 use subject::{Subject, Watch};
@@ -110,7 +110,12 @@ impl Summary {
 ///
 /// Trouble with the file itself, broken XML and unreadable input among it, is a finding too: there is always an answer.
 /// Memory: that of a [`Reader`], the findings of one activity, and what the rules gather of one activity.
-pub fn validate<R: Read>(input: R, options: &Options, sink: &mut dyn FnMut(Group)) -> Summary {
+pub fn validate<R: Read>(mut input: R, options: &Options, sink: &mut dyn FnMut(Group)) -> Summary {
+    // One kind of input, so that this crate's own build has all of the code in one piece.
+    validate_any(&mut input, options, sink)
+}
+
+fn validate_any(input: &mut dyn Read, options: &Options, sink: &mut dyn FnMut(Group)) -> Summary {
     let mut reader = Reader::new(input);
     let mut run = Run {
         checker: Checker::new(options.version),
@@ -177,25 +182,56 @@ impl Run<'_> {
         if reader.has_notices() {
             self.notices(reader);
         }
-        self.watch.look(token, reader);
+        let tag = (token == Token::Start).then(|| StartTag::of(reader));
+        if let Some(tag) = tag {
+            self.watch.start(reader, tag.line);
+        }
         let gathered = if self.watch.is_inside() {
             &mut self.findings
         } else {
             &mut self.file_findings
         };
         let summary = &mut self.summary;
-        self.checker
-            .check(reader, &mut |finding| gathered.add(finding, summary));
-        // The root decides, so this comes after the schema's check.
-        if is_second(&self.checker) {
-            if let Some(codes) = &mut self.codes {
-                codes.check(reader, &mut |finding| gathered.add(finding, summary));
+        let mut sink_of_all = |finding| gathered.add(finding, summary);
+        let found: &mut dyn FnMut(Finding) = &mut sink_of_all;
+        let mut ended = None;
+        match (token, tag) {
+            (_, Some(tag)) => {
+                self.checker.start(reader, tag, found);
+                // The root decides what else is asked.
+                if reader.depth() == 1 && !is_second(&self.checker) {
+                    (self.codes, self.rules) = (None, None);
+                }
+                if let Some(codes) = &mut self.codes {
+                    codes.start(reader, tag, found);
+                }
+                if let Some(rules) = &mut self.rules {
+                    rules.start(reader, tag);
+                }
             }
-            if let Some(rules) = &mut self.rules {
-                rules.check(reader, &mut |finding| gathered.add(finding, summary));
+            (Token::Text, _) => {
+                self.watch.text(reader);
+                self.checker.text(reader, found);
+                if let Some(codes) = &mut self.codes {
+                    codes.text(reader);
+                }
+                if let Some(rules) = &mut self.rules {
+                    rules.text(reader);
+                }
             }
+            (Token::End, _) => {
+                self.checker.end(reader, found);
+                if let Some(codes) = &mut self.codes {
+                    codes.end(reader, found);
+                }
+                if let Some(rules) = &mut self.rules {
+                    rules.end(reader, found);
+                }
+                ended = self.watch.end(reader);
+            }
+            (Token::Start | Token::Done, _) => {}
         }
-        if let Some(subject) = self.watch.take_ended(token, reader) {
+        if let Some(subject) = ended {
             self.summary.n_subjects += 1;
             self.duplicate(&subject, reader);
             if let Some(group) = self.findings.take(subject.identifier, subject.title) {

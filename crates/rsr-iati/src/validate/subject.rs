@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use crate::xml::{Reader, Token};
+use crate::xml::Reader;
 
 /// Bytes kept of an identifier and of a title; they are for people to find the activity by.
 const SHOWN_MAX: usize = 1024;
@@ -40,26 +40,17 @@ impl Watch {
         self.inside > 0
     }
 
-    pub(super) fn look<R: Read>(&mut self, token: Token, reader: &Reader<R>) {
-        match token {
-            Token::Start if self.inside == 0 => {
-                let is_subject = reader.depth() <= 2
-                    && reader.is_unqualified()
-                    && matches!(reader.local_name(), "iati-activity" | "iati-organisation");
-                if is_subject {
-                    self.inside = reader.depth();
-                    self.has_title = false;
-                    self.subject.line = reader.end_line();
-                }
-            }
-            Token::Start => self.child(reader),
-            Token::Text if self.place != Place::Elsewhere => self.text(reader.text()),
-            Token::Text | Token::Done => {}
-            Token::End => {
-                if reader.depth() == self.inside + 1 {
-                    self.place = Place::Elsewhere;
-                }
-            }
+    pub(super) fn start<R: Read>(&mut self, reader: &Reader<R>, line: u64) {
+        if self.inside > 0 {
+            return self.child(reader);
+        }
+        let is_subject = reader.depth() <= 2
+            && reader.is_unqualified()
+            && matches!(reader.local_name(), "iati-activity" | "iati-organisation");
+        if is_subject {
+            self.inside = reader.depth();
+            self.has_title = false;
+            self.subject.line = line;
         }
     }
 
@@ -87,7 +78,11 @@ impl Watch {
         }
     }
 
-    fn text(&mut self, text: &str) {
+    pub(super) fn text<R: Read>(&mut self, reader: &Reader<R>) {
+        if self.place == Place::Elsewhere {
+            return;
+        }
+        let text = reader.text();
         let into = if self.place == Place::Title {
             &mut self.subject.title
         } else {
@@ -97,13 +92,12 @@ impl Watch {
         into.push_str(text.get(..end).unwrap_or_default());
     }
 
-    /// The activity that ends with the token at hand, if one does.
-    pub(super) fn take_ended<R: Read>(
-        &mut self,
-        token: Token,
-        reader: &Reader<R>,
-    ) -> Option<Subject> {
-        (token == Token::End && self.inside > 0 && reader.depth() == self.inside).then(|| {
+    /// Looks at an end tag; gives the activity that ends with it, if one does.
+    pub(super) fn end<R: Read>(&mut self, reader: &Reader<R>) -> Option<Subject> {
+        if reader.depth() == self.inside + 1 {
+            self.place = Place::Elsewhere;
+        }
+        (self.inside > 0 && reader.depth() == self.inside).then(|| {
             self.inside = 0;
             self.take_open()
         })

@@ -311,6 +311,11 @@ impl<R: Read> Reader<R> {
             .map(|raw| self.attribute_of(raw))
     }
 
+    /// Whether the start tag at hand has a prefix or a namespace declaration anywhere.
+    pub(crate) fn has_prefixes(&self) -> bool {
+        self.tag.has_prefixes
+    }
+
     /// The value of the attribute of this name, prefix included, of the start tag at hand.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&str> {

@@ -56,8 +56,38 @@ fn is_space(b: u8) -> bool {
     matches!(b, b' ' | b'\t' | b'\n' | b'\r')
 }
 
+/// Classes of bytes: those that end a name, the colon, and those of characters outside ASCII.
+const NO_NAME: u8 = 1;
+const COLON: u8 = 2;
+const FOREIGN: u8 = 4;
+
+static CLASSES: [u8; 256] = classes();
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "it runs in the compiler, and a byte has 256 values"
+)]
+const fn classes() -> [u8; 256] {
+    let mut classes = [NO_NAME; 256];
+    let mut b = 0;
+    while b < 256 {
+        if is_name_byte(b as u8) {
+            classes[b] = 0;
+        }
+        if b == b':' as usize {
+            classes[b] = COLON;
+        }
+        if b >= 0x80 {
+            classes[b] = FOREIGN;
+        }
+        b += 1;
+    }
+    classes
+}
+
 /// Bytes that may stand in a name; what lies outside ASCII is looked at by character afterwards.
-pub(super) fn is_name_byte(b: u8) -> bool {
+pub(super) const fn is_name_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':') || b >= 0x80
 }
 
@@ -87,16 +117,11 @@ pub(super) fn scan_name(
     limits: &Limits,
 ) -> Result<Option<(usize, usize)>, ScanError> {
     let bytes = window.as_bytes().get(from..).unwrap_or_default();
-    let mut local = 0;
-    let mut foreign = false;
-    let mut colons = 0;
-    let Some(len) = bytes.iter().enumerate().position(|(i, &b)| {
-        if b == b':' {
-            colons += 1;
-            local = i + 1;
-        }
-        foreign |= b >= 0x80;
-        !is_name_byte(b)
+    let mut seen = 0;
+    let Some(len) = bytes.iter().position(|&b| {
+        let class = CLASSES.get(usize::from(b)).copied().unwrap_or(NO_NAME);
+        seen |= class;
+        class & NO_NAME != 0
     }) else {
         return if bytes.len() > limits.name_bytes {
             Err(too_long(limits, from))
@@ -111,13 +136,19 @@ pub(super) fn scan_name(
     if len == 0 || first.is_ascii_digit() || matches!(first, b'-' | b'.') {
         return Err((syntax("a name is expected here"), from));
     }
-    if colons > 1 || colons == 1 && (local == 1 || local == len) {
-        return Err((
-            syntax("a name holds one colon at most, with something on both sides"),
-            from,
-        ));
+    let mut local = 0;
+    if seen & COLON != 0 {
+        let name = bytes.get(..len).unwrap_or_default();
+        local = memchr(b':', name).map_or(0, |at| at + 1);
+        let rest = name.get(local..).unwrap_or_default();
+        if local == 1 || rest.is_empty() || rest.contains(&b':') {
+            return Err((
+                syntax("a name holds one colon at most, with something on both sides"),
+                from,
+            ));
+        }
     }
-    if foreign && !window.get(from..from + len).is_some_and(is_name) {
+    if seen & FOREIGN != 0 && !window.get(from..from + len).is_some_and(is_name) {
         return Err((
             syntax("a name holds a character that names may not hold"),
             from,

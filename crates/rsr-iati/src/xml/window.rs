@@ -137,7 +137,7 @@ impl<R: Read> Window<R> {
             .as_bytes()
             .get(from..self.start)
             .unwrap_or_default();
-        let line = line + memchr_iter(b'\n', passed).count() as u64;
+        let line = line + count_lines(passed);
         self.line_anchor.set((self.start, line));
         line
     }
@@ -152,7 +152,7 @@ impl<R: Read> Window<R> {
 
     fn walk(&self, from: usize, position: Position, to: usize) -> Position {
         let passed = self.text.as_bytes().get(from..to).unwrap_or_default();
-        let lines = memchr_iter(b'\n', passed).count() as u64;
+        let lines = count_lines(passed);
         let column = match memrchr(b'\n', passed) {
             Some(at) => 1 + count_chars(passed.get(at + 1..).unwrap_or_default()),
             None => position.column + count_chars(passed),
@@ -200,6 +200,15 @@ impl<R: Read> Window<R> {
             recorded.from = 0;
         }
     }
+}
+
+/// Line feeds. Mostly there are few bytes between two tags, for which a search is not worth its beginning.
+fn count_lines(bytes: &[u8]) -> u64 {
+    if bytes.len() > usize::from(u8::MAX) {
+        return memchr_iter(b'\n', bytes).count() as u64;
+    }
+    let count = |n: u8, b: &u8| n.wrapping_add(u8::from(*b == b'\n'));
+    u64::from(bytes.iter().fold(0, count))
 }
 
 fn count_chars(bytes: &[u8]) -> u64 {
