@@ -1,5 +1,7 @@
 //! Checking single elements, and the children of an activity by their names alone.
 
+use std::io::Read;
+
 use crate::model::ActivityElement;
 use crate::report::Finding;
 use crate::xml::{Reader, Token};
@@ -21,6 +23,9 @@ pub fn check_fragment(name: &str, xml: &str) -> Vec<Finding> {
     FragmentChecker::new().check(name, xml, &mut |finding| findings.push(finding));
     findings
 }
+
+/// Fragments from this size on are read a piece at a time, not copied: a large one is in memory once already.
+const STREAMED_BYTES: usize = 256 << 10;
 
 /// Checks child elements of activities of version 2.03, one after the other.
 #[derive(Debug)]
@@ -80,7 +85,14 @@ impl FragmentChecker {
                 1,
             ));
         }
-        let mut reader = Reader::of_text(xml);
+        if xml.len() < STREAMED_BYTES {
+            self.walk(Reader::of_text(xml), name, sink);
+        } else {
+            self.walk(Reader::new(xml.as_bytes()), name, sink);
+        }
+    }
+
+    fn walk<R: Read>(&mut self, mut reader: Reader<R>, name: &str, sink: &mut dyn FnMut(Finding)) {
         loop {
             match reader.advance() {
                 Ok(Token::Done) => return,
