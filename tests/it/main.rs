@@ -16,6 +16,7 @@ mod documents;
 mod examples;
 mod export_files;
 mod iati_files;
+mod json_outputs;
 mod layers;
 mod manual;
 mod real_files;

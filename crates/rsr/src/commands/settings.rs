@@ -15,6 +15,10 @@ pub(crate) fn run(common: &Common, command: &Settings) -> Outcome {
     match command {
         Settings::Show => show(common.format(), &inputs),
         Settings::Check => check(common.format(), &inputs),
+        Settings::Reference if common.format() != Format::Text => Err(Failure::new(
+            Exit::Usage,
+            "settings reference is a page of Markdown: `rsr settings show --json` is for programs",
+        )),
         Settings::Reference => {
             let mut out = Out::new();
             out.text(&reference())?;

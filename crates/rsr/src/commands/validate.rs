@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use rsr_iati::report::{JsonReport, Severity, TextReport, explain};
 use rsr_iati::validate::{Group, Options, Summary, validate};
+use serde_json::json;
 
 use crate::cli::{Validate, ValidateIati};
 use crate::commands::files::{Input, Stoppable, inputs};
@@ -17,7 +18,7 @@ pub(crate) fn run(context: &Context, which: &Validate) -> Outcome {
     let Validate::Iati(flags) = which;
     context.accept(&[Format::Text, Format::Json])?;
     if let Some(code) = &flags.explain {
-        return explained(code);
+        return explained(context, code);
     }
     let inputs = inputs(&flags.paths)?;
     let mut out = Out::new();
@@ -127,7 +128,7 @@ fn verdict(name: &str, summary: &Summary) -> String {
     )
 }
 
-fn explained(code: &str) -> Outcome {
+fn explained(context: &Context, code: &str) -> Outcome {
     let Some(text) = explain(code) else {
         return Err(Failure::new(
             Exit::Usage,
@@ -137,6 +138,10 @@ fn explained(code: &str) -> Outcome {
         ));
     };
     let mut out = Out::new();
+    if context.is_json() {
+        out.json(&json!({"code": code, "text": text.trim_end()}))?;
+        return out.end(Exit::Done);
+    }
     out.write_all(text.trim_end().as_bytes()).map_err(|error| {
         Failure::of(Exit::PartWay, error).context("standard output cannot be written")
     })?;
