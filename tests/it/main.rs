@@ -19,5 +19,6 @@ mod iati_files;
 mod json_outputs;
 mod layers;
 mod manual;
+mod mistakes;
 mod real_files;
 mod service;

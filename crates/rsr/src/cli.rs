@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::iati::Iati;
@@ -12,6 +11,7 @@ use crate::commands::tokens::Tokens;
 use crate::commands::users::Users;
 use crate::exit::Exit;
 use crate::output::{self, Format};
+use crate::usage;
 
 /// Very large hierarchies of aid projects in bounded memory: serve them, roll them up, publish them as IATI.
 #[derive(Debug, Parser)]
@@ -404,36 +404,16 @@ pub(crate) enum Settings {
 pub(crate) fn parse() -> Result<Cli, ExitCode> {
     Cli::try_parse().map_err(|error| {
         if error.use_stderr() {
-            output::note(format_args!("rsr: {}", said_of(&error)));
+            output::note(format_args!(
+                "rsr: {}",
+                usage::said_of(&error, std::env::args_os().skip(1))
+            ));
             return Exit::Usage.into();
         }
         // Nobody to read the help is nothing to report.
         drop(error.print());
         Exit::Done.into()
     })
-}
-
-/// What is wrong, in one line. Where a command is missing, the parser itself gives its whole help instead.
-fn said_of(error: &clap::Error) -> String {
-    match error.kind() {
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            "a command is missing; see --help".to_owned()
-        }
-        _ => one_line(&error.to_string()),
-    }
-}
-
-/// What is wrong, hints included, without the usage that `--help` shows in full.
-fn one_line(text: &str) -> String {
-    let mut parts = Vec::new();
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    for line in
-        lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
-    {
-        parts.push(line.trim_start_matches("error: "));
-    }
-    parts.push("see --help");
-    parts.join("; ")
 }
 
 #[cfg(test)]
@@ -445,22 +425,6 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn wrong_usage_is_said_in_one_line() {
-        let said = |arguments: &[&str]| said_of(&Cli::try_parse_from(arguments).unwrap_err());
-        assert_eq!(said(&["rsr"]), "a command is missing; see --help");
-        assert_eq!(said(&["rsr", "import"]), "a command is missing; see --help");
-        assert_eq!(
-            said(&["rsr", "aggregat"]),
-            "unrecognized subcommand 'aggregat'; tip: a similar subcommand exists: 'aggregate'; see --help"
-        );
-        assert_eq!(
-            said(&["rsr", "serve", "--listen", "here"]),
-            "invalid value 'here' for '--listen <ADDR>': invalid socket address syntax; see --help"
-        );
-        assert!(said(&["rsr", "import", "iati"]).contains("<PATH>"));
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod logging;
 mod output;
 mod progress;
 mod table;
+mod usage;
 
 use std::process::ExitCode;
 

@@ -169,7 +169,7 @@ impl Engine for Sqlite {
         if target.exists() {
             return Err(Error::Invalid {
                 field: "target",
-                reason: format!("{} exists already", target.display()),
+                reason: format!("{} exists already, name another file", target.display()),
             });
         }
         let partial = beside(target, ".partial");
