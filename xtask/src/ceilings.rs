@@ -23,6 +23,13 @@ struct Row {
 
 const MIB: u64 = 1 << 20;
 
+/// Bytes of one text of one activity, just under the limit that the settings give.
+const FIELD_BYTES: usize = 15_000_000;
+
+/// Most that one field of [`FIELD_BYTES`] may take in a process that also stores it: the text as it was read, as XML, and
+/// as the database binds and assembles it, beside what an import takes anyway.
+const FIELD_LIMIT: u64 = 128 * MIB;
+
 /// Published ceilings: resident bytes of the whole process, code and allocator included.
 const LIMIT: u64 = 64 * MIB;
 
@@ -50,6 +57,21 @@ pub(crate) fn run(repetitions: usize, as_json: bool) -> Result<bool> {
             ("aggregate-all", &["aggregate", "--all"]),
             ("export-iati", &["export", "iati", "-o", "out.xml"]),
             ("validate-iati", &["validate", "iati", "big.xml"]),
+            ("iati-stats", &["iati", "stats", "big.xml"]),
+            (
+                "iati-split",
+                &["iati", "split", "big.xml", "-o", "part.xml"],
+            ),
+            (
+                "iati-filter",
+                &[
+                    "iati", "filter", "big.xml", "--status", "2", "-o", "some.xml",
+                ],
+            ),
+            (
+                "iati-upgrade",
+                &["iati", "upgrade", "big.xml", "-o", "new.xml", "--no-split"],
+            ),
         ] {
             let peak_bytes = measured(&program, &folder, arguments)?;
             let row = Row {
@@ -62,8 +84,54 @@ pub(crate) fn run(repetitions: usize, as_json: bool) -> Result<bool> {
             rows.push(row);
         }
     }
+    rows.extend(large_field(&program, &folder, as_json)?);
     fs::remove_dir_all(&folder).context("cannot remove target/ceilings")?;
     Ok(rows.iter().all(|row| row.peak_bytes <= row.limit_bytes))
+}
+
+/// One activity whose description is as large as a field may be: through the database, and past it.
+fn large_field(program: &Path, folder: &Path, as_json: bool) -> Result<Vec<Row>> {
+    let text = "word ".repeat(FIELD_BYTES / 5);
+    let file = format!(
+        "<iati-activities version=\"2.03\"><iati-activity><iati-identifier>XX-FIELD-1</iati-identifier>\
+         <reporting-org ref=\"XX-FIELD\" type=\"22\"><narrative>Wells</narrative></reporting-org>\
+         <title><narrative>W</narrative></title><description><narrative>{text}</narrative></description>\
+         <participating-org role=\"4\"><narrative>Wells</narrative></participating-org><activity-status code=\"2\"/>\
+         <activity-date type=\"2\" iso-date=\"2024-01-01\"/></iati-activity></iati-activities>"
+    );
+    fs::write(folder.join("field.xml"), file)?;
+    let database = ["--database", "sqlite://field.db"];
+    let mut rows = Vec::new();
+    for (scenario, limit_bytes, arguments) in [
+        (
+            "field-import",
+            FIELD_LIMIT,
+            &["import", "iati", "field.xml"][..],
+        ),
+        (
+            "field-export",
+            FIELD_LIMIT,
+            &["export", "iati", "-o", "out.xml"],
+        ),
+        ("field-validate", LIMIT, &["validate", "iati", "field.xml"]),
+        (
+            "field-merge",
+            LIMIT,
+            &["iati", "merge", "field.xml", "-o", "out.xml"],
+        ),
+        ("field-stats", LIMIT, &["iati", "stats", "field.xml"]),
+    ] {
+        let arguments: Vec<&str> = arguments.iter().chain(&database).copied().collect();
+        let row = Row {
+            scenario,
+            n: 1,
+            peak_bytes: measured(program, folder, &arguments)?,
+            limit_bytes,
+        };
+        print(&row, as_json);
+        rows.push(row);
+    }
+    Ok(rows)
 }
 
 fn print(row: &Row, as_json: bool) {
