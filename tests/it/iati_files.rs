@@ -445,3 +445,46 @@ fn what_a_killed_process_left_is_removed_by_the_next() {
     assert!(!left.exists(), "its process is gone");
     assert!(other.exists() && running.exists(), "others are left alone");
 }
+
+#[test]
+fn many_files_are_checked_in_their_order_each_with_its_own_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let organisations = "<iati-organisations version=\"2.03\"/>";
+    fs::create_dir(here.join("all")).unwrap();
+    for nth in 0..90 {
+        let text = match nth % 3 {
+            0 => TWO.to_owned(),
+            1 => TWO.repeat(40).replacen("<?xml version=\"1.0\"?>", "", 39),
+            _ => organisations.to_owned(),
+        };
+        fs::write(here.join(format!("all/{nth:03}.xml")), text).unwrap();
+    }
+    let said = run_expecting(here, 4, ["validate", "iati", "all", "--json"]);
+    let lines: Vec<Value> = said
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 90);
+    for (nth, line) in lines.iter().enumerate() {
+        assert_eq!(line["file"], format!("all/{nth:03}.xml"));
+        let kind = if nth % 3 == 2 {
+            "iati-organisations"
+        } else {
+            "iati-activities"
+        };
+        assert_eq!(line["fileType"], kind);
+    }
+    // The same as one by one.
+    let one = run(here, ["validate", "iati", "all/003.xml"]);
+    let many = run(here, ["validate", "iati", "all"]);
+    let lines: Vec<_> = many
+        .out
+        .lines()
+        .filter(|line| line.starts_with("all/003.xml:"))
+        .collect();
+    assert_eq!(lines, one.out.lines().collect::<Vec<_>>());
+    let verdicts = many.err.lines().filter(|line| line.contains("valid: "));
+    assert_eq!(verdicts.count(), 90, "{}", many.err);
+}

@@ -18,6 +18,7 @@ mod project;
 mod serve;
 mod service;
 mod settings;
+mod side_by_side;
 pub(crate) mod tokens;
 pub(crate) mod users;
 mod validate;
