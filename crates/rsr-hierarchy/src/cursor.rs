@@ -108,6 +108,48 @@ impl CursorKey {
     }
 }
 
+/// Cursors into other lists, whose order is that of their ids.
+impl CursorKey {
+    /// The cursor that goes on after the id `last` in the answers to `question`: whatever names the list, its filter and
+    /// its order.
+    #[must_use]
+    pub fn seal_id(&self, last: i64, question: &str) -> String {
+        let payload = last.to_be_bytes();
+        let tag = self.id_mac(payload, question).finalize().into_bytes();
+        let mut text = String::with_capacity(2 * (MAC_BYTES + payload.len()));
+        for byte in tag.iter().take(MAC_BYTES).chain(&payload) {
+            write!(text, "{byte:02x}").expect("a String takes whatever is written to it");
+        }
+        text
+    }
+
+    /// The id a cursor names, if it was sealed for this question by this key.
+    ///
+    /// # Errors
+    ///
+    /// [`CursorError`]: the client must start from the first answer again.
+    pub fn open_id(&self, text: &str, question: &str) -> Result<i64, CursorError> {
+        let bytes = decode_hex(text).ok_or(CursorError::Malformed)?;
+        let (tag, payload) = bytes
+            .split_at_checked(MAC_BYTES)
+            .ok_or(CursorError::Malformed)?;
+        let payload = <[u8; 8]>::try_from(payload).map_err(|_length| CursorError::Malformed)?;
+        self.id_mac(payload, question)
+            .verify_truncated_left(tag)
+            .map_err(|_differs| CursorError::Foreign)?;
+        Ok(i64::from_be_bytes(payload))
+    }
+
+    fn id_mac(&self, payload: [u8; 8], question: &str) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("a key of any length fits");
+        mac.update(b"rsr list cursor");
+        mac.update(&(question.len() as u64).to_be_bytes());
+        mac.update(question.as_bytes());
+        mac.update(&payload);
+        mac
+    }
+}
+
 fn decode_hex(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(2) || text.len() > 2 * CURSOR_MAX_BYTES {
         return None;

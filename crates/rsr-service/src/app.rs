@@ -195,13 +195,14 @@ impl App {
         }
     }
 
-    /// A weak tag that is another one once any data, the question or the reader is. Costs no reading.
+    /// A weak tag that is another one once any data, the question, the reader or a limit is. Costs no reading of rows.
     pub(crate) fn version_tag(&self, caller: &Caller, uri: &Uri) -> Result<String, Problem> {
         let version = self.store.version()?;
         let mut hash = Sha256::new();
         hash.update(self.started.as_bytes());
         hash.update(version.to_be_bytes());
         hash.update(format!("{:?}", caller.viewer()).as_bytes());
+        hash.update(format!("{:?}", self.limits()).as_bytes());
         hash.update(uri.to_string().as_bytes());
         let digest: [u8; 32] = hash.finalize().into();
         let mut tag = String::from("W/\"");

@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use http::{Method, Uri};
+use http::{HeaderMap, Method, StatusCode, Uri, header};
 use http_body_util::Limited;
 use rsr_monitoring::Work;
 
@@ -82,6 +82,12 @@ async fn pass(guard: &Guard, mut request: Request, next: Next) -> Result<Respons
     let settings = app.settings();
     let body_max = settings.server.max_body_bytes.as_usize();
     let time_max = settings.server.request_timeout;
+    if let Some(length) = content_length(request.headers()).filter(|length| *length > body_max) {
+        return Err(Problem::new(
+            Kind::BodyTooLarge,
+            format!("the body has {length} bytes, at most {body_max} are taken"),
+        ));
+    }
     let request = request.map(|body| axum::body::Body::new(Limited::new(body, body_max)));
 
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
@@ -125,6 +131,14 @@ async fn caller(app: &App, claim: Claim) -> Result<Caller, Problem> {
     }
 }
 
+/// The length that a body says it has, so that nobody sends what is refused in the end.
+fn content_length(headers: &HeaderMap) -> Option<usize> {
+    let text = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?;
+    // A number that no machine can count is too large as well.
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().unwrap_or(usize::MAX))
+}
+
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic
         .downcast_ref::<&str>()
@@ -148,9 +162,15 @@ pub(crate) async fn no_such_route(uri: Uri) -> Problem {
 }
 
 /// The answer where a route has this path, but not this method.
-pub(crate) async fn no_such_method(method: Method, uri: Uri) -> Problem {
+///
+/// Asking what is possible is answered: the router adds `Allow` to this answer too.
+pub(crate) async fn no_such_method(method: Method, uri: Uri) -> Response {
+    if method == Method::OPTIONS {
+        return StatusCode::NO_CONTENT.into_response();
+    }
     Problem::new(
         Kind::MethodNotAllowed,
         format!("{method} is not possible on {}", uri.path()),
     )
+    .into_response()
 }

@@ -101,14 +101,14 @@ pub use outbox::{NewMail, WaitingMail};
 pub use pool::PoolUse;
 pub use queue::{Claim, ClaimReport, Claimed, FailedJob, WaitingRoot};
 pub use read::{
-    IndicatorRow, JobFilter, JobRow, PeriodDisaggregationRow, PeriodRow, Place, ResultRow,
-    UpdateRow,
+    IndicatorRow, ItemFilter, JobFilter, JobRow, PeriodDisaggregationRow, PeriodRow, Place,
+    ResultRow, UpdateRow,
 };
 pub use rollup::{RollUpError, TreeReport};
 pub use rows::{
     Disaggregation, Grant, IndicatorEdit, NewIndicator, NewPeriod, NewProject, NewResult, NewToken,
-    NewUpdate, PeriodEdit, Project, ProjectEdit, Role, TokenHolder, TokenRow, TokenScope,
-    TokenSecret, UpdateEdit, UpdateStatus, UserRow,
+    NewUpdate, PeriodEdit, Project, ProjectEdit, ResultEdit, Role, TokenHolder, TokenRow,
+    TokenScope, TokenSecret, UpdateEdit, UpdateStatus, UserRow,
 };
 pub use snapshot::Snapshot;
 pub use store::Store;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::problem::Kind;
 use crate::routes::table::{Access, Field, FieldKind, Operation, Weight};
+use crate::wire::{LINE_MAX_CHARS, TEXT_MAX_CHARS};
 
 /// Describes these operations.
 pub(crate) fn describe<'a>(operations: impl Iterator<Item = &'a Operation>) -> Value {
@@ -50,7 +51,7 @@ fn describe_one(operation: &Operation) -> Value {
             "in": "query",
             "required": field.is_required,
             "description": field.about,
-            "schema": schema(field.kind),
+            "schema": schema(field),
         })
     }));
     let mut description = json!({
@@ -84,7 +85,7 @@ fn object(fields: &[Field]) -> Value {
     let properties: Map<String, Value> = fields
         .iter()
         .map(|field| {
-            let mut property = schema(field.kind);
+            let mut property = property(field);
             property["description"] = json!(field.about);
             (field.name.to_owned(), property)
         })
@@ -97,15 +98,39 @@ fn object(fields: &[Field]) -> Value {
     json!({ "type": "object", "additionalProperties": false, "properties": properties, "required": required })
 }
 
-fn schema(kind: FieldKind) -> Value {
-    match kind {
-        FieldKind::Text => json!({ "type": "string" }),
+/// A field of a body: null is the same as absent, or takes a value away.
+fn property(field: &Field) -> Value {
+    let mut schema = schema(field);
+    if !field.is_required
+        && let Some(plain) = schema["type"].as_str()
+    {
+        schema["type"] = json!([plain, "null"]);
+        if let Some(choices) = schema["enum"].as_array_mut() {
+            choices.push(Value::Null);
+        }
+    }
+    schema
+}
+
+fn schema(field: &Field) -> Value {
+    /// Every character but those that no XML may hold.
+    const CLEAN: &str = "^[^\\u0000-\\u0008\\u000B\\u000C\\u000E-\\u001F\\uFFFE\\uFFFF]*$";
+    let text = |min: usize, max: usize| json!({ "type": "string", "minLength": min, "maxLength": max, "pattern": CLEAN });
+    let mut schema = match field.kind {
+        FieldKind::Text => text(0, TEXT_MAX_CHARS),
+        FieldKind::Line => text(0, LINE_MAX_CHARS),
+        FieldKind::Title => text(1, LINE_MAX_CHARS),
         FieldKind::Integer => json!({ "type": "integer", "format": "int64" }),
+        FieldKind::Count => json!({ "type": "integer", "minimum": 1 }),
         FieldKind::Decimal => json!({ "type": ["string", "number", "null"] }),
         FieldKind::Flag => json!({ "type": "boolean" }),
         FieldKind::Date => json!({ "type": "string", "format": "date" }),
         FieldKind::List => json!({ "type": "array", "items": { "type": "object" } }),
+    };
+    if !field.choices.is_empty() {
+        schema = json!({ "type": "string", "enum": field.choices });
     }
+    schema
 }
 
 fn problem_schema() -> Value {

@@ -198,6 +198,17 @@ impl Problem {
         }
     }
 
+    /// The same about a field that goes by another name outside.
+    pub(crate) fn renamed(self, inside: &str, outside: &'static str) -> Self {
+        match &self.field {
+            Some(field) if field == inside => Self {
+                field: Some(outside.into()),
+                ..self
+            },
+            _ => self,
+        }
+    }
+
     /// A project, result or other thing that is not there, or that the reader may not see: the two look the same.
     pub(crate) fn not_found(what: &str, id: impl fmt::Display) -> Self {
         Self::new(Kind::NotFound, format!("there is no {what} {id}"))

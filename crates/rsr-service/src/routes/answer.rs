@@ -1,12 +1,15 @@
 //! From what a thread wrote to a response: media type, coding, `ETag`.
 
+use axum::Json;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::bridge::{Encoding, Reply};
+use crate::problem::Problem;
 
 /// What a request's headers say about its answer.
 #[derive(Clone, Debug)]
@@ -36,23 +39,46 @@ impl Negotiated {
     }
 }
 
-/// JSON, in one piece with an `ETag` or as a stream. An answer the client has already is 304 without a body.
-pub(super) fn json(reply: Reply, negotiated: &Negotiated) -> Response {
+/// JSON, in one piece with an `ETag` of its bytes or as a stream with the tag of its version, where it has one. An answer
+/// the client has already is 304 without a body.
+pub(super) fn json(reply: Reply, version: Option<&str>, negotiated: &Negotiated) -> Response {
     match reply {
-        Reply::Stream(body) => stream(body, "application/json", negotiated),
+        Reply::Stream(body) => {
+            let mut response = stream(body, "application/json", negotiated);
+            tag(&mut response, version);
+            response
+        }
         Reply::Whole(bytes) => {
             let etag = etag(&bytes);
-            let mut response = if negotiated.knows(&etag) {
-                StatusCode::NOT_MODIFIED.into_response()
-            } else {
-                stream(Body::from(bytes), "application/json", negotiated)
-            };
-            if let Ok(etag) = HeaderValue::try_from(etag) {
-                response.headers_mut().insert(header::ETAG, etag);
+            if negotiated.knows(&etag) {
+                return not_modified(&etag);
             }
+            let mut response = stream(Body::from(bytes), "application/json", negotiated);
+            tag(&mut response, Some(&etag));
             response
         }
     }
+}
+
+/// The answer to a client that has what was asked for.
+pub(super) fn not_modified(etag: &str) -> Response {
+    let mut response = StatusCode::NOT_MODIFIED.into_response();
+    let vary = HeaderValue::from_static("accept-encoding, authorization");
+    response.headers_mut().insert(header::VARY, vary);
+    tag(&mut response, Some(etag));
+    response
+}
+
+fn tag(response: &mut Response, etag: Option<&str>) {
+    if let Some(etag) = etag.and_then(|etag| HeaderValue::try_from(etag).ok()) {
+        response.headers_mut().insert(header::ETAG, etag);
+    }
+}
+
+/// A JSON value in one piece, with an `ETag`.
+pub(super) fn value(value: &Value, negotiated: &Negotiated) -> Result<Response, Problem> {
+    let bytes = serde_json::to_vec(value).map_err(Problem::internal)?;
+    Ok(shared_json(&bytes.into(), negotiated))
 }
 
 /// JSON that is kept, of a private answer: one piece with an `ETag`.
@@ -61,7 +87,14 @@ pub(super) fn shared_json(bytes: &Bytes, negotiated: &Negotiated) -> Response {
         encoding: Encoding::Identity,
         ..negotiated.clone()
     };
-    json(Reply::Whole(bytes.clone()), &plain)
+    json(Reply::Whole(bytes.clone()), None, &plain)
+}
+
+/// The answer to what was made: where it is, and its id.
+pub(super) fn created(path: &str, id: i64) -> Response {
+    let location = format!("/api/v1/{path}/{id}/");
+    let head = [(header::LOCATION, location)];
+    (StatusCode::CREATED, head, Json(json!({ "id": id }))).into_response()
 }
 
 /// A body of this media type, coded as negotiated.
@@ -74,15 +107,21 @@ pub(super) fn stream(body: Body, media: &'static str, negotiated: &Negotiated) -
         header::VARY,
         HeaderValue::from_static("accept-encoding, authorization"),
     );
-    if negotiated.encoding == Encoding::Gzip {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    let coding = match negotiated.encoding {
+        Encoding::Identity => None,
+        Encoding::Gzip => Some("gzip"),
+        Encoding::Zstd => Some("zstd"),
+    };
+    if let Some(coding) = coding {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
     }
     response
 }
 
-/// Gzip where it is accepted with a weight above zero, by name or by `*`.
+/// The coding that is accepted with the greatest weight above zero, by name or by `*`; zstd before gzip where both are
+/// as welcome.
 fn encoding(accepted: &str) -> Encoding {
-    let weight = |wanted: &str| {
+    let named = |wanted: &str| {
         accepted.split(',').find_map(|range| {
             let (name, parameters) = range.split_once(';').unwrap_or((range, ""));
             name.trim().eq_ignore_ascii_case(wanted).then(|| {
@@ -93,8 +132,11 @@ fn encoding(accepted: &str) -> Encoding {
             })
         })
     };
-    let gzip = weight("gzip").or_else(|| weight("*")).unwrap_or(0.0);
-    if gzip > 0.0 {
+    let weight = |wanted| named(wanted).or_else(|| named("*")).unwrap_or(0.0);
+    let (gzip, zstd) = (weight("gzip"), weight("zstd"));
+    if zstd > 0.0 && zstd >= gzip {
+        Encoding::Zstd
+    } else if gzip > 0.0 {
         Encoding::Gzip
     } else {
         Encoding::Identity
@@ -124,12 +166,15 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_used_where_it_is_accepted() {
+    fn the_most_welcome_coding_is_used() {
         check_encoding("gzip", Encoding::Gzip);
         check_encoding("br, GZIP;q=0.5", Encoding::Gzip);
-        check_encoding("*", Encoding::Gzip);
+        check_encoding("gzip, zstd", Encoding::Zstd);
+        check_encoding("gzip, zstd;q=0.5", Encoding::Gzip);
+        check_encoding("gzip;q=0, zstd;q=0", Encoding::Identity);
+        check_encoding("*", Encoding::Zstd);
         check_encoding("gzip;q=0", Encoding::Identity);
-        check_encoding("gzip;q=0, *", Encoding::Identity);
+        check_encoding("gzip;q=0, *", Encoding::Zstd);
         check_encoding("identity", Encoding::Identity);
         check_encoding("", Encoding::Identity);
     }
@@ -142,7 +187,7 @@ mod tests {
             if let Some(known) = known {
                 headers.insert(header::IF_NONE_MATCH, known.parse().unwrap());
             }
-            json(reply(), &Negotiated::of(&headers))
+            json(reply(), None, &Negotiated::of(&headers))
         };
         let first = ask(None);
         let etag = first.headers()[header::ETAG].to_str().unwrap().to_owned();

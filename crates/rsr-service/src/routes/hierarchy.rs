@@ -31,12 +31,12 @@ const TRUNCATED: HeaderName = HeaderName::from_static("x-truncated");
 const CHILDREN_QUERY: [Field; 13] = [
     Field::new(
         "max_depth",
-        FieldKind::Integer,
+        FieldKind::Count,
         "Levels that counts and nesting look at: 2 if not given, 10 at most",
     ),
     Field::new(
         "limit",
-        FieldKind::Integer,
+        FieldKind::Count,
         "Most elements of this answer; the setting caps it",
     ),
     Field::new(
@@ -78,7 +78,7 @@ const CHILDREN_QUERY: [Field; 13] = [
 
 const DESCENDANTS_QUERY: [Field; 1] = [Field::new(
     "max_depth",
-    FieldKind::Integer,
+    FieldKind::Count,
     "Levels below the project; all if not given",
 )];
 
@@ -125,20 +125,29 @@ async fn list_children(
         .map(|(name, value)| (name.as_str(), value.as_str()));
     let request = ChildrenRequest::parse(project, caller.viewer(), borrowed, &app.cursor_key)?;
     let negotiated = Negotiated::of(&headers);
+    let known = negotiated.clone();
     let work = app.clone();
-    let (head, reply) = app
+    let ((version, head), reply) = app
         .bridge
         .answer(move |opening| {
             let app = work;
+            let version = app.version_tag(&caller, &uri)?;
+            if known.knows(&version) {
+                opening.send((version, None)).finish()?;
+                return Ok(());
+            }
             let mut snapshot = app.store.snapshot()?;
             let children = Children::open(&mut snapshot, &request, &app.limits())?;
             let head = ChildrenHead::of(children.head(), &app, &request, &uri);
             count_head(&app, project, children.head());
-            let writer = opening.send(head).encoded(negotiated.encoding);
+            let writer = opening.send((version, Some(head))).encoded(known.encoding);
             write_children(&app, project, children, request.nested, writer)
         })
         .await?;
-    let mut response = answer::json(reply, &negotiated);
+    let Some(head) = head else {
+        return Ok(answer::not_modified(&version));
+    };
+    let mut response = answer::json(reply, Some(&version), &negotiated);
     head.write(response.headers_mut());
     Ok(response)
 }

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use axum::Extension;
 use axum::extract::{RawQuery, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Uri, header};
 use rsr_iati::export::{ExportError, ExportNote, ExportOptions, export};
 use rsr_iati::writer::WriteError;
 use rsr_monitoring::{Counter, Histogram, Scope};
@@ -77,11 +77,10 @@ async fn activities(
         })
         .await?;
     let (tag, is_known) = head;
-    let mut response = if is_known {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        answer::stream(reply.into_body(), XML, &negotiated)
-    };
+    if is_known {
+        return Ok(answer::not_modified(&tag));
+    }
+    let mut response = answer::stream(reply.into_body(), XML, &negotiated);
     if let Ok(tag) = HeaderValue::try_from(tag) {
         response.headers_mut().insert(header::ETAG, tag);
     }

@@ -28,7 +28,7 @@ const LIST: [Field; 2] = [
     ),
     Field::new(
         "limit",
-        FieldKind::Integer,
+        FieldKind::Count,
         "Most jobs of this answer; 100 if not given, 1000 at most",
     ),
 ];

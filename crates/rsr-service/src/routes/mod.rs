@@ -5,6 +5,7 @@ mod description;
 mod health;
 mod hierarchy;
 mod iati;
+mod items;
 mod jobs;
 mod link;
 mod metrics;
@@ -12,6 +13,7 @@ mod projects;
 mod report;
 mod results;
 pub(crate) mod table;
+mod updates;
 
 use axum::Router;
 use axum::middleware::from_fn;
@@ -28,7 +30,9 @@ pub(crate) fn public_routes() -> Vec<Route> {
     [
         hierarchy::routes(),
         projects::routes(),
+        items::routes(),
         results::routes(),
+        updates::routes(),
         report::routes(),
         jobs::routes(),
         iati::routes(),

@@ -31,7 +31,7 @@ const LIST_QUERY: [Field; 12] = [
     ),
     Field::new(
         "limit",
-        FieldKind::Integer,
+        FieldKind::Count,
         "Most elements of this answer; the setting caps it",
     ),
     Field::new(
@@ -67,12 +67,12 @@ const LIST_QUERY: [Field; 12] = [
 ];
 
 const NEW: [Field; 10] = [
-    Field::new("title", FieldKind::Text, "The title").required(),
-    Field::new("subtitle", FieldKind::Text, "The subtitle"),
+    Field::new("title", FieldKind::Title, "The title").required(),
+    Field::new("subtitle", FieldKind::Line, "The subtitle"),
     Field::new("parent", FieldKind::Integer, "The project above"),
     Field::new(
         "iati_identifier",
-        FieldKind::Text,
+        FieldKind::Title,
         "The IATI identifier; unique",
     ),
     Field::new(
@@ -98,14 +98,14 @@ const NEW: [Field; 10] = [
     ),
     Field::new(
         "default_currency",
-        FieldKind::Text,
+        FieldKind::Line,
         "Currency of amounts that name none",
     ),
 ];
 
 const EDIT: [Field; 11] = [
-    Field::new("title", FieldKind::Text, "The title"),
-    Field::new("subtitle", FieldKind::Text, "The subtitle"),
+    Field::new("title", FieldKind::Title, "The title"),
+    Field::new("subtitle", FieldKind::Line, "The subtitle"),
     Field::new(
         "parent",
         FieldKind::Integer,
@@ -213,7 +213,8 @@ async fn list(
         "search" => ("title", value.as_str()),
         name => (name, value.as_str()),
     });
-    let request = ChildrenRequest::parse(ALL, caller.viewer(), renamed, &app.cursor_key)?;
+    let request = ChildrenRequest::parse(ALL, caller.viewer(), renamed, &app.cursor_key)
+        .map_err(|error| as_asked(error.into(), &pairs))?;
     let negotiated = Negotiated::of(&headers);
     let work = app.clone();
     let (link, reply) = app
@@ -232,11 +233,21 @@ async fn list(
             write_list(&work, &snapshot, &request, n, writer)
         })
         .await?;
-    let mut response = answer::json(reply, &negotiated);
+    let mut response = answer::json(reply, None, &negotiated);
     if let Some(link) = link.and_then(|link| HeaderValue::try_from(link).ok()) {
         response.headers_mut().insert(header::LINK, link);
     }
     Ok(response)
+}
+
+/// Names the field of a refusal as the client named it.
+fn as_asked(problem: Problem, pairs: &[(String, String)]) -> Problem {
+    let has = |wanted: &str| pairs.iter().any(|(name, _)| name == wanted);
+    if has("search") && !has("title") {
+        problem.renamed("title", "search")
+    } else {
+        problem
+    }
 }
 
 fn write_list(
@@ -307,15 +318,15 @@ async fn create(
     let new = NewProject {
         parent: fields.id("parent")?,
         uuid: None,
-        iati_identifier: fields.text("iati_identifier")?,
-        title: required("title", fields.text("title")?)?,
-        subtitle: fields.text("subtitle")?.unwrap_or_default(),
+        iati_identifier: fields.title("iati_identifier")?,
+        title: required("title", fields.title("title")?)?,
+        subtitle: fields.line("subtitle")?.unwrap_or_default(),
         is_published: fields.flag("is_published")?.unwrap_or(false),
         is_private: !fields.flag("is_public")?.unwrap_or(true),
         is_program: fields.flag("is_program")?.unwrap_or(false),
         use_project_roles: fields.flag("use_project_roles")?.unwrap_or(false),
         organisation: fields.id("primary_organisation")?,
-        default_currency: fields.text("default_currency")?.unwrap_or_default(),
+        default_currency: fields.line("default_currency")?.unwrap_or_default(),
     };
     fields.finish()?;
     let targets: Vec<_> = new.parent.map(Target::Project).into_iter().collect();
@@ -343,8 +354,8 @@ async fn edit(
 ) -> Result<Response, Problem> {
     let project: ProjectId = params::id("project", &id)?;
     let edit = ProjectEdit {
-        title: fields.text("title")?,
-        subtitle: fields.text("subtitle")?,
+        title: fields.title("title")?,
+        subtitle: fields.line("subtitle")?,
         is_published: fields.flag("is_published")?,
         is_public: fields.flag("is_public")?,
         is_program: fields.flag("is_program")?,

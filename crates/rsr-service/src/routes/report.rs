@@ -83,7 +83,7 @@ async fn results(
             Ok(())
         })
         .await?;
-    Ok(answer::json(reply, &negotiated))
+    Ok(answer::json(reply, None, &negotiated))
 }
 
 async fn updates(

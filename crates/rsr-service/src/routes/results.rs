@@ -1,36 +1,37 @@
-//! Results, indicators, periods and updates: made, reported, approved.
+//! Results, indicators and periods: made and changed.
 
 use axum::Extension;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, patch, post};
-use http::StatusCode;
-use rsr_aggregation::Numbers;
-use rsr_base::{PeriodId, UpdateId, UserId};
-use rsr_hierarchy::Viewer;
-use rsr_store::{
-    Disaggregation, NewIndicator, NewPeriod, NewResult, NewUpdate, UpdateEdit, UpdateStatus,
-};
+use axum::routing::{patch, post};
+use rsr_aggregation::Hundredths;
+use rsr_base::{IndicatorId, PeriodId, ResultId};
+use rsr_store::{IndicatorEdit, NewIndicator, NewPeriod, NewResult, PeriodEdit, ResultEdit};
 use serde_json::json;
 
+use super::answer::created;
 use super::table::{Field, FieldKind, Operation, Route};
 use crate::access::Caller;
 use crate::app::App;
 use crate::params;
-use crate::problem::{Kind, Problem};
-use crate::rights::{Right, require, require_own_report};
+use crate::problem::Problem;
+use crate::rights::Right;
 use crate::target::Target;
 use crate::wire::{Fields, refused, required};
+
+const TYPES: [&str; 4] = ["1", "2", "3", "9"];
+const MEASURES: [&str; 5] = ["1", "2", "3", "4", "5"];
 
 const NEW_RESULT: [Field; 5] = [
     Field::new("project", FieldKind::Integer, "The project").required(),
     Field::new(
         "type",
-        FieldKind::Text,
+        FieldKind::Line,
         "1 output, 2 outcome, 3 impact, 9 other",
-    ),
-    Field::new("title", FieldKind::Text, "The title").required(),
+    )
+    .one_of(&TYPES),
+    Field::new("title", FieldKind::Title, "The title").required(),
     Field::new("description", FieldKind::Text, "The description"),
     Field::new(
         "aggregation_status",
@@ -40,9 +41,14 @@ const NEW_RESULT: [Field; 5] = [
 ];
 const NEW_INDICATOR: [Field; 8] = [
     Field::new("result", FieldKind::Integer, "The result").required(),
-    Field::new("title", FieldKind::Text, "The title").required(),
+    Field::new("title", FieldKind::Title, "The title").required(),
     Field::new("description", FieldKind::Text, "The description"),
-    Field::new("measure", FieldKind::Text, "1 unit, 2 percentage"),
+    Field::new(
+        "measure",
+        FieldKind::Line,
+        "1 unit, 2 percentage, 3 nominal, 4 ordinal, 5 qualitative",
+    )
+    .one_of(&MEASURES),
     Field::new(
         "qualitative",
         FieldKind::Flag,
@@ -60,56 +66,60 @@ const NEW_PERIOD: [Field; 4] = [
     Field::new("indicator", FieldKind::Integer, "The indicator").required(),
     Field::new("start", FieldKind::Date, "The first day"),
     Field::new("end", FieldKind::Date, "The last day"),
-    Field::new("target_value", FieldKind::Text, "The target"),
+    Field::new("target_value", FieldKind::Line, "The target"),
 ];
-const MANUAL: [Field; 3] = [
+const EDIT_RESULT: [Field; 4] = [
+    Field::new(
+        "type",
+        FieldKind::Line,
+        "1 output, 2 outcome, 3 impact, 9 other",
+    )
+    .one_of(&TYPES),
+    Field::new("title", FieldKind::Title, "The title"),
+    Field::new("description", FieldKind::Text, "The description"),
+    Field::new(
+        "aggregation_status",
+        FieldKind::Flag,
+        "IATI's aggregation-status",
+    ),
+];
+const EDIT_INDICATOR: [Field; 7] = [
+    Field::new("title", FieldKind::Title, "The title"),
+    Field::new("description", FieldKind::Text, "The description"),
+    Field::new(
+        "measure",
+        FieldKind::Line,
+        "1 unit, 2 percentage; with qualitative, cumulative and has_scores changed where it was made, for all copies",
+    )
+    .one_of(&MEASURES),
+    Field::new(
+        "qualitative",
+        FieldKind::Flag,
+        "Scores and narratives in place of numbers",
+    ),
+    Field::new(
+        "cumulative",
+        FieldKind::Flag,
+        "Every report is a running total",
+    ),
+    Field::new("ascending", FieldKind::Flag, "Whether more is better"),
+    Field::new("has_scores", FieldKind::Flag, "Whether it defines scores"),
+];
+const EDIT_PERIOD: [Field; 6] = [
+    Field::new(
+        "start",
+        FieldKind::Date,
+        "The first day; changed where it was made, for all copies",
+    ),
+    Field::new("end", FieldKind::Date, "The last day"),
+    Field::new("target_value", FieldKind::Line, "The target"),
     Field::new(
         "manual_value",
-        FieldKind::Text,
-        "The typed value; null takes it away",
+        FieldKind::Line,
+        "The typed value; null takes it away, and the numbers below with it",
     ),
     Field::new("manual_numerator", FieldKind::Decimal, "Of a percentage"),
     Field::new("manual_denominator", FieldKind::Decimal, "Of a percentage"),
-];
-const NEW_UPDATE: [Field; 9] = [
-    Field::new(
-        "user",
-        FieldKind::Integer,
-        "Who reports; the token's user if not given",
-    ),
-    Field::new(
-        "status",
-        FieldKind::Text,
-        "D draft, P pending, R returned, A approved; D if not given",
-    ),
-    Field::new("value", FieldKind::Decimal, "The value"),
-    Field::new("numerator", FieldKind::Decimal, "Of a percentage"),
-    Field::new("denominator", FieldKind::Decimal, "Of a percentage"),
-    Field::new("text", FieldKind::Text, "The comment"),
-    Field::new("narrative", FieldKind::Text, "Of a qualitative report"),
-    Field::new("score", FieldKind::Integer, "Of a qualitative report"),
-    Field::new(
-        "disaggregations",
-        FieldKind::List,
-        "Parts: dimension_value, value, numerator, denominator",
-    ),
-];
-const EDIT_UPDATE: [Field; 7] = [
-    Field::new(
-        "status",
-        FieldKind::Text,
-        "D draft, P pending, R returned, A approved",
-    ),
-    Field::new(
-        "value",
-        FieldKind::Decimal,
-        "With numerator and denominator: all three are replaced",
-    ),
-    Field::new("numerator", FieldKind::Decimal, "Of a percentage"),
-    Field::new("denominator", FieldKind::Decimal, "Of a percentage"),
-    Field::new("text", FieldKind::Text, "The comment"),
-    Field::new("narrative", FieldKind::Text, "Of a qualitative report"),
-    Field::new("disaggregations", FieldKind::List, "All parts anew"),
 ];
 
 pub(super) fn routes() -> Vec<Route> {
@@ -151,46 +161,32 @@ pub(super) fn routes() -> Vec<Route> {
                 "PATCH",
                 "/api/v1/periods/{id}/",
                 "edit_period",
-                "Sets or takes away a period's manual value",
+                "Changes a period, or sets or takes away its manual value; queues what that changes",
             )
-            .body(&MANUAL),
+            .body(&EDIT_PERIOD),
             handler: patch(edit_period),
-        },
-        Route {
-            operation: new(
-                "/api/v1/periods/{id}/updates/",
-                "create_update",
-                "Reports on a period; an approved report queues the aggregation",
-                &NEW_UPDATE,
-            ),
-            handler: post(create_update),
         },
         Route {
             operation: Operation::write(
                 "PATCH",
-                "/api/v1/updates/{id}/",
-                "edit_update",
-                "Changes or approves a report; queues what it changes",
+                "/api/v1/results/{id}/",
+                "edit_result",
+                "Changes a result; its copies keep their own texts",
             )
-            .body(&EDIT_UPDATE),
-            handler: patch(edit_update),
+            .body(&EDIT_RESULT),
+            handler: patch(edit_result),
         },
         Route {
             operation: Operation::write(
-                "DELETE",
-                "/api/v1/updates/{id}/",
-                "delete_update",
-                "Deletes a report; queues what it changes",
-            ),
-            handler: delete(delete_update),
+                "PATCH",
+                "/api/v1/indicators/{id}/",
+                "edit_indicator",
+                "Changes an indicator; how it counts changes in its copies too, and queues their periods",
+            )
+            .body(&EDIT_INDICATOR),
+            handler: patch(edit_indicator),
         },
     ]
-}
-
-fn created(path: &str, id: i64) -> Response {
-    let location = format!("/api/v1/{path}/{id}/");
-    let head = [(http::header::LOCATION, location)];
-    (StatusCode::CREATED, head, Json(json!({ "id": id }))).into_response()
 }
 
 async fn create_result(
@@ -200,8 +196,8 @@ async fn create_result(
 ) -> Result<Response, Problem> {
     let new = NewResult {
         project: required("project", fields.id("project")?)?,
-        kind: fields.text("type")?.unwrap_or_default(),
-        title: required("title", fields.text("title")?)?,
+        kind: fields.choice("type", &TYPES)?.unwrap_or_default(),
+        title: required("title", fields.title("title")?)?,
         description: fields.text("description")?.unwrap_or_default(),
         aggregation_status: fields.flag("aggregation_status")?,
     };
@@ -214,6 +210,7 @@ async fn create_result(
             move |_app, tx| Ok(tx.create_result(&new)?),
         )
         .await?;
+    tracing::info!(%caller, result = %id, "result made");
     Ok(created("results", id.0))
 }
 
@@ -225,11 +222,11 @@ async fn create_indicator(
     let new = NewIndicator {
         result: required("result", fields.id("result")?)?,
         is_qualitative: fields.flag("qualitative")?.unwrap_or(false),
-        measure: fields.text("measure")?.unwrap_or_default(),
+        measure: fields.choice("measure", &MEASURES)?.unwrap_or_default(),
         is_cumulative: fields.flag("cumulative")?.unwrap_or(false),
         is_ascending: fields.flag("ascending")?,
         has_scores: fields.flag("has_scores")?.unwrap_or(false),
-        title: required("title", fields.text("title")?)?,
+        title: required("title", fields.title("title")?)?,
         description: fields.text("description")?.unwrap_or_default(),
     };
     fields.finish()?;
@@ -241,6 +238,7 @@ async fn create_indicator(
             move |_app, tx| Ok(tx.create_indicator(&new)?),
         )
         .await?;
+    tracing::info!(%caller, indicator = %id, "indicator made");
     Ok(created("indicators", id.0))
 }
 
@@ -253,7 +251,7 @@ async fn create_period(
         indicator: required("indicator", fields.id("indicator")?)?,
         start: date(&mut fields, "start")?,
         end: date(&mut fields, "end")?,
-        target_value: fields.text("target_value")?.unwrap_or_default(),
+        target_value: fields.line("target_value")?.unwrap_or_default(),
     };
     fields.finish()?;
     let id = app
@@ -264,7 +262,57 @@ async fn create_period(
             move |_app, tx| Ok(tx.create_period(&new)?),
         )
         .await?;
+    tracing::info!(%caller, period = %id, "period made");
     Ok(created("periods", id.0))
+}
+
+async fn edit_result(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    mut fields: Fields,
+) -> Result<Response, Problem> {
+    let result: ResultId = params::id("result", &id)?;
+    let edit = ResultEdit {
+        kind: fields.choice("type", &TYPES)?,
+        title: fields.title("title")?,
+        description: fields.text("description")?,
+        aggregation_status: fields.flag("aggregation_status")?,
+    };
+    fields.finish()?;
+    let target = [Target::Result(result)];
+    app.write(&caller, Right::Edit, &target, move |_app, tx| {
+        Ok(tx.edit_result(result, &edit)?)
+    })
+    .await?;
+    tracing::info!(%caller, %result, "result changed");
+    Ok(Json(json!({ "id": result.0 })).into_response())
+}
+
+async fn edit_indicator(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    mut fields: Fields,
+) -> Result<Response, Problem> {
+    let indicator: IndicatorId = params::id("indicator", &id)?;
+    let edit = IndicatorEdit {
+        title: fields.title("title")?,
+        description: fields.text("description")?,
+        is_ascending: fields.flag("ascending")?,
+        is_qualitative: fields.flag("qualitative")?,
+        measure: fields.choice("measure", &MEASURES)?,
+        is_cumulative: fields.flag("cumulative")?,
+        has_scores: fields.flag("has_scores")?,
+    };
+    fields.finish()?;
+    let target = [Target::Indicator(indicator)];
+    app.write(&caller, Right::Edit, &target, move |_app, tx| {
+        Ok(tx.edit_indicator(indicator, &edit)?)
+    })
+    .await?;
+    tracing::info!(%caller, %indicator, "indicator changed");
+    Ok(Json(json!({ "id": indicator.0 })).into_response())
 }
 
 async fn edit_period(
@@ -274,176 +322,49 @@ async fn edit_period(
     mut fields: Fields,
 ) -> Result<Response, Problem> {
     let period: PeriodId = params::id("period", &id)?;
-    let text = fields.text("manual_value")?;
-    let numerator = fields.decimal("manual_numerator")?;
-    let denominator = fields.decimal("manual_denominator")?;
-    let pair = match (numerator, denominator) {
-        (Some(numerator), Some(denominator)) => Some((numerator, denominator)),
-        (None, None) => None,
-        (None, Some(_)) => {
-            return Err(refused(
-                "manual_numerator",
-                "is needed with its denominator".to_owned(),
-            ));
-        }
-        (Some(_), None) => {
-            return Err(refused(
-                "manual_denominator",
-                "is needed with its numerator".to_owned(),
-            ));
-        }
+    let day = |fields: &mut Fields, name| {
+        let is_given = fields.has(name);
+        date(fields, name).map(|day| is_given.then_some(day))
     };
+    let edit = PeriodEdit {
+        start: day(&mut fields, "start")?,
+        end: day(&mut fields, "end")?,
+        target_value: fields.line("target_value")?,
+    };
+    let manual = manual(&mut fields)?;
     fields.finish()?;
-    app.write(
-        &caller,
-        Right::Edit,
-        &[Target::Period(period)],
-        move |_app, tx| Ok(tx.set_manual_value(period, text.as_deref(), pair)?),
-    )
+    let is_manual = manual.is_some();
+    let target = [Target::Period(period)];
+    app.write(&caller, Right::Edit, &target, move |_app, tx| {
+        tx.edit_period(period, &edit)?;
+        if let Some((text, pair)) = manual {
+            tx.set_manual_value(period, text.as_deref(), pair)?;
+        }
+        Ok(())
+    })
     .await?;
-    tracing::info!(%caller, %period, "manual value set");
+    tracing::info!(%caller, %period, is_manual, "period changed");
     Ok(Json(json!({ "id": period.0 })).into_response())
 }
 
-async fn create_update(
-    State(app): State<App>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    mut fields: Fields,
-) -> Result<Response, Problem> {
-    let new = NewUpdate {
-        period: params::id("period", &id)?,
-        user: reporter(&caller, fields.id("user")?)?,
-        status: status(&mut fields)?.unwrap_or(UpdateStatus::Draft),
-        numbers: numbers(&mut fields)?.unwrap_or_default(),
-        text: fields.text("text")?.unwrap_or_default(),
-        narrative: fields.text("narrative")?.unwrap_or_default(),
-        score: fields.id("score")?,
-        disaggregations: disaggregations(&mut fields)?.unwrap_or_default(),
+/// A manual value: its text, and the pair of a percentage.
+type Manual = (Option<String>, Option<(Hundredths, Hundredths)>);
+
+/// The manual value; nothing where no part of it is given.
+fn manual(fields: &mut Fields) -> Result<Option<Manual>, Problem> {
+    let names = ["manual_value", "manual_numerator", "manual_denominator"];
+    let is_given = names.iter().any(|name| fields.has(name));
+    let text = fields.line("manual_value")?;
+    let numerator = fields.decimal("manual_numerator")?;
+    let denominator = fields.decimal("manual_denominator")?;
+    let needed = |name, other: &str| Err(refused(name, format!("is needed with its {other}")));
+    let pair = match (numerator, denominator) {
+        (Some(numerator), Some(denominator)) => Some((numerator, denominator)),
+        (None, None) => None,
+        (None, Some(_)) => return needed("manual_numerator", "denominator"),
+        (Some(_), None) => return needed("manual_denominator", "numerator"),
     };
-    fields.finish()?;
-    let who = caller.clone();
-    let id = app
-        .write(
-            &caller,
-            Right::Report,
-            &[Target::Period(new.period)],
-            move |_app, tx| {
-                if new.status == UpdateStatus::Approved {
-                    require(tx, &who, Right::Edit, &[Target::Period(new.period)])?;
-                }
-                Ok(tx.create_update(&new)?)
-            },
-        )
-        .await?;
-    tracing::info!(%caller, update = %id, "update reported");
-    Ok(created("updates", id.0))
-}
-
-async fn edit_update(
-    State(app): State<App>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    mut fields: Fields,
-) -> Result<Response, Problem> {
-    let update: UpdateId = params::id("update", &id)?;
-    let edit = UpdateEdit {
-        status: status(&mut fields)?,
-        numbers: numbers(&mut fields)?,
-        text: fields.text("text")?,
-        narrative: fields.text("narrative")?,
-        disaggregations: disaggregations(&mut fields)?,
-    };
-    fields.finish()?;
-    let status = edit.status;
-    let who = caller.clone();
-    app.write(
-        &caller,
-        Right::Report,
-        &[Target::Update(update)],
-        move |_app, tx| {
-            require_own_report(tx, &who, update)?;
-            if edit.status == Some(UpdateStatus::Approved) {
-                require(tx, &who, Right::Edit, &[Target::Update(update)])?;
-            }
-            Ok(tx.edit_update(update, &edit)?)
-        },
-    )
-    .await?;
-    tracing::info!(%caller, %update, status = status.map(UpdateStatus::code), "update changed");
-    Ok(Json(json!({ "id": update.0 })).into_response())
-}
-
-async fn delete_update(
-    State(app): State<App>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let update: UpdateId = params::id("update", &id)?;
-    let who = caller.clone();
-    app.write(
-        &caller,
-        Right::Report,
-        &[Target::Update(update)],
-        move |_app, tx| {
-            require_own_report(tx, &who, update)?;
-            Ok(tx.delete_update(update)?)
-        },
-    )
-    .await?;
-    tracing::info!(%caller, %update, "update deleted");
-    Ok(Json(json!({ "id": update.0 })).into_response())
-}
-
-/// Who reports: users themselves, and whoever an administrator names.
-fn reporter(caller: &Caller, named: Option<UserId>) -> Result<UserId, Problem> {
-    match caller.viewer() {
-        Viewer::User(user) if named.is_none_or(|named| named == user) => Ok(user),
-        Viewer::User(_) => Err(Problem::field(
-            Kind::Forbidden,
-            "user",
-            "only administrators report for others",
-        )),
-        _ => required("user", named),
-    }
-}
-
-fn status(fields: &mut Fields) -> Result<Option<UpdateStatus>, Problem> {
-    fields
-        .text("status")?
-        .map(|code| {
-            UpdateStatus::from_code(&code)
-                .ok_or_else(|| refused("status", "must be D, P, R or A".to_owned()))
-        })
-        .transpose()
-}
-
-/// The three numbers; nothing where none of them is given.
-fn numbers(fields: &mut Fields) -> Result<Option<Numbers>, Problem> {
-    let is_given = fields.has("value") || fields.has("numerator") || fields.has("denominator");
-    let numbers = Numbers {
-        value: fields.decimal("value")?,
-        numerator: fields.decimal("numerator")?,
-        denominator: fields.decimal("denominator")?,
-    };
-    Ok(is_given.then_some(numbers))
-}
-
-fn disaggregations(fields: &mut Fields) -> Result<Option<Vec<Disaggregation>>, Problem> {
-    let Some(list) = fields.list("disaggregations")? else {
-        return Ok(None);
-    };
-    list.into_iter()
-        .map(|mut part| {
-            let disaggregation = Disaggregation {
-                dimension_value: required("dimension_value", part.id("dimension_value")?)?,
-                numbers: numbers(&mut part)?.unwrap_or_default(),
-            };
-            part.finish()?;
-            Ok(disaggregation)
-        })
-        .collect::<Result<_, Problem>>()
-        .map(Some)
+    Ok(is_given.then_some((text, pair)))
 }
 
 /// A calendar date, `2024-12-31`.

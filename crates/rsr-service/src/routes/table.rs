@@ -40,14 +40,23 @@ pub(crate) struct Field {
     pub(crate) name: &'static str,
     pub(crate) kind: FieldKind,
     pub(crate) is_required: bool,
+    /// What it may be; empty for anything of its kind.
+    pub(crate) choices: &'static [&'static str],
     pub(crate) about: &'static str,
 }
 
 /// The JSON types of fields.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum FieldKind {
+    /// A text of several lines.
     Text,
+    /// A short text.
+    Line,
+    /// A short text that is not blank.
+    Title,
     Integer,
+    /// A whole number from 1 on.
+    Count,
     Decimal,
     Flag,
     Date,
@@ -60,8 +69,13 @@ impl Field {
             name,
             kind,
             is_required: false,
+            choices: &[],
             about,
         }
+    }
+
+    pub(crate) const fn one_of(self, choices: &'static [&'static str]) -> Self {
+        Self { choices, ..self }
     }
 
     pub(crate) const fn required(self) -> Self {

@@ -1,6 +1,7 @@
 //! JSON bodies, read field by field: every refusal names its field, and numbers keep their digits.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
@@ -8,7 +9,8 @@ use bytes::Bytes;
 use http::header;
 use http_body_util::{BodyExt, LengthLimitError};
 use rsr_aggregation::Hundredths;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::problem::{Kind, Problem};
@@ -25,7 +27,7 @@ impl Fields {
         if bytes.trim_ascii().is_empty() {
             return Ok(Self::default());
         }
-        let fields = serde_json::from_slice(bytes).map_err(|error| {
+        let Pairs(pairs) = serde_json::from_slice(bytes).map_err(|error| {
             Problem::new(
                 Kind::InvalidBody,
                 format!(
@@ -36,6 +38,18 @@ impl Fields {
             )
             .because(error)
         })?;
+        Self::of(pairs)
+    }
+
+    /// Refuses a name that stands there twice: two readers of such a body may take it for two different ones.
+    fn of(pairs: Vec<(String, Box<RawValue>)>) -> Result<Self, Problem> {
+        let mut fields = BTreeMap::new();
+        for (name, value) in pairs {
+            if fields.contains_key(&name) {
+                return Err(Problem::field(Kind::InvalidBody, name, "is given twice"));
+            }
+            fields.insert(name, value);
+        }
         Ok(Self { fields })
     }
 
@@ -72,8 +86,58 @@ impl Fields {
         self.fields.contains_key(name)
     }
 
+    /// A text of several lines.
     pub(crate) fn text(&mut self, name: &'static str) -> Result<Option<String>, Problem> {
-        self.value(name, "a text")
+        self.text_within(name, TEXT_MAX_CHARS)
+    }
+
+    /// A short text.
+    pub(crate) fn line(&mut self, name: &'static str) -> Result<Option<String>, Problem> {
+        self.text_within(name, LINE_MAX_CHARS)
+    }
+
+    /// A short text that is not blank.
+    pub(crate) fn title(&mut self, name: &'static str) -> Result<Option<String>, Problem> {
+        match self.line(name)? {
+            Some(title) if title.trim().is_empty() => {
+                Err(refused(name, "must not be empty".to_owned()))
+            }
+            title => Ok(title),
+        }
+    }
+
+    /// One of these words.
+    pub(crate) fn choice(
+        &mut self,
+        name: &'static str,
+        choices: &[&str],
+    ) -> Result<Option<String>, Problem> {
+        match self.line(name)? {
+            Some(word) if !choices.contains(&word.as_str()) => Err(refused(
+                name,
+                format!("must be one of {}", choices.join(", ")),
+            )),
+            word => Ok(word),
+        }
+    }
+
+    fn text_within(
+        &mut self,
+        name: &'static str,
+        chars_max: usize,
+    ) -> Result<Option<String>, Problem> {
+        let Some(text) = self.value::<String>(name, "a text")? else {
+            return Ok(None);
+        };
+        if text.chars().nth(chars_max).is_some() {
+            let why = format!("is longer than {chars_max} characters");
+            return Err(refused(name, why));
+        }
+        if let Some(found) = text.chars().find(|found| is_in_no_xml(*found)) {
+            let why = format!("holds U+{:04X}, which no text may", u32::from(found));
+            return Err(refused(name, why));
+        }
+        Ok(Some(text))
     }
 
     pub(crate) fn flag(&mut self, name: &'static str) -> Result<Option<bool>, Problem> {
@@ -103,9 +167,13 @@ impl Fields {
 
     /// A list of objects.
     pub(crate) fn list(&mut self, name: &'static str) -> Result<Option<Vec<Self>>, Problem> {
-        let list: Option<Vec<BTreeMap<String, Box<RawValue>>>> =
-            self.value(name, "a list of objects")?;
-        Ok(list.map(|list| list.into_iter().map(|fields| Self { fields }).collect()))
+        let list: Option<Vec<Pairs>> = self.value(name, "a list of objects")?;
+        list.map(|list| {
+            list.into_iter()
+                .map(|Pairs(pairs)| Self::of(pairs))
+                .collect()
+        })
+        .transpose()
     }
 
     /// Ends the reading: a field that nobody took is unknown.
@@ -114,6 +182,43 @@ impl Fields {
             None => Ok(()),
             Some(name) => Err(Problem::field(Kind::InvalidBody, name, "is not known here")),
         }
+    }
+}
+
+/// Most characters of a text of several lines.
+pub(crate) const TEXT_MAX_CHARS: usize = 100_000;
+/// Most characters of a short text.
+pub(crate) const LINE_MAX_CHARS: usize = 1_000;
+
+/// Characters that XML 1.0 cannot write down at all, so that no export could hold them.
+const fn is_in_no_xml(found: char) -> bool {
+    matches!(found, '\0'..='\u{8}' | '\u{B}' | '\u{C}' | '\u{E}'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}')
+}
+
+/// The members of an object in their order, repeated names included.
+struct Pairs(Vec<(String, Box<RawValue>)>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Pairs;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Pairs, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = members.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+
+        deserializer.deserialize_map(Members)
     }
 }
 
@@ -226,9 +331,39 @@ mod tests {
             fields.text("title").unwrap_err().to_string(),
             "title: must be a text"
         );
+        let twice = Fields::parse(br#"{"title":"a","title":"b"}"#).unwrap_err();
+        assert_eq!(twice.to_string(), "title: is given twice");
+        let mut fields = Fields::parse(br#"{"parts":[{"a":1,"a":2}]}"#).unwrap();
+        assert_eq!(
+            fields.list("parts").unwrap_err().to_string(),
+            "a: is given twice"
+        );
         assert!(Fields::parse(b"[1]").is_err());
         assert!(Fields::parse(b"{").is_err());
         assert!(Fields::parse(b"  ").is_ok());
+    }
+
+    #[track_caller]
+    fn check_title(text: &str, expected: Result<(), &str>) {
+        let body = serde_json::json!({ "title": text }).to_string();
+        let got = Fields::parse(body.as_bytes()).and_then(|mut fields| fields.title("title"));
+        let got = got.map(|title| assert_eq!(title.as_deref(), Some(text)));
+        let got = got.map_err(|problem| problem.to_string());
+        assert_eq!(got, expected.map_err(str::to_owned), "{text:?}");
+    }
+
+    #[test]
+    fn titles_say_something_that_any_file_can_hold() {
+        check_title("Wells", Ok(()));
+        check_title(&"ä".repeat(1_000), Ok(()));
+        check_title("", Err("title: must not be empty"));
+        check_title(" \t", Err("title: must not be empty"));
+        check_title("a\0b", Err("title: holds U+0000, which no text may"));
+        check_title("a\u{1b}", Err("title: holds U+001B, which no text may"));
+        check_title(
+            &"ä".repeat(1_001),
+            Err("title: is longer than 1000 characters"),
+        );
     }
 
     #[test]

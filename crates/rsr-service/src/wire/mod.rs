@@ -10,8 +10,8 @@ mod time;
 
 pub(crate) use caches::{CAUSES, CacheFigures, cleanup, deletions, global, issue, sweep};
 pub(crate) use element::Element;
-pub(crate) use input::{Fields, refused, required};
+pub(crate) use input::{Fields, LINE_MAX_CHARS, TEXT_MAX_CHARS, refused, required};
 pub(crate) use nested::NestedArray;
 pub(crate) use project::Project;
-pub(crate) use results::{ResultJson, job, update};
+pub(crate) use results::{ResultJson, indicator, job, period, result, update};
 pub(crate) use time::rfc3339;

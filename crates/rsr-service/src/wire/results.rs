@@ -121,6 +121,34 @@ impl From<PeriodRow> for PeriodJson {
     }
 }
 
+/// A result by itself, as lists show it.
+pub(crate) fn result(row: ResultRow) -> Value {
+    alone(ResultJson::from(row), "indicators", &[])
+}
+
+/// An indicator by itself, with what it belongs to.
+pub(crate) fn indicator(row: IndicatorRow) -> Value {
+    let above = [("project", row.project.0), ("result", row.result.0)];
+    alone(IndicatorJson::from(row), "periods", &above)
+}
+
+/// A period by itself, with what it belongs to.
+pub(crate) fn period(row: PeriodRow) -> Value {
+    let above = [("project", row.project.0), ("indicator", row.indicator.0)];
+    alone(PeriodJson::from(row), "disaggregations", &above)
+}
+
+fn alone(object: impl Serialize, below: &str, above: &[(&str, i64)]) -> Value {
+    let mut value = json!(object);
+    if let Some(members) = value.as_object_mut() {
+        members.remove(below);
+        for (name, id) in above {
+            members.insert((*name).to_owned(), json!(id));
+        }
+    }
+    value
+}
+
 fn disaggregation(row: &PeriodDisaggregationRow) -> Value {
     let contributions: Vec<Value> = row
         .contributions

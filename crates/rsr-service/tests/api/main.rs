@@ -12,6 +12,7 @@ mod admin;
 mod fresh;
 mod hierarchy;
 mod iati;
+mod items;
 mod live;
 mod outside;
 mod projects;

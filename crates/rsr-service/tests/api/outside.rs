@@ -177,6 +177,70 @@ async fn children_can_be_compressed() {
 }
 
 #[tokio::test]
+async fn zstd_is_taken_where_it_is_as_welcome() {
+    let world = World::new();
+    let root = world.plant(&[None, Some(0)])[0];
+    let path = format!("/api/v1/projects/{root}/children/");
+    let plain = world.get(&path).await;
+    let accept = [("accept-encoding", "gzip, zstd")];
+    let coded = world.ask(Method::GET, &path, &accept, "").await;
+    assert_eq!(coded.header("content-encoding"), Some("zstd"));
+    assert!(coded.header("vary").unwrap().contains("accept-encoding"));
+    let text = zstd::decode_all(coded.body.as_ref()).unwrap();
+    assert_eq!(text, plain.body.as_ref());
+    assert_ne!(coded.header("etag"), plain.header("etag"));
+}
+
+#[tokio::test]
+async fn a_stream_has_a_tag_and_is_not_sent_again() {
+    let world = World::with(&[("RSR_MAX_DESCENDANTS_PER_REQUEST", "5000")]);
+    let mut tree = vec![None];
+    tree.resize(1_500, Some(0));
+    let ids = world.plant(&tree);
+    let path = format!("/api/v1/projects/{}/children/", ids[0]);
+    let first = world.get(&path).await;
+    assert!(first.body.len() > 256 << 10, "more than one piece");
+    let etag = first.header("etag").unwrap().to_owned();
+    assert!(etag.starts_with("W/"), "{etag}");
+    let known = [("if-none-match", etag.as_str())];
+    let again = world.ask(Method::GET, &path, &known, "").await;
+    assert_eq!((again.status.as_u16(), again.body.len()), (304, 0));
+    assert_eq!(again.header("etag"), Some(etag.as_str()));
+    world.plant(&[None]);
+    let later = world.ask(Method::GET, &path, &known, "").await;
+    assert_eq!(later.status, 200, "the data is another one");
+}
+
+#[tokio::test]
+async fn what_is_possible_can_be_asked() {
+    let world = World::new();
+    let answer = world
+        .ask(Method::OPTIONS, "/api/v1/projects/", &[], "")
+        .await;
+    assert_eq!(answer.status, 204);
+    let allow = answer.header("allow").unwrap();
+    for method in ["GET", "HEAD", "POST"] {
+        assert!(allow.contains(method), "{allow}");
+    }
+    let head = world.ask(Method::HEAD, "/api/v1/projects/", &[], "").await;
+    assert_eq!((head.status.as_u16(), head.body.len()), (200, 0));
+}
+
+#[tokio::test]
+async fn a_body_that_says_it_is_too_large_is_not_waited_for() {
+    let world = World::new();
+    let headers = [
+        crate::support::token(),
+        ("content-type", "application/json"),
+        ("content-length", "99999999999999999999999"),
+    ];
+    let answer = world
+        .ask(Method::POST, "/api/v1/projects/", &headers, "{}")
+        .await;
+    answer.is_problem(413, "body-too-large", None);
+}
+
+#[tokio::test]
 async fn the_description_lists_the_routes() {
     let world = World::new();
     let description = world.get("/api/openapi.json").await.json();

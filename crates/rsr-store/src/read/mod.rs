@@ -2,10 +2,12 @@
 
 mod copies;
 mod jobs;
+mod lists;
 mod people;
 mod results;
 mod tree;
 
 pub use jobs::{JobFilter, JobRow};
+pub use lists::ItemFilter;
 pub use results::{IndicatorRow, PeriodDisaggregationRow, PeriodRow, ResultRow, UpdateRow};
 pub use tree::Place;

@@ -41,6 +41,8 @@ pub struct IndicatorRow {
     pub id: IndicatorId,
     /// Its result.
     pub result: ResultId,
+    /// Its project.
+    pub project: ProjectId,
     /// The indicator it was copied from.
     pub parent: Option<IndicatorId>,
     /// Whether it is qualitative.
@@ -69,6 +71,8 @@ pub struct PeriodRow {
     pub id: PeriodId,
     /// Its indicator.
     pub indicator: IndicatorId,
+    /// Its project.
+    pub project: ProjectId,
     /// The period it was copied from.
     pub parent: Option<PeriodId>,
     /// The first day.
@@ -162,8 +166,10 @@ impl Snapshot {
                 .ok_or_else(|| Error::not_found("result", after))?;
         }
         let mut results = db.rows(
-            "SELECT id, project_id, parent_result_id, type, title, description, aggregation_status FROM results
-             WHERE project_id = ?1 AND (place, id) > (?2, ?3) ORDER BY place, id LIMIT ?4",
+            &format!(
+                "SELECT {RESULT} FROM results x
+                 WHERE x.project_id = ?1 AND (x.place, x.id) > (?2, ?3) ORDER BY x.place, x.id LIMIT ?4"
+            ),
             params![
                 project,
                 at,
@@ -295,7 +301,56 @@ fn grouped<T>(rows: Vec<T>, key: impl Fn(&T) -> i64) -> HashMap<i64, Vec<T>> {
     groups
 }
 
-fn read_result(row: &dyn Row) -> Result<ResultRow, Error> {
+/// What [`read_result`] reads, of results `x`.
+pub(super) const RESULT: &str =
+    "x.id, x.project_id, x.parent_result_id, x.type, x.title, x.description, x.aggregation_status";
+
+/// What [`read_indicator`] reads, of indicators `x`.
+pub(super) const INDICATOR: &str =
+    "x.id, x.result_id, x.parent_indicator_id, x.kind, x.measure, x.is_cumulative,
+     x.is_ascending, x.has_scores, x.title, x.description, x.project_id";
+
+/// What [`read_period`] reads, of periods `x`.
+pub(super) const PERIOD: &str = "x.id, x.indicator_id, x.parent_period_id, x.start_date, x.end_date, x.target_value,
+     x.value, x.numerator, x.denominator, x.is_manual, x.manual_text, x.narrative, x.score, x.comment, x.project_id";
+
+pub(super) fn read_indicator(row: &dyn Row) -> Result<IndicatorRow, Error> {
+    Ok(IndicatorRow {
+        id: IndicatorId(row.int(0)?),
+        result: ResultId(row.int(1)?),
+        parent: row.opt_int(2)?.map(IndicatorId),
+        is_qualitative: row.int(3)? == 2,
+        measure: row.string(4)?,
+        is_cumulative: row.flag(5)?,
+        is_ascending: row.opt_int(6)?.map(|is| is != 0),
+        has_scores: row.flag(7)?,
+        title: row.string(8)?,
+        description: row.string(9)?,
+        project: ProjectId(row.int(10)?),
+        periods: Vec::new(),
+    })
+}
+
+pub(super) fn read_period(row: &dyn Row) -> Result<PeriodRow, Error> {
+    Ok(PeriodRow {
+        id: PeriodId(row.int(0)?),
+        indicator: IndicatorId(row.int(1)?),
+        parent: row.opt_int(2)?.map(PeriodId),
+        start: row.opt_string(3)?,
+        end: row.opt_string(4)?,
+        target_value: row.string(5)?,
+        numbers: numbers::read(row, 6)?,
+        is_manual: row.flag(9)?,
+        manual_text: row.opt_string(10)?,
+        narrative: row.string(11)?,
+        score: row.opt_int(12)?,
+        comment: row.string(13)?,
+        project: ProjectId(row.int(14)?),
+        disaggregations: Vec::new(),
+    })
+}
+
+pub(super) fn read_result(row: &dyn Row) -> Result<ResultRow, Error> {
     Ok(ResultRow {
         id: ResultId(row.int(0)?),
         project: ProjectId(row.int(1)?),
@@ -336,25 +391,10 @@ fn read_update(row: &dyn Row) -> Result<UpdateRow, Error> {
 fn indicators(db: &dyn Session, results: &str) -> Result<Vec<IndicatorRow>, Error> {
     let mut indicators = db.rows(
         &format!(
-            "SELECT id, result_id, parent_indicator_id, kind, measure, is_cumulative, is_ascending, has_scores, title,
-                 description FROM indicators WHERE result_id IN {IDS} ORDER BY result_id, place, id"
+            "SELECT {INDICATOR} FROM indicators x WHERE x.result_id IN {IDS} ORDER BY x.result_id, x.place, x.id"
         ),
         params![results],
-        |row| {
-            Ok(IndicatorRow {
-                id: IndicatorId(row.int(0)?),
-                result: ResultId(row.int(1)?),
-                parent: row.opt_int(2)?.map(IndicatorId),
-                is_qualitative: row.int(3)? == 2,
-                measure: row.string(4)?,
-                is_cumulative: row.flag(5)?,
-                is_ascending: row.opt_int(6)?.map(|is| is != 0),
-                has_scores: row.flag(7)?,
-                title: row.string(8)?,
-                description: row.string(9)?,
-                periods: Vec::new(),
-            })
-        },
+        read_indicator,
     )?;
     let mut periods = grouped(periods(db, results)?, |period| period.indicator.0);
     for indicator in &mut indicators {
@@ -366,29 +406,11 @@ fn indicators(db: &dyn Session, results: &str) -> Result<Vec<IndicatorRow>, Erro
 fn periods(db: &dyn Session, results: &str) -> Result<Vec<PeriodRow>, Error> {
     let mut periods = db.rows(
         &format!(
-            "SELECT p.id, p.indicator_id, p.parent_period_id, p.start_date, p.end_date, p.target_value, p.value,
-                 p.numerator, p.denominator, p.is_manual, p.manual_text, p.narrative, p.score, p.comment
-             FROM indicators i JOIN periods p ON p.indicator_id = i.id
-             WHERE i.result_id IN {IDS} ORDER BY p.indicator_id, p.place, p.id"
+            "SELECT {PERIOD} FROM indicators i JOIN periods x ON x.indicator_id = i.id
+             WHERE i.result_id IN {IDS} ORDER BY x.indicator_id, x.place, x.id"
         ),
         params![results],
-        |row| {
-            Ok(PeriodRow {
-                id: PeriodId(row.int(0)?),
-                indicator: IndicatorId(row.int(1)?),
-                parent: row.opt_int(2)?.map(PeriodId),
-                start: row.opt_string(3)?,
-                end: row.opt_string(4)?,
-                target_value: row.string(5)?,
-                numbers: numbers::read(row, 6)?,
-                is_manual: row.flag(9)?,
-                manual_text: row.opt_string(10)?,
-                narrative: row.string(11)?,
-                score: row.opt_int(12)?,
-                comment: row.string(13)?,
-                disaggregations: Vec::new(),
-            })
-        },
+        read_period,
     )?;
     let mut parts = grouped(disaggregations(db, results)?, |(period, _)| *period);
     for period in &mut periods {

@@ -10,6 +10,6 @@ pub use people::{Grant, Role, UserRow};
 pub use project::{NewProject, Project, ProjectEdit};
 pub use results::{
     Disaggregation, IndicatorEdit, NewIndicator, NewPeriod, NewResult, NewUpdate, PeriodEdit,
-    UpdateEdit, UpdateStatus,
+    ResultEdit, UpdateEdit, UpdateStatus,
 };
 pub use tokens::{NewToken, TokenHolder, TokenRow, TokenScope, TokenSecret};

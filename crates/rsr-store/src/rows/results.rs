@@ -71,6 +71,19 @@ pub struct IndicatorEdit {
     pub has_scores: Option<bool>,
 }
 
+/// What to change of a result; `None` leaves it as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResultEdit {
+    /// The code of its type.
+    pub kind: Option<String>,
+    /// The title.
+    pub title: Option<String>,
+    /// The description.
+    pub description: Option<String>,
+    /// `aggregation-status`.
+    pub aggregation_status: Option<bool>,
+}
+
 /// What to change of a period; `None` leaves it as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(

@@ -1,10 +1,10 @@
-//! Indicators and periods: changed, and periods deleted. What is inherited follows its original.
+//! Results, indicators and periods: changed, and periods deleted. What is inherited follows its original.
 
-use rsr_base::{IndicatorId, PeriodId};
+use rsr_base::{IndicatorId, PeriodId, ResultId};
 
 use super::{Tx, date};
 use crate::error::{Conflict, Error};
-use crate::rows::{IndicatorEdit, PeriodEdit};
+use crate::rows::{IndicatorEdit, PeriodEdit, ResultEdit};
 use crate::sql::{Row, id_list, params};
 
 /// The indicator ?1 with its copies below, and the copies of those.
@@ -16,6 +16,30 @@ const COPIES_OF_PERIOD: &str = "WITH RECURSIVE copies(id) AS (
      SELECT CAST(?1 AS BIGINT) UNION SELECT p.id FROM copies JOIN periods p ON p.parent_period_id = copies.id)";
 
 impl Tx {
+    /// Changes what `edit` names. Copies below keep their own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub fn edit_result(&mut self, id: ResultId, edit: &ResultEdit) -> Result<(), Error> {
+        let changed = self.db().execute(
+            "UPDATE results SET type = coalesce(?2, type), title = coalesce(?3, title),
+                 description = coalesce(?4, description), aggregation_status = coalesce(?5, aggregation_status)
+             WHERE id = ?1",
+            params![
+                id,
+                edit.kind.as_deref(),
+                edit.title.as_deref(),
+                edit.description.as_deref(),
+                edit.aggregation_status
+            ],
+        )?;
+        match changed {
+            0 => Err(Error::not_found("result", id)),
+            _ => Ok(()),
+        }
+    }
+
     /// Changes what `edit` names. How an indicator counts changes in its copies below too, and queues all their periods.
     ///
     /// # Errors

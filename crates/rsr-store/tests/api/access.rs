@@ -1,10 +1,12 @@
-//! Users, roles and tokens: what they open, and that they end at once.
+//! Users, roles and tokens: what they open, what lists then show, and that they end at once.
 
 use std::time::Duration;
 
 use rsr_base::{ProjectId, UserId};
 use rsr_hierarchy::{Filter, Scope, Sort, Viewer};
-use rsr_store::{Conflict, Error, NewProject, NewToken, Role, TokenScope};
+use rsr_store::{
+    Conflict, Error, ItemFilter, NewProject, NewResult, NewToken, ResultEdit, Role, TokenScope,
+};
 
 use super::support::TestStore;
 
@@ -205,4 +207,64 @@ fn a_revoked_user_has_nothing_left_but_a_name() {
         .write(|tx| tx.create_token(&token(ada, "phone")))
         .unwrap_err();
     assert!(matches!(again, Error::NotFound { .. }));
+}
+
+#[test]
+fn lists_go_on_after_an_id_and_show_what_may_be_seen() {
+    let test = TestStore::new();
+    let open = test.project("Open", None);
+    let (ada, made) = test
+        .store
+        .write(|tx| {
+            let hidden = tx.create_project(&NewProject {
+                is_private: true,
+                ..NewProject::default()
+            })?;
+            let mut made = Vec::new();
+            for (project, title) in [(open, "A"), (hidden, "B"), (open, "AB")] {
+                made.push(tx.create_result(&NewResult {
+                    project,
+                    kind: "1".to_owned(),
+                    title: title.to_owned(),
+                    description: String::new(),
+                    aggregation_status: None,
+                })?);
+            }
+            let ada = tx.create_user("Ada", None, false)?;
+            tx.grant_project_role(ada, hidden, Role::Viewer)?;
+            Ok::<_, rsr_store::Error>((ada, made))
+        })
+        .unwrap();
+    let check = |filter: &ItemFilter<'_>, expected: &[usize]| {
+        let snapshot = test.store.snapshot().unwrap();
+        let listed = snapshot.listed_results(filter, 10).unwrap();
+        let ids: Vec<_> = listed.iter().map(|row| row.id).collect();
+        let expected: Vec<_> = expected.iter().map(|nth| made[*nth]).collect();
+        assert_eq!(ids, expected, "{filter:?}");
+    };
+    let public = ItemFilter::all(Viewer::Anonymous);
+    check(&public, &[2, 0]);
+    check(&ItemFilter::all(Viewer::User(ada)), &[2, 1, 0]);
+    let searched = ItemFilter {
+        search: Some("B"),
+        ..ItemFilter::all(Viewer::Administrator)
+    };
+    check(&searched, &[2, 1]);
+    let after = ItemFilter {
+        after: Some(made[0].0),
+        is_rising: true,
+        ..public
+    };
+    check(&after, &[2]);
+    let edit = ResultEdit {
+        title: Some("C".to_owned()),
+        ..ResultEdit::default()
+    };
+    test.store
+        .write(|tx| tx.edit_result(made[2], &edit))
+        .unwrap();
+    check(&searched, &[1]);
+    let snapshot = test.store.snapshot().unwrap();
+    assert_eq!(snapshot.listed_indicators(&public, 10).unwrap(), []);
+    assert_eq!(snapshot.listed_periods(&public, 10).unwrap(), []);
 }
