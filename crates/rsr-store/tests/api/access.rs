@@ -232,7 +232,7 @@ fn lists_go_on_after_an_id_and_show_what_may_be_seen() {
             }
             let ada = tx.create_user("Ada", None, false)?;
             tx.grant_project_role(ada, hidden, Role::Viewer)?;
-            Ok::<_, rsr_store::Error>((ada, made))
+            Ok::<_, Error>((ada, made))
         })
         .unwrap();
     let check = |filter: &ItemFilter<'_>, expected: &[usize]| {
