@@ -7,9 +7,9 @@ use tokio::sync::watch;
 pub(crate) enum Phase {
     /// Everything is answered.
     Serving,
-    /// Not ready any more: no new connection, what is under way ends.
+    /// Not ready any more, and says so: what is under way ends, who comes is answered once.
     Draining,
-    /// The grace time is over: streams end at their next write.
+    /// The grace time is over: no new connection, and streams end at their next write.
     Cutting,
 }
 

@@ -100,8 +100,9 @@ pub enum ServeError {
     Socket(#[from] SocketError),
 }
 
-/// Serves until `stop` resolves, then ends in order: not ready any more, no new connection, a grace time for requests
-/// under way, streams cut where they can be resumed.
+/// Serves until `stop` resolves, then ends in order: not ready any more, a grace time in which requests under way end and
+/// listeners stay open, then no new connection, streams cut where they can be resumed. Where nobody is connected, it ends
+/// after a second in which nobody comes.
 ///
 /// `ready` is called once, when all listeners are bound.
 ///

@@ -23,6 +23,8 @@ use crate::drain::{Drain, Phase};
 
 /// Time for a connection to end by itself after its stream was told to.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// Time without any connection after which a service that stops closes its listener before the grace time is over.
+const QUIET: Duration = Duration::from_secs(1);
 /// Pause after an accept that failed for want of file descriptors, so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -46,16 +48,18 @@ pub(crate) enum Listening {
     },
 }
 
-/// Accepts until the service drains, then waits for the connections: their requests end, idle ones close, and what
-/// still runs after the grace time is cut.
+/// Accepts until the grace time of a service that stops is over, or nobody is connected and nobody comes any more: who
+/// asks meanwhile is answered, and sees that it is not ready. Then waits for the connections: their requests end, idle
+/// ones close, and what still runs is cut.
 pub(crate) async fn accept_loop(listening: Listening, app: Router, bounds: Bounds, drain: Drain) {
     let mut connections = JoinSet::new();
     let clients = Arc::new(Clients::default());
     loop {
         let accepted = tokio::select! {
             biased;
-            () = drain.reached(Phase::Draining) => break,
+            () = drain.reached(Phase::Cutting) => break,
             Some(_ended) = connections.join_next(), if !connections.is_empty() => continue,
+            () = nobody_comes(&drain), if connections.is_empty() => break,
             accepted = listening.accept() => accepted,
         };
         let (io, peer) = match accepted {
@@ -85,6 +89,13 @@ pub(crate) async fn accept_loop(listening: Listening, app: Router, bounds: Bound
     }
     drop(listening);
     while connections.join_next().await.is_some() {}
+}
+
+/// Resolves once the service stops and a while has gone by. The wait begins anew with each connection, since the loop
+/// asks anew.
+async fn nobody_comes(drain: &Drain) {
+    drain.reached(Phase::Draining).await;
+    tokio::time::sleep(QUIET).await;
 }
 
 type AnyIo = Box<dyn ReadWrite>;
@@ -124,8 +135,16 @@ async fn serve_connection(io: AnyIo, peer: Peer, app: Router, bounds: Bounds, dr
         request.extensions_mut().insert(peer);
         app.clone().oneshot(request.map(Body::new))
     });
+    // One that comes while the service stops has its one request answered; one that was there ends with its present one.
+    let is_late = !drain.is_serving();
+    let told = if is_late {
+        Phase::Cutting
+    } else {
+        Phase::Draining
+    };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
+        .keep_alive(!is_late)
         .header_read_timeout(bounds.head_timeout)
         .max_headers(bounds.headers_max)
         .max_buf_size(bounds.head_max.as_usize().max(8 << 10))
@@ -136,7 +155,7 @@ async fn serve_connection(io: AnyIo, peer: Peer, app: Router, bounds: Bounds, dr
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = drain.reached(Phase::Draining) => {
+        () = drain.reached(told) => {
             connection.as_mut().graceful_shutdown();
             let cut = async {
                 drain.reached(Phase::Cutting).await;

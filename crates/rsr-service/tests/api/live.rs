@@ -247,6 +247,47 @@ async fn heads_that_are_too_large_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_while_it_stops_is_told_that_it_is_not_ready() {
+    let running = Running::start(World::with(&[("RSR_GRACE_TIME", "60")])).await;
+    let path = large(&running.world);
+    let mut reader = running.connect().await;
+    reader.write_all(get(&path).as_bytes()).await.unwrap();
+    let mut first = vec![0; 64];
+    reader.read_exact(&mut first).await.unwrap();
+    running.stop.send(()).unwrap();
+    let address = running.addresses.http;
+    let ask = async || {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream
+            .write_all(get("/health/ready").as_bytes())
+            .await
+            .unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    let mut answer = ask().await;
+    for _try in 0..100 {
+        if answer.starts_with("HTTP/1.1 503") {
+            break;
+        }
+        answer = ask().await;
+    }
+    assert!(answer.contains("the service is stopping"), "{answer}");
+    let mut rest = Vec::new();
+    reader.read_to_end(&mut rest).await.unwrap();
+    assert!(
+        !String::from_utf8_lossy(&rest).contains("urn:rsr:problem:stopping"),
+        "a stream that is read ends within the grace time"
+    );
+    running.ended.await.unwrap().unwrap();
+    assert!(
+        TcpStream::connect(address).await.is_err(),
+        "nobody is let in any more"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stopping_cuts_a_stream_with_a_line_that_says_so() {
     let world = World::with(&[("RSR_GRACE_TIME", "0")]);
     let path = large(&world);
