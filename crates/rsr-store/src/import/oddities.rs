@@ -6,6 +6,9 @@ use super::link::linked;
 use crate::error::Error;
 use crate::sql::{Row, Session, params};
 
+/// Siblings that one activity may name before it is odd: they say nothing that a common parent does not say once.
+const SIBLINGS_MAX: i64 = 100;
+
 /// Tells of each odd link of the activities that a run has seen.
 pub(super) fn find(
     db: &dyn Session,
@@ -53,6 +56,32 @@ pub(super) fn find(
         "several-parents",
         &|identifier, other| {
             format!("activity {identifier} is named as a child by {other} too, which stays a related activity")
+        },
+    )?;
+    siblings(db, run, tell)
+}
+
+/// Tells of activities that name very many siblings, or siblings that are not stored: once for each activity, since there
+/// are files with thousands of them.
+fn siblings(db: &dyn Session, run: i64, tell: &mut dyn FnMut(&Finding)) -> Result<(), Error> {
+    db.query(
+        "SELECT p.iati_identifier, count(*), sum(CASE WHEN o.id IS NULL THEN 1 ELSE 0 END)
+         FROM import_seen s JOIN projects p ON p.id = s.project_id
+         JOIN related_activities r ON r.project_id = p.id AND r.type = '3'
+         LEFT JOIN projects o ON o.iati_identifier = r.ref
+         WHERE s.run = ?1 GROUP BY p.id, p.iati_identifier
+         HAVING count(*) > ?2 OR count(*) > count(o.id) ORDER BY p.id",
+        params![run, SIBLINGS_MAX],
+        &mut |row: &dyn Row| {
+            let (identifier, n, n_unknown) = (row.text(0)?, row.int(1)?, row.int(2)?);
+            let code = match n > SIBLINGS_MAX {
+                true => "many-siblings",
+                false => "siblings-unknown",
+            };
+            let message =
+                format!("activity {identifier} names {n} siblings, {n_unknown} of them not stored");
+            tell(&linked(Some(identifier), code, message));
+            Ok(())
         },
     )
 }

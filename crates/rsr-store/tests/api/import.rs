@@ -271,6 +271,34 @@ fn parents_come_from_either_side() {
 }
 
 #[test]
+fn siblings_are_told_once_an_activity() {
+    let test = TestStore::new();
+    let siblings = |from: u32, to: u32| -> String {
+        (from..to)
+            .map(|nth| format!("<related-activity type=\"3\" ref=\"S-{nth}\"/>"))
+            .collect()
+    };
+    let text = file(&[
+        activity("S-0", DAY, &siblings(1, 3)),
+        activity("S-1", DAY, "<related-activity type=\"3\" ref=\"S-0\"/>"),
+        activity("S-2", DAY, &siblings(3, 140)),
+    ]);
+    let done = import(&test, &[&text]);
+    let told: Vec<_> = done
+        .lines
+        .iter()
+        .filter(|line| line.contains("siblings"))
+        .collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].contains(" many-siblings activity S-2 names 137 siblings, 137 of them not stored"),
+        "{told:?}"
+    );
+    let done = import(&test, &[&file(&[activity("S-3", DAY, &siblings(2, 5))])]);
+    assert!(done.has("siblings-unknown"), "{:?}", done.lines);
+}
+
+#[test]
 fn a_circle_of_parents_is_kept_and_told() {
     let test = TestStore::new();
     let text = file(&[
@@ -343,6 +371,7 @@ fn all_real_files_come_in_and_come_again_unchanged() {
     // Odd links that real files have; none of these has one to itself.
     for code in [
         "several-parents",
+        "many-siblings",
         "link-to-unknown",
         "link-without-counterpart",
     ] {
