@@ -19,6 +19,7 @@ mod iati_files;
 mod json_outputs;
 mod layers;
 mod manual;
+mod memory;
 mod mistakes;
 mod real_files;
 mod service;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Uri;
 use rsr_base::{ProjectId, SharedClock};
@@ -18,8 +19,11 @@ use crate::bounds::Bounds;
 use crate::bridge::Bridge;
 use crate::caches::{Caches, Reader};
 use crate::drain::Drain;
+use crate::findings::Findings;
+use crate::journal::Journal;
 use crate::measure::Measure;
 use crate::problem::Problem;
+use crate::profiles::Profiles;
 use crate::progress::RateLimited;
 use crate::rights::{Right, require};
 use crate::target::Target;
@@ -50,6 +54,11 @@ pub(crate) struct Parts {
     /// Wakes the aggregation worker: a write may have queued a job.
     pub(crate) queued: Notify,
     pub(crate) watch: Watch,
+    pub(crate) findings: Findings,
+    pub(crate) profiles: Profiles,
+    pub(crate) journal: Journal,
+    /// How far back the memory history of earlier runs goes; moments of this run come after it.
+    pub(crate) earlier: Duration,
     pub(crate) caches: Caches,
     /// Projects being deleted.
     pub(crate) deletions: DeletionTracker<ProjectId>,
@@ -72,7 +81,18 @@ impl App {
         let drain = Drain::new();
         let measure = Measure::new(Arc::clone(&live), &store, Arc::clone(&clock));
         let token = settings.server.api_token.as_ref();
+        let caches = Caches::new(&settings.cache, &clock);
+        let deletions = DeletionTracker::with_clock(&settings.deletion, Arc::clone(&clock));
+        let watch = Watch::new(&settings, measure.limit(), Arc::clone(&clock));
+        let history = settings.leaks.history_path.as_deref();
+        let earlier = history.map_or(Duration::ZERO, |path| watch.load(path, clock.wall()));
+        let findings = Findings::new(&caches.registry, &deletions, &live, Arc::clone(&clock));
+        measure.report_to(&findings.book);
         let app = Self(Arc::new(Parts {
+            findings,
+            profiles: Profiles::new(Arc::clone(&clock)),
+            journal: Journal::open(&settings.memory.snapshot_path),
+            earlier,
             bridge: Bridge::new(&bounds, drain.clone()),
             in_flight: Arc::new(Semaphore::new(bounds.requests_max)),
             bounds,
@@ -81,9 +101,9 @@ impl App {
             started: Uuid::new_v4(),
             token: token.map(|token| Token::new(token.expose())),
             is_loopback: settings.server.listen.ip().is_loopback(),
-            watch: Watch::new(&settings, measure.limit(), Arc::clone(&clock)),
-            caches: Caches::new(&settings.cache, &clock),
-            deletions: DeletionTracker::with_clock(&settings.deletion, Arc::clone(&clock)),
+            watch,
+            caches,
+            deletions,
             cut_warnings: RateLimited::new(Arc::clone(&clock)),
             measure,
             queued: Notify::new(),

@@ -1,10 +1,11 @@
 //! How the parts of the service are, and what is wrong with those that are not well.
 
 use rsr_cache::Severity;
-use rsr_monitoring::{LeakState, PressureLevel};
+use rsr_monitoring::{FindingState, PressureLevel};
 use serde::Serialize;
 
 use crate::app::App;
+use crate::findings::LEAKS;
 
 /// How one part is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -93,13 +94,12 @@ fn leaks(app: &App) -> Part {
     if !app.settings().leaks.enabled {
         return switched(false);
     }
-    let outlook = app.watch.outlook();
-    let reason = match outlook.state {
-        LeakState::Suspected => "memory looks as if it leaked",
-        LeakState::Confirmed => "memory leaks: see `rsr memory check-leaks`",
-        _ => return part(State::Ok, Vec::new()),
-    };
-    part(State::Warning, vec![reason.to_owned()])
+    let book = app.findings.book();
+    let open = book.open().filter(|finding| {
+        finding.state == FindingState::Confirmed && LEAKS.contains(&finding.observation.indicator)
+    });
+    let reasons = open.map(|finding| finding.observation.description.clone());
+    part(State::Warning, reasons.collect())
 }
 
 fn caches(app: &App) -> Part {

@@ -1,9 +1,9 @@
 //! The monitor of this service: readings, metrics, and the layer that measures each request.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use rsr_base::{ByteSize, SharedClock};
-use rsr_monitoring::{MeasureLayer, Reading, Readings, Switches, Vitals};
+use rsr_monitoring::{FindingBook, MeasureLayer, Reading, Readings, Switches, Vitals};
 use rsr_settings::LiveSettings;
 use rsr_store::Store;
 
@@ -18,6 +18,7 @@ pub(crate) struct Measure {
     layer: MeasureLayer<RequestObserver>,
     switches: Switches,
     live: Arc<LiveSettings>,
+    book: Arc<OnceLock<Arc<Mutex<FindingBook>>>>,
 }
 
 impl Measure {
@@ -26,10 +27,12 @@ impl Measure {
         let readings = Arc::new(Readings::new("/".as_ref(), Arc::clone(&clock)));
         let vitals = Vitals::new();
         let settings = live.current();
+        let book = Arc::default();
         let observer = || RequestObserver {
             elsewhere: Arc::clone(&metrics.requests.elsewhere),
             in_flight: metrics.requests.in_flight.clone(),
             notice: Notice(Arc::clone(&live)),
+            book: Arc::clone(&book),
         };
         let prefix = &settings.monitoring.header_prefix;
         let layer =
@@ -45,11 +48,18 @@ impl Measure {
             readings,
             vitals,
             live,
+            book,
         };
         measure.follow_settings();
         measure.read();
         measure.read_at_each_scrape(store.clone());
         measure
+    }
+
+    /// Reports requests that stand out to this book from now on.
+    pub(crate) fn report_to(&self, book: &Arc<Mutex<FindingBook>>) {
+        // One service has one book.
+        let _first = self.book.set(Arc::clone(book)).is_ok();
     }
 
     /// The layer that every answer goes through.

@@ -1,17 +1,20 @@
 //! What looks after the service while it runs: pressure, leaks, sweeps. One beat a second, each duty when it is due.
 
-use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rsr_base::{ByteSize, MemoryBudget, SharedClock};
 use rsr_cache::CacheRegistry;
-use rsr_monitoring::{LeakDetector, LeakEvent, LeakSample, Outlook, Pressure, Reading};
+use rsr_monitoring::{
+    LeakDetector, LeakEvent, LeakSample, Outlook, Pressure, PressureLevel, Reading,
+};
 use rsr_settings::Settings;
 
 use crate::app::App;
 use crate::drain::Phase;
 use crate::rollup;
+use crate::timeline::Timeline;
 
 /// The state of memory, as it is judged while the service runs.
 #[derive(Debug)]
@@ -19,7 +22,7 @@ pub(crate) struct Watch {
     pub(crate) pressure: Pressure,
     pub(crate) budget: MemoryBudget,
     leaks: Mutex<LeakDetector>,
-    history: Mutex<VecDeque<Moment>>,
+    timeline: Mutex<Timeline>,
 }
 
 /// Memory at one moment, for the dashboard.
@@ -31,10 +34,6 @@ pub(crate) struct Moment {
     pub(crate) resident: u64,
 }
 
-/// Time between two moments that are kept, and how many are: an hour.
-const MOMENT_EVERY: Duration = Duration::from_secs(10);
-const MOMENTS_MAX: usize = 360;
-
 impl Watch {
     pub(crate) fn new(settings: &Settings, limit: Option<ByteSize>, clock: SharedClock) -> Self {
         let budget = MemoryBudget::root("process", limit.unwrap_or(ByteSize::MAX));
@@ -44,7 +43,7 @@ impl Watch {
             pressure,
             budget,
             leaks: Mutex::new(LeakDetector::new((&settings.leaks).into())),
-            history: Mutex::default(),
+            timeline: Mutex::default(),
         }
     }
 
@@ -75,30 +74,55 @@ impl Watch {
 
     /// The last hour, oldest first.
     pub(crate) fn history(&self) -> Vec<Moment> {
-        let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-        history.iter().copied().collect()
+        self.lock_timeline().hour()
+    }
+
+    /// Everything that is known, oldest first, the older the coarser.
+    pub(crate) fn timeline(&self) -> Vec<Moment> {
+        self.lock_timeline().all()
+    }
+
+    /// Takes back what the run before has kept. Its moments get the places before the first of this run.
+    pub(crate) fn load(&self, path: &Path, wall: SystemTime) -> Duration {
+        let Some(left) = Timeline::load(path, wall) else {
+            return Duration::ZERO;
+        };
+        let oldest = left
+            .iter()
+            .map(|(age, _, _)| *age)
+            .max()
+            .unwrap_or_default();
+        let mut timeline = self.lock_timeline();
+        for (age, held, resident) in left {
+            timeline.push(Moment {
+                at: oldest.saturating_sub(age),
+                held,
+                resident,
+            });
+        }
+        oldest
+    }
+
+    fn save(&self, path: &Path, wall: SystemTime, now: Duration) {
+        if let Err(error) = self.lock_timeline().save(path, wall, now) {
+            tracing::warn!(file = %path.display(), %error, "the memory history is not kept");
+        }
     }
 
     fn remember(&self, at: Duration, reading: &Reading) {
         let Some(process) = reading.process else {
             return;
         };
-        let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-        if history
-            .back()
-            .is_some_and(|last| at.saturating_sub(last.at) < MOMENT_EVERY)
-        {
-            return;
-        }
-        if history.len() == MOMENTS_MAX {
-            history.pop_front();
-        }
         let held = reading.heap.map_or(process.resident, |heap| heap.allocated);
-        history.push_back(Moment {
+        self.lock_timeline().push(Moment {
             at,
             held: held.bytes(),
             resident: process.resident.bytes(),
         });
+    }
+
+    fn lock_timeline(&self) -> std::sync::MutexGuard<'_, Timeline> {
+        self.timeline.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets the history: a new base begins now.
@@ -154,6 +178,8 @@ pub(crate) struct Duties {
     caches: Duration,
     deletions: Duration,
     leaks: Duration,
+    findings: Duration,
+    profiles: Duration,
     jobs: Duration,
 }
 
@@ -164,6 +190,8 @@ impl Duties {
             caches: now,
             deletions: now,
             leaks: now,
+            findings: now,
+            profiles: now,
             jobs: now,
         }
     }
@@ -182,10 +210,23 @@ impl Duties {
             );
         }
         let reading = app.measure.read();
-        app.watch.remember(now, &reading);
+        app.watch.remember(now + app.earlier, &reading);
         follow_pressure(app, &reading);
+        app.profiles.follow(&settings.profiling);
+        let leaks = &settings.leaks;
+        let is_on = settings.monitoring.enabled && leaks.enabled;
+        app.findings.follow(is_on && leaks.call_sites);
+        if is_due(&mut self.findings, now, leaks.site_interval) && is_on {
+            app.findings.look(app, &reading);
+        }
         if is_due(&mut self.leaks, now, settings.leaks.check_interval) && settings.leaks.enabled {
             judge_leaks(app, now, &reading);
+            if let Some(path) = &leaks.history_path {
+                app.watch.save(path, app.clock.wall(), now + app.earlier);
+            }
+        }
+        if is_due(&mut self.profiles, now, PROFILES_SWEPT_EVERY) && settings.profiling.enabled {
+            sweep_profiles(app, &settings);
         }
         if is_due(&mut self.caches, now, settings.cache.cleanup_interval) {
             let swept = app.caches.registry.cleanup_all(false);
@@ -200,6 +241,18 @@ impl Duties {
                 tracing::warn!(project = %stale.id, age = ?stale.age, "a deletion never ended: no longer tracked");
             }
         }
+    }
+}
+
+/// Time between two sweeps of old profiles.
+const PROFILES_SWEPT_EVERY: Duration = Duration::from_secs(3600);
+
+fn sweep_profiles(app: &App, settings: &Settings) {
+    let profiler = app.profiles.profiler(&settings.profiling);
+    match profiler.map(|profiler| profiler.clean_up()) {
+        Ok(Ok(n_deleted)) => tracing::debug!(n_deleted, "heap profiles swept"),
+        Ok(Err(error)) => tracing::warn!(%error, "heap profiles are not swept"),
+        Err(problem) => tracing::debug!(%problem, "no heap profiles to sweep"),
     }
 }
 
@@ -226,7 +279,25 @@ fn follow_pressure(app: &App, reading: &Reading) {
             largest = largest.join(", "),
             "memory pressure changed"
         );
+        if change.to >= PressureLevel::Shed {
+            app.journal.write(app, change.share);
+        } else {
+            app.journal.clear();
+        }
     }
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a gauge of bytes far below 2^53"
+    )]
+    if let Some(drift) = app.watch.pressure.unreserved(reading) {
+        app.measure.metrics.memory.drift.set(drift as f64);
+    }
+    let n_profiles = app.profiles.n_running() as u64;
+    app.measure
+        .metrics
+        .memory
+        .profiles_active
+        .set_count(n_profiles);
     let level = app.watch.pressure.level() as u8;
     app.measure
         .metrics
@@ -249,12 +320,6 @@ pub(crate) fn judge_leaks(app: &App, now: Duration, reading: &Reading) {
         LeakEvent::Resolved(verdict) => ("resolved", verdict),
         _ => return,
     };
-    if word == "confirmed" {
-        let severity = if verdict.pages { "high" } else { "medium" };
-        if let Ok(counter) = app.measure.metrics.leaks.detected.with(&["heap", severity]) {
-            counter.inc();
-        }
-    }
     tracing::warn!(
         slope_mb_per_hour = verdict.slope_mb_per_hour,
         growth = %verdict.growth,

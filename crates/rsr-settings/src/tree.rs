@@ -117,6 +117,10 @@ sections! {
         model_growth_threshold: f64 = Ratio, row("RSR_LEAK_MODEL_GROWTH_THRESHOLD", "1.0").above("0").to("1000").live();
         /// Growth of one call site from which it is a finding.
         site_threshold_mb: ByteSize = Megabytes, row("RSR_LEAK_SITE_THRESHOLD_MB", "8").above("0").live();
+        /// Whether call stacks that keep what they allocate are looked for, by sampling one allocation a MiB.
+        call_sites: bool = Switch, row("RSR_LEAK_CALL_SITES", "true").live();
+        /// Time between two looks at call stacks and indicators; the first opinion takes 21 of them.
+        site_interval: Duration = Seconds, row("RSR_LEAK_SITE_INTERVAL", "15").from("0.1").to("1h").live();
         /// File that keeps the history of readings over a restart.
         history_path: Option<PathBuf> = Optional<Place>, row("RSR_LEAK_HISTORY_PATH", "none");
     }
@@ -141,6 +145,8 @@ sections! {
     memory: MemorySettings {
         /// Bytes the process plans for; without a value the control group's limit, else the machine's memory.
         limit: Option<ByteSize> = Optional<Bytes>, row("RSR_MEMORY_LIMIT", "none").from("16MiB");
+        /// File that tells the next run who held most when memory grew short; it is gone after an orderly end.
+        snapshot_path: PathBuf = Place, row("RSR_MEMORY_SNAPSHOT_PATH", "{state}/memory-snapshot.json");
         /// Bytes one request may hold.
         request_budget: ByteSize = Bytes, row("RSR_MEMORY_REQUEST_BUDGET", "64MiB").from("64KiB").live();
         /// Share of the limit that no work may reserve.

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands::findings::Findings;
 use crate::commands::iati::Iati;
+use crate::commands::memory::Memory;
 use crate::commands::tokens::Tokens;
 use crate::commands::users::Users;
 use crate::exit::Exit;
@@ -114,6 +116,9 @@ pub(crate) enum Command {
     /// The memory monitor of the running service
     #[command(subcommand)]
     Memory(Memory),
+    /// What the running service's monitor has found wrong
+    #[command(subcommand)]
+    Findings(Findings),
     /// The database: its state, its schema, copies of it
     #[command(subcommand)]
     Database(Database),
@@ -342,30 +347,6 @@ pub(crate) enum Deletions {
         #[arg(long)]
         dry_run: bool,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Memory {
-    /// What the service holds now, and its limit
-    #[command(after_help = "Example: rsr memory status --watch 5")]
-    Status {
-        /// Print again every so many seconds, until Ctrl-C
-        #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=86_400))]
-        watch: Option<u64>,
-    },
-    /// Judges every part; exit 1 where one is failing
-    #[command(after_help = "Example: rsr memory health-check")]
-    HealthCheck,
-    /// Samples and judges at once; exit 1 where something leaks
-    #[command(after_help = "Example: rsr memory check-leaks")]
-    CheckLeaks {
-        /// Forget the history and start anew
-        #[arg(long)]
-        reset: bool,
-    },
-    /// What is held, by type, cache and pool
-    #[command(after_help = "Example: rsr memory summary --json")]
-    Summary,
 }
 
 #[derive(Debug, Subcommand)]

@@ -11,7 +11,7 @@ use super::indicator::{Evidence, Indicator, Observation, built_in};
 /// Findings kept, the resolved ones first to go.
 const FINDINGS_MAX: usize = 500;
 
-/// Checks without it after which a finding is resolved.
+/// Checks without it after which a finding is resolved, unless the program says otherwise.
 const RESOLVED_AFTER: u32 = 3;
 
 /// Names a finding for as long as the process runs.
@@ -70,6 +70,7 @@ pub struct FindingBook {
     findings: VecDeque<Finding>,
     missed: VecDeque<u32>,
     next_id: u64,
+    resolved_after: u32,
     release: String,
     clock: SharedClock,
 }
@@ -83,9 +84,17 @@ impl FindingBook {
             findings: VecDeque::new(),
             missed: VecDeque::new(),
             next_id: 1,
+            resolved_after: RESOLVED_AFTER,
             release: release.into(),
             clock,
         }
+    }
+
+    /// A finding is resolved after so many checks that do not see it; three if nothing is said.
+    #[must_use]
+    pub fn resolved_after(mut self, n_checks: u32) -> Self {
+        self.resolved_after = n_checks.max(1);
+        self
     }
 
     /// Asks one more indicator at every check.
@@ -99,6 +108,7 @@ impl FindingBook {
             .indicators
             .iter()
             .flat_map(|indicator| indicator.check(evidence))
+            .chain(evidence.also.iter().cloned())
             .collect();
         let mut events = Vec::new();
         let mut seen = vec![false; self.findings.len()];
@@ -113,7 +123,7 @@ impl FindingBook {
         let now = self.clock.wall();
         for ((finding, missed), seen) in self.findings.iter_mut().zip(&mut self.missed).zip(seen) {
             *missed = if seen { 0 } else { *missed + 1 };
-            if finding.state != FindingState::Resolved && *missed >= RESOLVED_AFTER {
+            if finding.state != FindingState::Resolved && *missed >= self.resolved_after {
                 finding.state = FindingState::Resolved;
                 events.push(event(finding, now));
             }

@@ -2,7 +2,7 @@
 
 use rsr_base::ByteSize;
 
-use crate::{LiveInstances, Outlook, Reading};
+use crate::{LeakState, LiveInstances, Outlook, Reading};
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,6 +68,8 @@ pub struct Evidence<'a> {
     pub objects_before: &'a [LiveInstances],
     /// The share of live values by which a type may grow; the setting is `leaks.model_growth_threshold`.
     pub object_growth_threshold: f64,
+    /// What was found elsewhere since the check before: call stacks that leak, say.
+    pub also: &'a [Observation],
 }
 
 impl<'a> Evidence<'a> {
@@ -80,7 +82,15 @@ impl<'a> Evidence<'a> {
             objects: &[],
             objects_before: &[],
             object_growth_threshold: 1.0,
+            also: &[],
         }
+    }
+
+    /// With what was found elsewhere, which is taken for this check's as it is.
+    #[must_use]
+    pub fn with_observations(mut self, also: &'a [Observation]) -> Self {
+        self.also = also;
+        self
     }
 
     /// With live values now and before, and the share by which a type may grow between the two.
@@ -124,7 +134,10 @@ struct MemoryGrowth;
 
 impl Indicator for MemoryGrowth {
     fn check(&self, evidence: &Evidence<'_>) -> Vec<Observation> {
-        let Some(verdict) = evidence.outlook.verdict else {
+        let verdict = evidence.outlook.verdict;
+        // A suspicion is the detector's own affair until it holds.
+        let is_sure = evidence.outlook.state == LeakState::Confirmed;
+        let Some(verdict) = verdict.filter(|_verdict| is_sure) else {
             return Vec::new();
         };
         let mut lines = vec![format!(

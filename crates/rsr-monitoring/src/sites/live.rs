@@ -36,6 +36,9 @@ pub(super) struct Stack {
     pub(super) addresses: Box<[usize]>,
     pub(super) bytes: f64,
     pub(super) count: f64,
+    /// What was ever allocated.
+    bytes_ever: f64,
+    count_ever: f64,
     /// Its bytes at the end of past epochs, at each scale, oldest first.
     pub(super) totals: [VecDeque<f32>; SCALES.len()],
     /// The largest fall of its bytes from a height they had, which shrinks as time goes on.
@@ -103,6 +106,10 @@ impl LiveSamples {
         // An address that is still known was freed unheard, while no one listened.
         self.end(address);
         self.add(&sample, 1.0);
+        if let Some(stack) = self.stacks.get_mut(place as usize) {
+            stack.bytes_ever += f64::from(sample.bytes);
+            stack.count_ever += f64::from(sample.count);
+        }
         self.samples.insert(address, sample);
     }
 
@@ -200,21 +207,31 @@ impl LiveSamples {
         let held = self.stacks.iter().filter(|stack| stack.count > 0.5);
         HeapDump::of_stacks(held.map(Stack::parts))
     }
+
+    /// Every stack, with what it ever allocated.
+    pub(super) fn dump_ever(&self) -> HeapDump {
+        let parts = |stack: &Stack| stack.with(stack.bytes_ever, stack.count_ever);
+        HeapDump::of_stacks(self.stacks.iter().map(parts))
+    }
 }
 
 impl Stack {
-    /// Addresses, bytes, allocations.
+    /// Addresses, bytes, allocations: what lives.
+    pub(super) fn parts(&self) -> (Vec<u64>, u64, u64) {
+        self.with(self.bytes, self.count)
+    }
+
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "estimates, far below 2^53"
     )]
-    pub(super) fn parts(&self) -> (Vec<u64>, u64, u64) {
+    fn with(&self, bytes: f64, count: f64) -> (Vec<u64>, u64, u64) {
         let addresses = self.addresses.iter().map(|address| *address as u64);
         (
             addresses.collect(),
-            self.bytes.max(0.0) as u64,
-            self.count.max(0.0) as u64,
+            bytes.max(0.0) as u64,
+            count.max(0.0) as u64,
         )
     }
 }

@@ -176,18 +176,37 @@ impl CallSites {
     /// Every stack that lives, as a heap profile.
     #[must_use]
     pub fn live(&self) -> HeapDump {
+        Self::dump(LiveSamples::dump)
+    }
+
+    /// Every stack with what it ever allocated since the watch began, freed or not, as a heap profile.
+    #[must_use]
+    pub fn allocated(&self) -> HeapDump {
+        Self::dump(LiveSamples::dump_ever)
+    }
+
+    fn dump(of: impl FnOnce(&LiveSamples) -> HeapDump) -> HeapDump {
         let mut dump = {
             let inside = Inside::enter();
-            inside
-                .table
-                .samples
-                .as_ref()
-                .map(LiveSamples::dump)
-                .unwrap_or_default()
+            inside.table.samples.as_ref().map(of).unwrap_or_default()
         };
         dump.map_this_process();
         dump
     }
+
+    /// Epochs that have ended since the watch began; the first opinion comes after [`CallSites::FIRST_AFTER`].
+    #[must_use]
+    pub fn n_epochs(&self) -> u32 {
+        let inside = Inside::enter();
+        inside
+            .table
+            .samples
+            .as_ref()
+            .map_or(0, |samples| samples.epoch)
+    }
+
+    /// Epochs without which nothing can be said.
+    pub const FIRST_AFTER: u32 = 21;
 
     /// Samples that were left out because the table was full.
     #[must_use]

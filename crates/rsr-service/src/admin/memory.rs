@@ -6,11 +6,12 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
 use rsr_base::ByteSize;
-use rsr_monitoring::{LeakState, LeakVerdict};
+use rsr_monitoring::{FindingState, LeakState, LeakVerdict};
 use serde_json::{Value, json};
 
 use crate::access::Caller;
 use crate::app::App;
+use crate::findings::LEAKS;
 use crate::problem::Problem;
 use crate::routes::table::{Field, FieldKind, Operation, Route};
 use crate::wire::{Fields, rfc3339};
@@ -127,6 +128,8 @@ async fn status(State(app): State<App>) -> Json<Value> {
             "reclaimed_bytes": pressure.reclaimed().bytes(),
         },
         "leaks": leaks(&app),
+        "profiles_running": app.profiles.n_running(),
+        "last_run": app.journal.last_run(),
         "streams": app.bridge.n_streams(),
         "configuration": configuration,
     }))
@@ -151,14 +154,6 @@ async fn summary(State(app): State<App>) -> Json<Value> {
             )
         })
         .collect();
-    let pools: Vec<Value> = app
-        .watch
-        .budget
-        .usage()
-        .into_iter()
-        .take(LARGEST)
-        .map(|pool| json!({ "name": pool.name, "used_bytes": pool.used.bytes() }))
-        .collect();
     let largest: Vec<Value> = app
         .watch
         .pressure
@@ -169,43 +164,86 @@ async fn summary(State(app): State<App>) -> Json<Value> {
     Json(json!({
         "memory": figures(&app),
         "caches": caches,
-        "pools": pools,
+        "pools": pools(&app),
         "largest": largest,
     }))
 }
 
-/// What is known about leaks.
-fn leaks(app: &App) -> Value {
-    let outlook = app.watch.outlook();
-    let is_on = app.settings().leaks.enabled;
-    let verdict = match outlook.state {
-        LeakState::Confirmed => "confirmed",
-        LeakState::Suspected => "suspected",
-        LeakState::None => "none",
-        _ => "unknown",
-    };
-    let message = match (is_on, outlook.known_in, outlook.verdict) {
-        (false, _, _) => "leak detection is switched off (leaks.enabled)".to_owned(),
-        (true, Some(wait), _) => format!(
-            "the history is too short: a first verdict in about {:.1} h",
-            wait.as_secs_f64() / 3600.0
-        ),
-        (true, None, Some(verdict)) => format!(
-            "{:.1} MB an hour over {:.1} h",
-            verdict.slope_mb_per_hour,
-            verdict.window.as_secs_f64() / 3600.0
-        ),
-        (true, None, None) => "memory does not grow for good".to_owned(),
-    };
-    let findings: Vec<Value> = outlook
-        .verdict
-        .iter()
-        .map(|verdict| finding(app, verdict))
-        .collect();
-    json!({ "verdict": verdict, "findings": findings, "message": message })
+/// The pools that memory is reserved from, the largest first.
+pub(super) fn pools(app: &App) -> Vec<Value> {
+    let pools = app.watch.budget.usage();
+    pools
+        .into_iter()
+        .take(LARGEST)
+        .map(|pool| json!({ "name": pool.name, "used_bytes": pool.used.bytes() }))
+        .collect()
 }
 
-fn finding(app: &App, verdict: &LeakVerdict) -> Value {
+/// What is known about leaks: the trend of the heap, and the call stacks whose allocations survive.
+pub(super) fn leaks(app: &App) -> Value {
+    let settings = app.settings();
+    let outlook = app.watch.outlook();
+    let book = app.findings.book();
+    let open: Vec<_> = book
+        .open()
+        .filter(|finding| LEAKS.contains(&finding.observation.indicator))
+        .collect();
+    let is_confirmed = outlook.state == LeakState::Confirmed
+        || open
+            .iter()
+            .any(|finding| finding.state == FindingState::Confirmed);
+    let is_suspected = outlook.state == LeakState::Suspected || !open.is_empty();
+    let looks_missing = app.findings.looks_missing();
+    let is_unknown = outlook.known_in.is_some() && looks_missing != Some(0);
+    let verdict = match () {
+        () if is_confirmed => "confirmed",
+        () if is_suspected => "suspected",
+        () if is_unknown => "unknown",
+        () => "none",
+    };
+    let mut said: Vec<String> = open
+        .iter()
+        .map(|finding| finding.observation.description.clone())
+        .collect();
+    if !settings.leaks.enabled {
+        said.push("leak detection is switched off (leaks.enabled)".to_owned());
+    }
+    if looks_missing == Some(0) && open.is_empty() {
+        said.push("no call stack keeps what it allocates".to_owned());
+    }
+    if let Some(wait) = outlook.known_in {
+        said.push(format!(
+            "the history is too short for a trend: a first verdict in about {:.1} h",
+            wait.as_secs_f64() / 3600.0
+        ));
+    }
+    if let Some(looks) = looks_missing.filter(|looks| *looks > 0) {
+        let wait = settings.leaks.site_interval.saturating_mul(looks);
+        said.push(format!(
+            "call stacks are first judged in about {} s",
+            wait.as_secs()
+        ));
+    }
+    if said.is_empty() {
+        said.push("memory does not grow for good".to_owned());
+    }
+    let mut findings: Vec<Value> = open
+        .iter()
+        .map(|finding| super::findings::finding(app, finding))
+        .collect();
+    drop(book);
+    let trend = outlook.verdict.map(|verdict| trend(app, &verdict));
+    for finding in &mut findings {
+        if finding["indicator"] == "memory_growth"
+            && let Some(trend) = &trend
+        {
+            finding["trend"] = trend.clone();
+        }
+    }
+    json!({ "verdict": verdict, "findings": findings, "trend": trend, "message": said.join("; ") })
+}
+
+fn trend(app: &App, verdict: &LeakVerdict) -> Value {
     let reading = app.measure.read();
     let in_use = reading
         .heap
@@ -217,15 +255,13 @@ fn finding(app: &App, verdict: &LeakVerdict) -> Value {
         .zip(in_use)
         .and_then(|(limit, in_use)| verdict.time_to(limit, in_use));
     json!({
-        "indicator": "memory_growth",
-        "severity": if verdict.pages { "high" } else { "medium" },
         "slope_mb_per_hour": verdict.slope_mb_per_hour,
         "growth_bytes": verdict.growth.bytes(),
         "growth_ratio": verdict.growth_ratio,
         "window_seconds": verdict.window.as_secs_f64(),
         "confidence": verdict.confidence,
+        "pages": verdict.pages,
         "limit_reached_in_seconds": reached_in.map(|wait| wait.as_secs_f64()),
-        "recommendation": "compare heap profiles, or restart before the limit is reached",
     })
 }
 
@@ -238,6 +274,9 @@ async fn check_leaks(
     fields.finish()?;
     if reset {
         app.watch.reset();
+        app.findings.follow(false);
+        app.findings
+            .follow(app.settings().leaks.enabled && app.settings().leaks.call_sites);
         tracing::info!(%caller, "leak history forgotten");
     }
     if app.settings().leaks.enabled {

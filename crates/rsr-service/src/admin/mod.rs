@@ -2,8 +2,11 @@
 
 mod caches;
 mod deletions;
+mod findings;
 mod iati;
 mod memory;
+mod profiles;
+mod report;
 mod socket;
 
 use crate::routes::table::Route;
@@ -19,6 +22,9 @@ pub(crate) fn routes() -> Vec<Route> {
         deletions::routes(),
         iati::routes(),
         memory::routes(),
+        findings::routes(),
+        profiles::routes(),
+        report::routes(),
     ]
     .into_iter()
     .flatten()

@@ -14,6 +14,8 @@ pub(crate) struct MemoryMetrics {
     limit: Gauge,
     pub(crate) pressure_level: Gauge,
     pub(crate) growth: Gauge,
+    pub(crate) profiles_active: Gauge,
+    pub(crate) drift: Gauge,
     /// Total, available.
     system: [Gauge; 2],
 }
@@ -48,6 +50,10 @@ impl MemoryMetrics {
         )?;
         let profiles_active =
             define.one_gauge("rsr_profiles_active", "Heap profiles under way.")?;
+        let drift = define.one_gauge(
+            "rsr_memory_unreserved_bytes",
+            "Allocated heap beyond what work has reserved; below zero where it reserved more than it took.",
+        )?;
         pressure_level.set(0.0);
         growth.set(0.0);
         profiles_active.set(0.0);
@@ -66,6 +72,8 @@ impl MemoryMetrics {
             limit,
             pressure_level,
             growth,
+            profiles_active,
+            drift,
             system: each(&system, ["total", "available"])?,
         })
     }

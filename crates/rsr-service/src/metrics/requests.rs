@@ -1,11 +1,14 @@
 //! Requests: how long, how much memory, how many, and which were refused.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use http::{Request, StatusCode};
-use rsr_monitoring::{Counter, Family, Gauge, Histogram, Measurement, MetricError, Observe};
+use rsr_monitoring::{
+    Counter, Family, FindingBook, Gauge, Histogram, Measurement, MetricError, Observe,
+};
 
 use super::{BYTES, Define, SECONDS, each};
+use crate::findings;
 use crate::problem::Kind;
 
 /// Metrics of requests.
@@ -31,6 +34,8 @@ struct RouteFamilies {
 /// The series of one route and method, looked up once.
 #[derive(Debug)]
 pub(crate) struct RouteSeries {
+    /// Method and path.
+    name: String,
     allocated: Histogram,
     peak: Histogram,
     retained: Gauge,
@@ -110,6 +115,7 @@ impl RouteFamilies {
         retained.set(0.0);
         let duration = |status| self.duration.with(&[route, method, status]);
         Ok(RouteSeries {
+            name: format!("{method} {route}"),
             allocated: self.allocated.with(&labels)?,
             peak: self.peak.with(&labels)?,
             retained,
@@ -140,6 +146,8 @@ pub(crate) struct RequestObserver {
     pub(crate) elsewhere: Arc<RouteSeries>,
     pub(crate) in_flight: Gauge,
     pub(crate) notice: Notice,
+    /// Where requests that stand out are reported, once there is one.
+    pub(crate) book: Arc<OnceLock<Arc<Mutex<FindingBook>>>>,
 }
 
 /// From what on a request is worth a line in the log.
@@ -162,6 +170,20 @@ impl Observe for RequestObserver {
             .unwrap_or(&self.elsewhere);
         series.observe(measurement);
         self.notice.log(measurement);
+        let settings = self.notice.0.current();
+        let found = findings::of_request(&series.name, measurement, &settings.monitoring);
+        if let Some(book) = self.book.get().filter(|_book| !found.is_empty()) {
+            let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
+            for observation in found {
+                for event in book.report(observation) {
+                    tracing::warn!(
+                        id = event.finding.id.0,
+                        "{}",
+                        event.finding.observation.description
+                    );
+                }
+            }
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! Caches, the deletion tracker, leaks.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use rsr_cache::AllStats;
 use rsr_deletion::DeletionStats;
 use rsr_monitoring::{Counter, Family, Gauge, LiveInstances, MetricError};
@@ -154,26 +157,57 @@ impl DeletionMetrics {
     }
 }
 
+const SEVERITIES: [&str; 4] = ["low", "medium", "high", "critical"];
+
+/// Indicators of leaks, and what leaks by them.
+const SUBJECTS: [(&str, &str); 3] = [
+    ("memory_growth", "heap"),
+    ("call_site_growth", "call_site"),
+    ("object_growth", "object"),
+];
+
+/// Every indicator there is, with the severities it has.
+const INDICATORS: [(&str, &str); 11] = [
+    ("memory_growth", "high"),
+    ("memory_growth", "critical"),
+    ("call_site_growth", "high"),
+    ("object_growth", "medium"),
+    ("fragmentation", "low"),
+    ("high_memory_usage", "medium"),
+    ("large_object_type", "low"),
+    ("request_high_usage", "high"),
+    ("long_request", "medium"),
+    ("deletion_tracker_overload", "medium"),
+    ("cache_share", "medium"),
+];
+
 /// The leak detector's.
 #[derive(Debug)]
 pub(crate) struct LeakMetrics {
-    pub(crate) detected: Family<Counter>,
+    detected: Family<Counter>,
+    open: Family<Gauge>,
     instances: Family<Gauge>,
+    growth: Family<Gauge>,
 }
 
 impl LeakMetrics {
     pub(super) fn define(define: &Define<'_>) -> Result<Self, MetricError> {
         const TYPE: [&str; 1] = ["object_type"];
-        define.gauge(
-            "rsr_object_growth_per_second",
-            "Trend of the live instances of a tracked type.",
-            &TYPE,
-        )?;
         let metrics = Self {
             detected: define.counter(
                 "rsr_memory_leaks_detected_total",
                 "Leak findings that were opened, by what grew and how much it matters.",
                 &["object_type", "severity"],
+            )?,
+            open: define.gauge(
+                "rsr_findings_open",
+                "Findings that are not resolved, by indicator and how much they matter.",
+                &["indicator", "severity"],
+            )?,
+            growth: define.gauge(
+                "rsr_object_growth_per_second",
+                "Trend of the live instances of a tracked type.",
+                &TYPE,
             )?,
             instances: define.gauge(
                 "rsr_object_instances",
@@ -181,14 +215,52 @@ impl LeakMetrics {
                 &TYPE,
             )?,
         };
-        for severity in ["low", "medium", "high", "critical"] {
-            metrics.detected.with(&["heap", severity])?;
+        for severity in SEVERITIES {
+            for (_, subject) in SUBJECTS {
+                metrics.detected.with(&[subject, severity])?;
+            }
+        }
+        for (indicator, severity) in INDICATORS {
+            metrics.open.with(&[indicator, severity])?.set(0.0);
         }
         Ok(metrics)
     }
 }
 
 impl LeakMetrics {
+    /// Counts a leak that was confirmed.
+    pub(crate) fn count(&self, indicator: &str, severity: &str) {
+        let subject = SUBJECTS.iter().find(|(known, _)| *known == indicator);
+        let subject = subject.map_or("other", |(_, subject)| subject);
+        if let Ok(counter) = self.detected.with(&[subject, severity]) {
+            counter.inc();
+        }
+    }
+
+    /// Takes over how many findings are open; those that were before and are no more go to 0.
+    pub(crate) fn open(&self, counts: &BTreeMap<(&'static str, &'static str), u64>) {
+        for (indicator, severity) in INDICATORS {
+            if let Ok(gauge) = self.open.with(&[indicator, severity]) {
+                let count = counts.get(&(indicator, severity));
+                gauge.set_count(count.copied().unwrap_or(0));
+            }
+        }
+    }
+
+    /// Takes over how fast the live values of each type grow.
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    pub(crate) fn grown(&self, now: &[LiveInstances], before: &[LiveInstances], over: Duration) {
+        for kind in now {
+            let was = before.iter().find(|known| known.name == kind.name);
+            let rate = was.map_or(0.0, |was| {
+                (kind.n_live as f64 - was.n_live as f64) / over.as_secs_f64().max(1.0)
+            });
+            if let Ok(gauge) = self.growth.with(&[kind.name]) {
+                gauge.set(rate);
+            }
+        }
+    }
+
     /// Takes over how many values of each tracked type are alive.
     pub(crate) fn follow(&self, instances: &[LiveInstances]) {
         for kind in instances {

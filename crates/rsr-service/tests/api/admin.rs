@@ -230,3 +230,28 @@ async fn short_memory_refuses_heavy_routes_and_keeps_the_light_ones() {
     assert_eq!(health.status, 503);
     assert_eq!(health.json()["parts"]["memory"]["state"], "failing");
 }
+
+#[tokio::test]
+async fn findings_and_profiles_say_what_there_is_and_what_is_off() {
+    let world = World::new();
+    let get = |path| world.admin(Method::GET, path, "");
+    let findings = get("/admin/v1/findings/").await.json();
+    assert_eq!(findings, json!({ "open": 0, "findings": [] }));
+    let post = |path, body| world.admin(Method::POST, path, body);
+    let unknown = post("/admin/v1/findings/ack/", r#"{"id":9}"#).await;
+    unknown.is_problem(404, "not-found", None);
+    let never = post("/admin/v1/findings/ack/", r#"{"id":9,"for_seconds":0}"#).await;
+    never.is_problem(400, "invalid-body", Some("for_seconds"));
+    for path in [
+        "/admin/v1/memory/profiles/",
+        "/debug/pprof/heap",
+        "/debug/pprof/allocs",
+    ] {
+        get(path).await.is_problem(409, "conflict", None);
+    }
+    let report = get("/admin/v1/memory/report/?days=1").await.json();
+    assert_eq!(report["health"]["overall"], "healthy");
+    assert_eq!(report["leaks"]["verdict"], "unknown");
+    let wrong = get("/admin/v1/memory/report/?days=0").await;
+    wrong.is_problem(400, "invalid-parameter", Some("days"));
+}

@@ -9,11 +9,12 @@ mod demo;
 mod doctor;
 mod export;
 mod files;
+pub(crate) mod findings;
 pub(crate) mod iati;
 mod import;
 mod jobs;
 mod manual;
-mod memory;
+pub(crate) mod memory;
 mod project;
 mod serve;
 mod service;
@@ -47,6 +48,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Jobs(which) => jobs::run(&Context::new(&common, &[])?, &which),
         Command::Users(which) => users::run(&Context::new(&common, &[])?, &which),
         Command::Tokens(which) => tokens::run(&Context::new(&common, &[])?, &which),
+        Command::Findings(which) => findings::run(&Context::new(&common, &[])?, &which),
         Command::Memory(which) => memory::run(&Context::new(&common, &[])?, &which),
         Command::Project(which) => project::run(&Context::new(&common, &[])?, &which),
         Command::Settings(which) => settings::run(&common, &which),

@@ -63,6 +63,13 @@ impl FromStr for Scope {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Expires(Option<Duration>);
 
+impl Expires {
+    /// The time, where there is an end.
+    pub(crate) fn time(self) -> Option<Duration> {
+        self.0
+    }
+}
+
 impl FromStr for Expires {
     type Err = &'static str;
 
