@@ -78,13 +78,17 @@ choices! {
     }
 
     /// How a PostgreSQL connection is encrypted. SQLite has none.
-    DatabaseTls, "disable, require, verify" {
+    DatabaseTls, "disable, prefer, require, verify-ca, verify-full" {
         /// Not at all.
         Disable = "disable",
+        /// Encrypted where the server can, whoever answers.
+        Prefer = "prefer",
         /// Encrypted, whoever answers.
         Require = "require",
-        /// Encrypted, and the server's certificate and name are checked.
-        Verify = "verify",
+        /// Encrypted, and an authority that is trusted has signed the server's certificate.
+        VerifyCa = "verify-ca",
+        /// Encrypted, and the certificate is also the one of the host that was asked for.
+        VerifyFull = "verify-full",
     }
 
     /// How a mail server is talked to.

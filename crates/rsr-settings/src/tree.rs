@@ -173,10 +173,18 @@ sections! {
         pool_timeout: Duration = Seconds, row("RSR_DATABASE_POOL_TIMEOUT", "5").above("0").to("1h");
         /// Longest wait for a lock that another process holds.
         lock_timeout: Duration = Seconds, row("RSR_DATABASE_LOCK_TIMEOUT", "5").to("1h");
-        /// How the connection is encrypted; SQLite has none.
-        tls: DatabaseTls = DatabaseEncryption, row("RSR_DATABASE_TLS", "verify");
-        /// PEM file with the certificates that are trusted instead of the system's.
+        /// Longest run of one reading statement; the server ends it then. 0 is no limit.
+        statement_timeout: Duration = Seconds, row("RSR_DATABASE_STATEMENT_TIMEOUT", "60").to("1d");
+        /// How connections to another machine are encrypted, where the address has no `sslmode`; SQLite has none.
+        tls: DatabaseTls = DatabaseEncryption, row("RSR_DATABASE_TLS", "verify-full");
+        /// PEM file with the certificates that are trusted instead of the system's; as `sslrootcert` in the address.
         tls_ca_file: Option<PathBuf> = Optional<Place>, row("RSR_DATABASE_TLS_CA_FILE", "none");
+        /// PEM file with this client's certificate, where the server asks for one; as `sslcert` in the address.
+        tls_cert_file: Option<PathBuf> = Optional<Place>, row("RSR_DATABASE_TLS_CERT_FILE", "none");
+        /// PEM file with the key of that certificate; as `sslkey` in the address.
+        tls_key_file: Option<PathBuf> = Optional<Place>, row("RSR_DATABASE_TLS_KEY_FILE", "none");
+        /// File of passwords in the form of `.pgpass`, for an address without one; as `passfile` in the address.
+        passfile: Option<PathBuf> = Optional<Place>, row("RSR_DATABASE_PASSFILE", "none");
     }
 
     /// The HTTP service.

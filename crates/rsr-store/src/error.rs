@@ -22,6 +22,12 @@ pub enum Error {
     /// Another process holds the database. Try again later.
     #[error("the database is locked by another process")]
     Locked,
+    /// The server ended a statement that ran too long. Ask for less, or try again later.
+    #[error("a statement took too long: {reason}; database.statement_timeout is the limit")]
+    Slow {
+        /// What the server said.
+        reason: String,
+    },
     /// The disk has no room for what was to be written.
     #[error("the disk is full")]
     DiskFull,
@@ -200,7 +206,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         matches!(
             self,
-            Self::Busy { .. } | Self::Locked | Self::ConnectionLost { .. }
+            Self::Busy { .. } | Self::Locked | Self::Slow { .. } | Self::ConnectionLost { .. }
         )
     }
 

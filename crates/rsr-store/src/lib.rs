@@ -42,10 +42,14 @@
 //! | wait for a lock of another process | 5 s, then [`Error::Locked`] | `database.lock_timeout` |
 //! | page cache of a connection | 2 MiB reading, 12 MiB writing | fixed |
 //! | statements a connection keeps prepared | 256 | fixed |
+//! | one statement of a snapshot, on a server | 60 s, then [`Error::Slow`] | `database.statement_timeout` |
+//! | a silent write transaction, on a server | 60 s, then the server ends it | fixed |
+//! | rows that wait to be sent together | 256 KiB | fixed |
 //! | wait for a server that does not answer | 5 s, then [`Error::Unreachable`] | `connect_timeout` in `database.url` |
 //! | activities of one import transaction | 100, or 8 MiB of fragments | `iati.import_chunk_size` |
 //! | one activity in memory while it is imported | 512 KiB of fragments and its largest element | fixed |
 //! | a page of elements in an export | 1 MiB and its last element | fixed |
+//! | a page of results in an export | 1 MiB, or one result | fixed |
 //! | activities read at once by an export | 100 | `iati.export_chunk_size` |
 //! | projects of one tree | 2^31 | follows from the room between places |
 //! | jobs of one claim | 10 000 | fixed |
@@ -61,7 +65,8 @@
 //! same answers and the same tests. Statements are written in what the two have in common and go through one small trait;
 //! what they write differently is in one module. On a server, too, one writes at a time, by a lock that every process
 //! takes, and any number read; aggregation workers share that lock among themselves, and write side by side below
-//! different roots. Connections to a server are not encrypted: an address that asks for TLS is refused.
+//! different roots. Connections to another machine are encrypted, and its certificate checked, unless `database.tls` or
+//! `sslmode` in the address says otherwise.
 //!
 //! # What it does not do
 //!

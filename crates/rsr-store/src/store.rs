@@ -173,12 +173,15 @@ fn wall_ms(clock: &SharedClock) -> i64 {
 
 /// The engine that an address asks for.
 fn engine(settings: &DatabaseSettings) -> Result<Arc<dyn Engine>, Error> {
-    let (url, lock_timeout) = (&settings.url, settings.lock_timeout);
+    let url = &settings.url;
     match url.sqlite_path() {
         Some(":memory:") => Err(Error::Address {
             url: url.to_string(),
         }),
-        Some(path) => Ok(Arc::new(Sqlite::new(PathBuf::from(path), lock_timeout))),
-        None => Ok(Arc::new(Postgres::new(url, lock_timeout)?)),
+        Some(path) => Ok(Arc::new(Sqlite::new(
+            PathBuf::from(path),
+            settings.lock_timeout,
+        ))),
+        None => Ok(Arc::new(Postgres::new(settings)?)),
     }
 }

@@ -37,7 +37,7 @@ pub use alloc::{CountingAllocator, left_by, peak_of};
 pub use bench::{Bench, Row};
 pub use clock::ManualClock;
 pub use data::{iati_data, left_out};
-pub use postgres::PostgresDatabase;
+pub use postgres::{PostgresDatabase, PostgresServer};
 pub use seeded::Seeded;
 
 /// The page of the package, so that its examples are tested.

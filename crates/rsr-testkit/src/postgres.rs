@@ -14,9 +14,11 @@ use crate::left_out;
 
 /// The superuser of the server.
 const USER: &str = "rsr";
+const PORT: u16 = 5432;
 /// Users whose rights a server can have where tests run as root, which servers refuse.
 const UNPRIVILEGED: [&str; 2] = ["postgres", "nobody"];
 
+/// Its arguments: the folder of the programs, the superuser, lines for `postgresql.conf`, commands to run before the start.
 const WATCH: &str = r#"
 set -e
 unset LC_ALL LANG
@@ -24,9 +26,19 @@ dir=$(mktemp -d "${TMPDIR:-/tmp}/rsr-postgres.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 trap '' INT TERM HUP
 "$1/initdb" -D "$dir/data" -U "$2" -A trust -E UTF8 --locale=C -N >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; exit 1; }
-"$1/pg_ctl" -D "$dir/data" -s -w -t 60 -l "$dir/log" -o "-k '$dir' -c listen_addresses= -c fsync=off \
--c synchronous_commit=off -c full_page_writes=off -c max_connections=200 -c shared_buffers=32MB" start >&2 \
-|| { cat "$dir/log" >&2; exit 1; }
+cat >>"$dir/data/postgresql.conf" <<CONF
+unix_socket_directories = '$dir'
+listen_addresses = ''
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+max_connections = 200
+shared_buffers = 32MB
+$3
+CONF
+cd "$dir"
+eval "$4"
+"$1/pg_ctl" -D "$dir/data" -s -w -t 60 -l "$dir/log" start >&2 || { cat "$dir/log" >&2; exit 1; }
 echo "$dir"
 cat >/dev/null
 "$1/pg_ctl" -D "$dir/data" -s -m immediate stop >/dev/null 2>&1 || true
@@ -37,6 +49,7 @@ cat >/dev/null
 struct Server {
     programs: PathBuf,
     folder: String,
+    port: u16,
     n_databases: AtomicU64,
     /// Its standard input is what keeps the server alive.
     _watch: Mutex<Child>,
@@ -86,6 +99,7 @@ impl Server {
     fn run(&self, program: &str, arguments: &[&str]) {
         let done = Command::new(self.programs.join(program))
             .args(["--host", &self.folder, "--username", USER])
+            .args(["--port", &self.port.to_string()])
             .args(arguments)
             .output()
             .expect("PostgreSQL's own programs can be run");
@@ -97,11 +111,84 @@ impl Server {
     }
 }
 
+/// A server of one test's own, to be stopped, started and reached over TCP and TLS.
+#[derive(Debug)]
+pub struct PostgresServer {
+    server: Server,
+}
+
+impl PostgresServer {
+    /// Starts one that listens on a free port of 127.0.0.1 too, with more lines for its `postgresql.conf`, after shell commands
+    /// in its own folder, beside its folder `data`. `None` as with [`PostgresDatabase::make`].
+    ///
+    /// # Panics
+    ///
+    /// Where PostgreSQL is there and does not start.
+    #[must_use]
+    pub fn start(conf: &str, before: &str) -> Option<Self> {
+        // That PostgreSQL is missing is told once, by the server that all share.
+        let programs = server()?.programs.clone();
+        let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+        let port = free.expect("some port is free").port();
+        let conf = format!("listen_addresses = '127.0.0.1'\n{conf}");
+        Some(Self {
+            server: start(programs, port, &conf, before),
+        })
+    }
+
+    /// Makes an empty database.
+    pub fn create(&self, name: &str) {
+        self.server.run("createdb", &["--template=template0", name]);
+    }
+
+    /// The address of a database over the server's socket.
+    #[must_use]
+    pub fn url(&self, name: &str) -> String {
+        let Server { folder, port, .. } = &self.server;
+        format!("postgres:///{name}?user={USER}&host={folder}&port={port}")
+    }
+
+    /// The port on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.server.port
+    }
+
+    /// The folder that its data lies in.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        Path::new(&self.server.folder)
+    }
+
+    /// Stops it at once, as a crash would.
+    pub fn crash(&self) {
+        self.control(&["-m", "immediate", "stop"]);
+    }
+
+    /// Starts it again.
+    pub fn restart(&self) {
+        let log = self.folder().join("log");
+        self.control(&["-l", &log.display().to_string(), "start"]);
+    }
+
+    fn control(&self, arguments: &[&str]) {
+        let status = as_owner(&self.server.programs.join("pg_ctl"))
+            .arg("-D")
+            .arg(self.folder().join("data"))
+            .args(["-s", "-w", "-t", "60"])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .status()
+            .expect("PostgreSQL's own programs can be run");
+        assert!(status.success(), "pg_ctl {arguments:?}");
+    }
+}
+
 fn server() -> Option<&'static Server> {
     static SERVER: OnceLock<Option<Server>> = OnceLock::new();
     SERVER
         .get_or_init(|| match programs() {
-            Some(programs) => Some(start(programs)),
+            Some(programs) => Some(start(programs, PORT, "", "")),
             None => {
                 left_out(
                     "everything with PostgreSQL: there is no initdb under /usr/lib/postgresql; install postgresql",
@@ -130,21 +217,27 @@ fn programs() -> Option<PathBuf> {
     found.pop().map(|(_version, programs)| programs)
 }
 
-fn start(programs: PathBuf) -> Server {
+/// A command of the user whose rights servers get.
+fn as_owner(program: &Path) -> Command {
     let mut command = match unprivileged() {
         Some(user) => {
             let mut command = Command::new("setpriv");
             command.args(["--reuid", user, "--regid"]);
-            command.args([&group_of(user), "--clear-groups", "sh"]);
+            command.args([&group_of(user), "--clear-groups"]);
+            command.arg(program);
             command
         }
-        None => Command::new("sh"),
+        None => Command::new(program),
     };
-    let mut watch = command
+    command.current_dir("/");
+    command
+}
+
+fn start(programs: PathBuf, port: u16, conf: &str, before: &str) -> Server {
+    let mut watch = as_owner(Path::new("sh"))
         .args(["-c", WATCH, "sh"])
         .arg(&programs)
-        .arg(USER)
-        .current_dir("/")
+        .args([USER, &format!("port = {port}\n{conf}"), before])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -163,6 +256,7 @@ fn start(programs: PathBuf) -> Server {
     Server {
         programs,
         folder,
+        port,
         n_databases: AtomicU64::new(0),
         _watch: Mutex::new(watch),
     }

@@ -16,7 +16,10 @@ impl From<StoreError> for Problem {
             StoreError::NotFound { kind, id } => Self::not_found(kind, id),
             StoreError::Invalid { field, reason } => Self::field(Kind::InvalidBody, field, reason),
             StoreError::Conflict(conflict) => conflict.into(),
-            StoreError::Busy { .. } | StoreError::Locked | StoreError::ConnectionLost { .. } => {
+            StoreError::Busy { .. }
+            | StoreError::Locked
+            | StoreError::Slow { .. }
+            | StoreError::ConnectionLost { .. } => {
                 Self::busy("the database is busy", MOMENT).because(error)
             }
             StoreError::Cancelled => Self::new(Kind::Stopping, "the service is stopping"),

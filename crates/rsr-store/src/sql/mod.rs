@@ -69,6 +69,22 @@ pub(crate) enum Begin {
 /// One connection. Statements are prepared once and kept, up to a bound.
 pub(crate) trait Session: Send + Debug {
     fn execute(&self, sql: &str, params: &[Value<'_>]) -> Result<usize, Error>;
+    /// Stores a row. It may wait and go with others, but is there for any statement that could miss it, and what is
+    /// wrong with it is told by that statement or by the commit at the latest. For rows that come by the thousand.
+    fn put(&self, into: &Table, values: &[Value<'_>]) -> Result<(), Error> {
+        self.execute(&into.insert(), values).map(|_one| ())
+    }
+    /// As [`Session::put`], for a table whose rows get an id of their own. Answers it.
+    fn put_new(&self, into: &Table, values: &[Value<'_>]) -> Result<i64, Error>;
+    /// As [`Session::query_until`], but may miss rows that were put in this transaction: for who knows these anyway.
+    fn query_stored(
+        &self,
+        sql: &str,
+        params: &[Value<'_>],
+        each: EachRow<'_>,
+    ) -> Result<ControlFlow<()>, Error> {
+        self.query_until(sql, params, each)
+    }
     /// Calls `each` with every row, in order, until it breaks. `each` must not use the session. Answers whether it broke.
     fn query_until(
         &self,
@@ -102,6 +118,33 @@ pub(crate) trait Session: Send + Debug {
     }
     /// Runs a script of many statements without parameters.
     fn script(&self, sql: &str) -> Result<(), Error>;
+}
+
+/// A table as [`Session::put`] fills it.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    /// Tables whose rows it refers to have a lower one.
+    pub(crate) level: u8,
+    /// The columns that are given, without an id that the database gives.
+    pub(crate) columns: &'static [&'static str],
+}
+
+impl Table {
+    /// The statement that stores one row.
+    fn insert(&self) -> String {
+        let mut sql = format!(
+            "INSERT INTO {} ({}) VALUES (",
+            self.name,
+            self.columns.join(", ")
+        );
+        for nth in 1..=self.columns.len() {
+            sql.push_str(if nth == 1 { "?" } else { ", ?" });
+            sql.push_str(&nth.to_string());
+        }
+        sql.push(')');
+        sql
+    }
 }
 
 /// Takes one row after the other, and says whether to go on.

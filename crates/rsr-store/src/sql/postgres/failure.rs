@@ -16,6 +16,8 @@ pub(super) fn of(server: &str, sql: &str, error: PgError) -> Error {
         "" if error.is_closed() || is_io(&error) => lost(server, said),
         // A transaction that has to be run again, or that waited too long for a lock.
         "40001" | "40P01" | "55P03" => Error::Locked,
+        // statement_timeout, or somebody who ended the statement.
+        "57014" => Error::Slow { reason: said },
         "53100" => Error::DiskFull,
         "25006" => Error::ReadOnly,
         "42501" => unusable(
@@ -23,7 +25,7 @@ pub(super) fn of(server: &str, sql: &str, error: PgError) -> Error {
             said,
             "grant the user of database.url the right to make and change tables",
         ),
-        "53300" | "57P01" | "57P02" | "57P03" => lost(server, said),
+        "53300" | "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => lost(server, said),
         "XX001" | "XX002" => Error::Corrupt { reason: said },
         "22021" | "22P05" | "54000" => Error::Invalid {
             field: "text",
@@ -57,6 +59,11 @@ pub(super) fn connecting(server: &str, error: &PgError) -> Error {
         code if code.starts_with("28") => {
             unusable(server, said, "correct user and password in database.url")
         }
+        _ if error.to_string().contains("TLS") => unusable(
+            server,
+            said,
+            "correct database.tls and its files, or sslmode in database.url, or the server's certificate",
+        ),
         _ => unusable(
             server,
             said,
@@ -73,7 +80,7 @@ pub(super) fn unusable(server: &str, reason: String, remedy: &'static str) -> Er
     }
 }
 
-fn lost(server: &str, reason: String) -> Error {
+pub(super) fn lost(server: &str, reason: String) -> Error {
     Error::ConnectionLost {
         server: server.to_owned(),
         reason,

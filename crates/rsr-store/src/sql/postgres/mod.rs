@@ -4,26 +4,33 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
-use postgres::config::{Host, SslMode};
+use postgres::config::{Host, SslMode, TargetSessionAttrs};
 use postgres::fallible_iterator::FallibleIterator as _;
 use postgres::types::ToSql;
 use postgres::{Client, Config, NoTls, Statement};
 use rsr_base::ByteSize;
-use rsr_settings::DatabaseUrl;
+use rsr_settings::DatabaseSettings;
 
-use super::{Begin, EachRow, Engine, Role, Session, Value, params};
+use super::{Begin, EachRow, Engine, Role, Session, Table, Value, params};
 use crate::error::Error;
+use address::Address;
+use tls::Tls;
 use values::{Param, PostgresRow};
+use waiting::Waiting;
 
+mod address;
 mod dialect;
 mod failure;
 mod migrate;
 mod numeric;
+mod tls;
 mod values;
+mod waiting;
 
 /// Statements each connection keeps prepared.
 const STATEMENTS_KEPT: usize = 256;
@@ -36,12 +43,18 @@ const WRITER_LOCK: i64 = 0x0072_7372_0000_0001;
 /// The longest time that the server's settings take.
 const MILLIS_MAX: u128 = i32::MAX as u128;
 
+/// A server ends a transaction that writes, and has asked nothing for so long: a process that stopped holds up no others.
+const WRITER_SILENCE_MAX: Duration = Duration::from_secs(60);
+
 /// A database on a server.
 #[derive(Clone)]
 pub(crate) struct Postgres {
     config: Config,
+    /// `None` where connections are not encrypted.
+    tls: Option<Tls>,
     server: String,
     lock_timeout: Duration,
+    statement_timeout: Duration,
 }
 
 impl fmt::Debug for Postgres {
@@ -53,52 +66,68 @@ impl fmt::Debug for Postgres {
 impl Postgres {
     /// # Errors
     ///
-    /// [`Error::Address`] for an address that the driver cannot read; [`Error::Unreachable`] where it asks for TLS.
-    pub(crate) fn new(url: &DatabaseUrl, lock_timeout: Duration) -> Result<Self, Error> {
-        let parsed = url.expose().parse::<Config>();
-        let mut config = parsed.map_err(|_may_repeat_the_password| Error::Address {
-            url: url.to_string(),
-        })?;
+    /// [`Error::Address`] for an address that the driver cannot read; [`Error::Unreachable`] where a certificate cannot
+    /// be read; [`Error::Invalid`] for a file of passwords.
+    pub(crate) fn new(settings: &DatabaseSettings) -> Result<Self, Error> {
+        let Address { mut config, tls } = address::read(settings)?;
         let server = server(&config);
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err(failure::unusable(
-                &server,
-                "this build speaks no TLS".to_owned(),
-                "use sslmode=disable over a local socket, a tunnel or a network you trust",
-            ));
-        }
+        let tls = match config.get_ssl_mode() {
+            SslMode::Disable => None,
+            _ => Some(Tls::new(&tls).map_err(|reason| {
+                failure::unusable(
+                    &server,
+                    reason,
+                    "correct database.tls_ca_file, tls_cert_file and tls_key_file",
+                )
+            })?),
+        };
         if config.get_application_name().is_none() {
             config.application_name("rsr");
         }
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_TIMEOUT);
         }
-        config.ssl_mode(SslMode::Disable);
+        // Of several hosts the one that is not a copy: a failover is followed by connecting anew.
+        if config.get_hosts().len() > 1
+            && config.get_target_session_attrs() == TargetSessionAttrs::Any
+        {
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
         config.keepalives_idle(SILENCE_MAX);
         config.tcp_user_timeout(SILENCE_MAX);
         Ok(Self {
             config,
+            tls,
             server,
-            lock_timeout,
+            lock_timeout: settings.lock_timeout,
+            statement_timeout: settings.statement_timeout,
         })
     }
 
     fn open(&self, role: Role) -> Result<PostgresSession, Error> {
-        let client = self
-            .config
-            .connect(NoTls)
-            .map_err(|error| failure::connecting(&self.server, &error))?;
+        let connected = match &self.tls {
+            None => self.config.connect(NoTls),
+            Some(tls) => self.config.connect(tls.clone()),
+        };
+        let client = connected.map_err(|error| failure::connecting(&self.server, &error))?;
         let session = PostgresSession {
             client: RefCell::new(client),
             server: self.server.clone(),
             prepared: RefCell::default(),
+            waiting: RefCell::default(),
             state: Cell::new(State::Idle),
         };
         // 0 would mean to wait for ever.
         let lock_timeout_ms = self.lock_timeout.as_millis().max(1);
         let is_reader = role == Role::Reader;
+        let (statement_timeout_ms, silence_ms) = match role {
+            Role::Reader => (self.statement_timeout.as_millis(), 0),
+            Role::Writer => (0, WRITER_SILENCE_MAX.as_millis()),
+        };
         session.script(&format!(
             "SET lock_timeout = {lock_timeout_ms}; SET jit = off; SET client_min_messages = warning;
+             SET statement_timeout = {statement_timeout_ms};
+             SET idle_in_transaction_session_timeout = {silence_ms};
              SET default_transaction_read_only = {is_reader}; SET standard_conforming_strings = on"
         ))?;
         Ok(session)
@@ -202,6 +231,7 @@ struct PostgresSession {
     client: RefCell<Client>,
     server: String,
     prepared: RefCell<Prepared>,
+    waiting: RefCell<Waiting>,
     state: Cell<State>,
 }
 
@@ -247,8 +277,111 @@ impl PostgresSession {
     }
 }
 
+impl PostgresSession {
+    /// Stores the rows that wait, where a statement could miss them.
+    fn settle_for(&self, sql: &str) -> Result<(), Error> {
+        let is_missed = self.waiting.borrow().is_missed_by(sql);
+        if is_missed { self.settle() } else { Ok(()) }
+    }
+
+    /// Stores all rows that wait.
+    fn settle(&self) -> Result<(), Error> {
+        let tables = self.waiting.borrow_mut().take();
+        for rows in tables {
+            let (sql, data) = rows.finish();
+            let copy = self.prepare(&sql)?;
+            let fail = |error| self.fail(&sql, error);
+            let mut client = self.client.borrow_mut();
+            let mut writer = client.copy_in(&copy).map_err(fail)?;
+            // What the server objects to comes in the end; before it only the connection can fail.
+            writer.write_all(&data).map_err(|error| {
+                self.state.set(State::Failed);
+                failure::lost(&self.server, error.to_string())
+            })?;
+            writer.finish().map_err(fail)?;
+        }
+        Ok(())
+    }
+
+    fn next_id(&self, table: &'static str) -> Result<i64, Error> {
+        let wanted = self.waiting.borrow_mut().next_id(table);
+        let n = match wanted {
+            Ok(id) => return Ok(id),
+            Err(n) => n,
+        };
+        let mut ids = Vec::new();
+        let flow = self.query_stored(
+            "SELECT nextval(pg_get_serial_sequence(?1, 'id')) FROM generate_series(1, CAST(?2 AS BIGINT))",
+            params![table, n],
+            &mut |row| {
+                ids.push(row.int(0)?);
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        debug_assert!(flow.is_continue(), "nothing breaks it");
+        ids.reverse();
+        let id = ids.pop();
+        self.waiting.borrow_mut().fetched(table, ids, n);
+        id.ok_or_else(|| Error::Corrupt {
+            reason: format!("{table} gives no ids"),
+        })
+    }
+
+    /// As [`Session::query_until`], whatever waits.
+    fn ask(
+        &self,
+        sql: &str,
+        params: &[Value<'_>],
+        each: EachRow<'_>,
+    ) -> Result<ControlFlow<()>, Error> {
+        let statement = self.prepare(sql)?;
+        let mut client = self.client.borrow_mut();
+        let mut rows = client
+            .query_raw(&statement, params.iter().copied().map(Param))
+            .map_err(|error| self.fail(sql, error))?;
+        while let Some(row) = rows.next().map_err(|error| self.fail(sql, error))? {
+            if each(&PostgresRow { row: &row, sql })?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
 impl Session for PostgresSession {
+    fn put(&self, into: &Table, values: &[Value<'_>]) -> Result<(), Error> {
+        let is_full = {
+            let mut waiting = self.waiting.borrow_mut();
+            waiting.push(into, None, values);
+            waiting.is_full() || self.state.get() == State::Idle
+        };
+        if is_full { self.settle() } else { Ok(()) }
+    }
+
+    fn put_new(&self, into: &Table, values: &[Value<'_>]) -> Result<i64, Error> {
+        let id = self.next_id(into.name)?;
+        let is_full = {
+            let mut waiting = self.waiting.borrow_mut();
+            waiting.push(into, Some(id), values);
+            waiting.is_full() || self.state.get() == State::Idle
+        };
+        if is_full {
+            self.settle()?;
+        }
+        Ok(id)
+    }
+
+    fn query_stored(
+        &self,
+        sql: &str,
+        params: &[Value<'_>],
+        each: EachRow<'_>,
+    ) -> Result<ControlFlow<()>, Error> {
+        self.ask(sql, params, each)
+    }
+
     fn execute(&self, sql: &str, params: &[Value<'_>]) -> Result<usize, Error> {
+        self.settle_for(sql)?;
         let statement = self.prepare(sql)?;
         let params: Vec<Param<'_>> = params.iter().copied().map(Param).collect();
         let params: Vec<&(dyn ToSql + Sync)> = params
@@ -270,17 +403,8 @@ impl Session for PostgresSession {
         params: &[Value<'_>],
         each: EachRow<'_>,
     ) -> Result<ControlFlow<()>, Error> {
-        let statement = self.prepare(sql)?;
-        let mut client = self.client.borrow_mut();
-        let mut rows = client
-            .query_raw(&statement, params.iter().copied().map(Param))
-            .map_err(|error| self.fail(sql, error))?;
-        while let Some(row) = rows.next().map_err(|error| self.fail(sql, error))? {
-            if each(&PostgresRow { row: &row, sql })?.is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-        Ok(ControlFlow::Continue(()))
+        self.settle_for(sql)?;
+        self.ask(sql, params, each)
     }
 
     fn begin(&self, begin: Begin) -> Result<(), Error> {
@@ -317,12 +441,15 @@ impl Session for PostgresSession {
                 reason: "the transaction was given up after an error".to_owned(),
             });
         }
+        self.settle()?;
         self.script("COMMIT")?;
+        self.waiting.borrow_mut().clear();
         self.state.set(State::Idle);
         Ok(())
     }
 
     fn rollback(&self) -> Result<(), Error> {
+        self.waiting.borrow_mut().clear();
         if self.client.borrow().is_closed() {
             return Err(Error::ConnectionLost {
                 server: self.server.clone(),
@@ -352,6 +479,7 @@ impl Session for PostgresSession {
     }
 
     fn script(&self, sql: &str) -> Result<(), Error> {
+        self.settle_for(sql)?;
         self.client
             .borrow_mut()
             .batch_execute(sql)

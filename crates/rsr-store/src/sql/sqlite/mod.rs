@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags, ToSql, TransactionState};
 
 use rsr_base::ByteSize;
 
-use super::{Begin, EachRow, Engine, Role, Row, Session, Value, params};
+use super::{Begin, EachRow, Engine, Role, Row, Session, Table, Value, params};
 use crate::error::Error;
 
 mod failure;
@@ -220,6 +220,11 @@ impl Session for SqliteSession {
             .prepare_cached(sql)
             .and_then(|mut statement| statement.execute(rusqlite::params_from_iter(params)))
             .map_err(|error| failure::of(sql, error))
+    }
+
+    fn put_new(&self, into: &Table, values: &[Value<'_>]) -> Result<i64, Error> {
+        self.execute(&into.insert(), values)?;
+        Ok(self.connection.last_insert_rowid())
     }
 
     fn query_until(

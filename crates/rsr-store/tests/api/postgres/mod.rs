@@ -1,6 +1,7 @@
 //! The suite over a PostgreSQL server of the tests' own.
 
 mod server;
+mod tls;
 mod support {
     pub(crate) use crate::support::{iati_data, real_files};
 
