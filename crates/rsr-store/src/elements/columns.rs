@@ -7,7 +7,7 @@ use rsr_iati::model::{
 
 use super::{block_text, day, first_text};
 use crate::error::Error;
-use crate::sql::{Session, Value, params};
+use crate::sql::{Session, Table, Value, params};
 
 /// The tables that hold such columns.
 pub(super) const TABLES: [&str; 9] = [
@@ -22,6 +22,88 @@ pub(super) const TABLES: [&str; 9] = [
     "related_activities",
 ];
 
+const PARTICIPATIONS: Table = Table {
+    name: "participations",
+    level: 1,
+    columns: &["project_id", "place", "role", "org_ref", "org_type", "name"],
+};
+const SECTORS: Table = Table {
+    name: "sectors",
+    level: 1,
+    columns: &[
+        "project_id",
+        "place",
+        "vocabulary",
+        "code",
+        "percentage",
+        "name",
+    ],
+};
+const RECIPIENT_COUNTRIES: Table = Table {
+    name: "recipient_countries",
+    level: 1,
+    columns: &["project_id", "place", "code", "percentage"],
+};
+const LOCATIONS: Table = Table {
+    name: "locations",
+    level: 1,
+    columns: &["project_id", "place", "name", "country", "pos"],
+};
+const BUDGETS: Table = Table {
+    name: "budgets",
+    level: 1,
+    columns: &[
+        "project_id",
+        "place",
+        "type",
+        "status",
+        "period_start",
+        "period_end",
+        "value",
+        "currency",
+        "value_date",
+    ],
+};
+const PLANNED_DISBURSEMENTS: Table = Table {
+    name: "planned_disbursements",
+    level: 1,
+    columns: &[
+        "project_id",
+        "place",
+        "type",
+        "period_start",
+        "period_end",
+        "value",
+        "currency",
+        "value_date",
+    ],
+};
+const DOCUMENTS: Table = Table {
+    name: "documents",
+    level: 1,
+    columns: &["project_id", "place", "url", "format", "title"],
+};
+const RELATED_ACTIVITIES: Table = Table {
+    name: "related_activities",
+    level: 1,
+    columns: &["project_id", "place", "type", "ref"],
+};
+const TRANSACTIONS: Table = Table {
+    name: "transactions",
+    level: 1,
+    columns: &[
+        "project_id",
+        "place",
+        "type",
+        "date",
+        "value",
+        "currency",
+        "value_date",
+        "provider_ref",
+        "receiver_ref",
+    ],
+};
+
 /// Writes the columns of an element, where its kind has any.
 pub(super) fn write(
     db: &dyn Session,
@@ -31,8 +113,8 @@ pub(super) fn write(
     default_currency: &str,
 ) -> Result<(), Error> {
     match element {
-        ActivityElement::ParticipatingOrg(org) => db.execute(
-            "INSERT INTO participations (project_id, place, role, org_ref, org_type, name) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        ActivityElement::ParticipatingOrg(org) => db.put(
+            &PARTICIPATIONS,
             params![
                 project,
                 place,
@@ -42,8 +124,8 @@ pub(super) fn write(
                 first_text(&org.narratives)
             ],
         ),
-        ActivityElement::Sector(sector) => db.execute(
-            "INSERT INTO sectors (project_id, place, vocabulary, code, percentage, name) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        ActivityElement::Sector(sector) => db.put(
+            &SECTORS,
             params![
                 project,
                 place,
@@ -53,8 +135,8 @@ pub(super) fn write(
                 first_text(&sector.narratives)
             ],
         ),
-        ActivityElement::RecipientCountry(country) => db.execute(
-            "INSERT INTO recipient_countries (project_id, place, code, percentage) VALUES (?1, ?2, ?3, ?4)",
+        ActivityElement::RecipientCountry(country) => db.put(
+            &RECIPIENT_COUNTRIES,
             params![
                 project,
                 place,
@@ -62,8 +144,8 @@ pub(super) fn write(
                 country.percentage.as_ref().map(Decimal::as_str)
             ],
         ),
-        ActivityElement::Location(location) => db.execute(
-            "INSERT INTO locations (project_id, place, name, country, pos) VALUES (?1, ?2, ?3, ?4, ?5)",
+        ActivityElement::Location(location) => db.put(
+            &LOCATIONS,
             params![
                 project,
                 place,
@@ -72,14 +154,17 @@ pub(super) fn write(
                 position(location)
             ],
         ),
-        ActivityElement::Transaction(transaction) => {
-            write_transaction(db, project, place, transaction, &Money::of(transaction.value.as_ref(), default_currency))
-        }
+        ActivityElement::Transaction(transaction) => write_transaction(
+            db,
+            project,
+            place,
+            transaction,
+            &Money::of(transaction.value.as_ref(), default_currency),
+        ),
         ActivityElement::Budget(budget) => {
             let money = Money::of(budget.value.as_ref(), default_currency);
-            db.execute(
-                "INSERT INTO budgets (project_id, place, type, status, period_start, period_end, value, currency,
-                     value_date) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            db.put(
+                &BUDGETS,
                 params![
                     project,
                     place,
@@ -95,9 +180,8 @@ pub(super) fn write(
         }
         ActivityElement::PlannedDisbursement(planned) => {
             let money = Money::of(planned.value.as_ref(), default_currency);
-            db.execute(
-                "INSERT INTO planned_disbursements (project_id, place, type, period_start, period_end, value, currency,
-                     value_date) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            db.put(
+                &PLANNED_DISBURSEMENTS,
                 params![
                     project,
                     place,
@@ -110,8 +194,8 @@ pub(super) fn write(
                 ],
             )
         }
-        ActivityElement::DocumentLink(document) => db.execute(
-            "INSERT INTO documents (project_id, place, url, format, title) VALUES (?1, ?2, ?3, ?4, ?5)",
+        ActivityElement::DocumentLink(document) => db.put(
+            &DOCUMENTS,
             params![
                 project,
                 place,
@@ -120,8 +204,8 @@ pub(super) fn write(
                 block_text(document.title.as_ref())
             ],
         ),
-        ActivityElement::RelatedActivity(related) => db.execute(
-            "INSERT INTO related_activities (project_id, place, type, ref) VALUES (?1, ?2, ?3, ?4)",
+        ActivityElement::RelatedActivity(related) => db.put(
+            &RELATED_ACTIVITIES,
             params![
                 project,
                 place,
@@ -129,9 +213,8 @@ pub(super) fn write(
                 related.reference.as_deref().unwrap_or_default().trim()
             ],
         ),
-        _ => return Ok(()),
-    }?;
-    Ok(())
+        _ => Ok(()),
+    }
 }
 
 fn write_transaction(
@@ -140,12 +223,11 @@ fn write_transaction(
     place: i64,
     transaction: &Transaction,
     money: &Money<'_>,
-) -> Result<usize, Error> {
+) -> Result<(), Error> {
     let provider = transaction.provider.as_ref();
     let receiver = transaction.receiver.as_ref();
-    db.execute(
-        "INSERT INTO transactions (project_id, place, type, date, value, currency, value_date, provider_ref,
-             receiver_ref) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    db.put(
+        &TRANSACTIONS,
         params![
             project,
             place,

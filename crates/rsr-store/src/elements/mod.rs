@@ -7,12 +7,12 @@ mod columns;
 mod head;
 mod results;
 mod row;
+mod wrapped;
 
 pub(crate) use head::{head_from_xml, head_to_xml};
-pub(crate) use results::{
-    ResultRows, indicator_from_xml, n_without_number, period_from_xml, result_from_xml,
-};
-pub(crate) use row::{ElementWriter, Summary, clear, organisation, place};
+pub(crate) use results::{ResultRows, n_without_number};
+pub(crate) use row::{ElementWriter, NewActivity, Summary, clear, organisation, place};
+pub(crate) use wrapped::{indicator_from_xml, period_from_xml, result_from_xml};
 
 use rsr_iati::model::{Date, Narrative, TextBlock};
 

@@ -3,16 +3,81 @@
 //! Rows keep their ids over a change of the activity, so that updates, copies below and jobs stay where they are: a result is
 //! found again by type and title, an indicator by title, a period by its days; of several alike, in their order.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
 use rsr_aggregation::Hundredths;
 use rsr_base::ProjectId;
-use rsr_iati::model::{ActivityElement, Decimal, Indicator, Measurement, Period, ResultBlock};
+use rsr_iati::model::{Decimal, Indicator, Measurement, Period, ResultBlock};
 
+use super::wrapped::{indicator_to_xml, period_to_xml, result_to_xml};
 use super::{block_text, day};
 use crate::error::Error;
-use crate::sql::{Session, params};
+use crate::sql::{Session, Table, params};
+
+const RESULTS: Table = Table {
+    name: "results",
+    level: 1,
+    columns: &[
+        "project_id",
+        "place",
+        "type",
+        "title",
+        "description",
+        "aggregation_status",
+        "xml",
+        "omitted_because",
+    ],
+};
+const INDICATORS: Table = Table {
+    name: "indicators",
+    level: 2,
+    columns: &[
+        "result_id",
+        "place",
+        "kind",
+        "measure",
+        "is_ascending",
+        "aggregation_status",
+        "reference",
+        "title",
+        "description",
+        "xml",
+        "project_id",
+    ],
+};
+const PERIODS: Table = Table {
+    name: "periods",
+    level: 3,
+    columns: &[
+        "indicator_id",
+        "place",
+        "start_date",
+        "end_date",
+        "target_value",
+        "manual_text",
+        "manual_value",
+        "xml",
+        "project_id",
+        "value",
+        "is_manual",
+    ],
+};
+const DIMENSION_NAMES: Table = Table {
+    name: "dimension_names",
+    level: 1,
+    columns: &["project_id", "name"],
+};
+const DIMENSION_VALUES: Table = Table {
+    name: "dimension_values",
+    level: 2,
+    columns: &["name_id", "value"],
+};
+const MANUAL_DISAGGREGATIONS: Table = Table {
+    name: "manual_disaggregations",
+    level: 4,
+    columns: &["period_id", "dimension_value_id", "value"],
+};
 
 /// Rows of one level that are already there, waiting to be found again.
 #[derive(Debug)]
@@ -55,6 +120,9 @@ pub(crate) struct ResultRows<'a> {
     db: &'a dyn Session,
     project: ProjectId,
     results: Known<(String, String)>,
+    is_new: bool,
+    /// Dimension names of an activity that is new.
+    names: HashMap<String, i64>,
     dimensions: HashMap<(String, String), i64>,
     n_written: i64,
 }
@@ -78,6 +146,8 @@ impl<'a> ResultRows<'a> {
             db,
             project,
             results,
+            is_new,
+            names: HashMap::new(),
             dimensions: HashMap::new(),
             n_written: 0,
         })
@@ -109,9 +179,8 @@ impl<'a> ResultRows<'a> {
                 )?;
                 id
             }
-            None => self.db.number(
-                "INSERT INTO results (project_id, place, type, title, description, aggregation_status, xml,
-                     omitted_because) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING id",
+            None => self.db.put_new(
+                &RESULTS,
                 params![
                     self.project,
                     self.n_written,
@@ -202,12 +271,7 @@ impl<'a> ResultRows<'a> {
                 )?;
                 id
             }
-            None => self.db.number(
-                "INSERT INTO indicators (result_id, place, kind, measure, is_ascending, aggregation_status, reference,
-                     title, description, xml, project_id)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) RETURNING id",
-                columns,
-            )?,
+            None => self.db.put_new(&INDICATORS, columns)?,
         };
         let mut periods = match known {
             None => Known::none(),
@@ -256,7 +320,7 @@ impl<'a> ResultRows<'a> {
             .and_then(|actual| actual.value.as_deref())
             .map(str::trim);
         let number = number(text, is_qualitative);
-        let mut n_without_number = u64::from(
+        let n_without_number = u64::from(
             !is_qualitative && text.is_some_and(|text| !text.is_empty()) && number.is_none(),
         );
         let target = period
@@ -278,15 +342,16 @@ impl<'a> ResultRows<'a> {
             number,
             &xml,
             self.project,
+            number,
+            text.is_some(),
         ];
         let id = match known {
             Some(id) => {
                 self.db.execute(
                     "UPDATE periods SET place = ?2, start_date = ?3, end_date = ?4, target_value = ?5,
                          manual_text = ?6, manual_value = ?7, xml = ?8,
-                         value = CASE WHEN is_manual = 1 OR value IS NULL THEN ?7 ELSE value END,
-                         is_manual = CASE WHEN is_manual = 1 OR value IS NULL
-                             THEN CAST(CAST(?6 AS TEXT) IS NOT NULL AS INTEGER) ELSE 0 END
+                         value = CASE WHEN is_manual = 1 OR value IS NULL THEN ?10 ELSE value END,
+                         is_manual = CASE WHEN is_manual = 1 OR value IS NULL THEN CAST(?11 AS BIGINT) ELSE 0 END
                      WHERE id = ?1 AND project_id = ?9",
                     columns,
                 )?;
@@ -296,38 +361,30 @@ impl<'a> ResultRows<'a> {
                 )?;
                 id
             }
-            None => self.db.number(
-                "INSERT INTO periods (indicator_id, place, start_date, end_date, target_value, manual_text,
-                     manual_value, value, is_manual, xml, project_id)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, CAST(CAST(?6 AS TEXT) IS NOT NULL AS INTEGER), ?8, ?9) RETURNING id",
-                columns,
-            )?,
+            None => self.db.put_new(&PERIODS, columns)?,
         };
-        for actual in &period.actuals {
-            if !actual.dimensions.is_empty() {
-                n_without_number += self.part(id, actual, is_qualitative)?;
-            }
-        }
-        Ok(n_without_number)
+        Ok(n_without_number + self.parts(id, period, is_qualitative)?)
     }
 
-    /// Writes an actual with dimensions as a manual disaggregation; the last for a dimension value stands.
-    fn part(
-        &mut self,
-        period: i64,
-        actual: &Measurement,
-        is_qualitative: bool,
-    ) -> Result<u64, Error> {
-        let text = actual.value.as_deref().map(str::trim);
-        let value = number(text, is_qualitative);
-        let dimension = self.dimension_value(actual)?;
-        self.db.execute(
-            "INSERT INTO manual_disaggregations (period_id, dimension_value_id, value) VALUES (?1, ?2, ?3)
-             ON CONFLICT (period_id, dimension_value_id) DO UPDATE SET value = excluded.value",
-            params![period, dimension, value],
-        )?;
-        let is_text = text.is_some_and(|text| !text.is_empty());
-        Ok(u64::from(!is_qualitative && is_text && value.is_none()))
+    /// Writes the actuals with dimensions as manual disaggregations; the last for a dimension value stands.
+    fn parts(&mut self, id: i64, period: &Period, is_qualitative: bool) -> Result<u64, Error> {
+        let mut parts = BTreeMap::new();
+        let mut n_without_number = 0;
+        for actual in &period.actuals {
+            if actual.dimensions.is_empty() {
+                continue;
+            }
+            let text = actual.value.as_deref().map(str::trim);
+            let value = number(text, is_qualitative);
+            parts.insert(self.dimension_value(actual)?, value);
+            let is_text = text.is_some_and(|text| !text.is_empty());
+            n_without_number += u64::from(!is_qualitative && is_text && value.is_none());
+        }
+        for (dimension, value) in parts {
+            self.db
+                .put(&MANUAL_DISAGGREGATIONS, params![id, dimension, value])?;
+        }
+        Ok(n_without_number)
     }
 
     /// The dimension value of an actual. Several dimensions together are one value of one joint name.
@@ -351,6 +408,9 @@ impl<'a> ResultRows<'a> {
         if let Some(id) = self.dimensions.get(&key) {
             return Ok(*id);
         }
+        if self.is_new {
+            return self.new_dimension_value(key);
+        }
         let name = self.db.number(
             "INSERT INTO dimension_names (project_id, name) VALUES (?1, ?2)
              ON CONFLICT (project_id, name) DO UPDATE SET name = excluded.name RETURNING id",
@@ -361,6 +421,23 @@ impl<'a> ResultRows<'a> {
              ON CONFLICT (name_id, value) DO UPDATE SET value = excluded.value RETURNING id",
             params![name, &key.1],
         )?;
+        self.dimensions.insert(key, value);
+        Ok(value)
+    }
+
+    /// As [`ResultRows::dimension_value`] for an activity that has none but those of `self`.
+    fn new_dimension_value(&mut self, key: (String, String)) -> Result<i64, Error> {
+        let name = match self.names.get(&key.0) {
+            Some(name) => *name,
+            None => {
+                let name = params![self.project, &key.0];
+                let name = self.db.put_new(&DIMENSION_NAMES, name)?;
+                self.names.insert(key.0.clone(), name);
+                name
+            }
+        };
+        let value = params![name, &key.1];
+        let value = self.db.put_new(&DIMENSION_VALUES, value)?;
         self.dimensions.insert(key, value);
         Ok(value)
     }
@@ -411,70 +488,4 @@ fn reference(indicator: &Indicator) -> Option<String> {
     let vocabulary = first.vocabulary.as_deref().unwrap_or_default().trim();
     let uri = first.indicator_uri.as_deref().unwrap_or_default().trim();
     Some(format!("{vocabulary}|{uri}|{code}"))
-}
-
-/// The result without its indicators.
-fn result_to_xml(result: &ResultBlock) -> String {
-    let own = ResultBlock {
-        kind: result.kind.clone(),
-        aggregation_status: result.aggregation_status.clone(),
-        title: result.title.clone(),
-        description: result.description.clone(),
-        document_links: result.document_links.clone(),
-        references: result.references.clone(),
-        indicators: Vec::new(),
-        extra: result.extra.clone(),
-    };
-    ActivityElement::Result(own).to_xml()
-}
-
-/// The indicator without its periods, inside a result of its own.
-fn indicator_to_xml(indicator: &Indicator) -> String {
-    let own = Indicator {
-        measure: indicator.measure.clone(),
-        ascending: indicator.ascending.clone(),
-        aggregation_status: indicator.aggregation_status.clone(),
-        title: indicator.title.clone(),
-        description: indicator.description.clone(),
-        document_links: indicator.document_links.clone(),
-        references: indicator.references.clone(),
-        baselines: indicator.baselines.clone(),
-        periods: Vec::new(),
-        extra: indicator.extra.clone(),
-    };
-    wrapped(own)
-}
-
-/// The period inside an indicator and a result of its own.
-fn period_to_xml(period: &Period) -> String {
-    wrapped(Indicator {
-        periods: vec![period.clone()],
-        ..Indicator::default()
-    })
-}
-
-fn wrapped(indicator: Indicator) -> String {
-    ActivityElement::Result(ResultBlock {
-        indicators: vec![indicator],
-        ..ResultBlock::default()
-    })
-    .to_xml()
-}
-
-/// The result a row holds; an empty one where it holds none.
-pub(crate) fn result_from_xml(xml: &str) -> ResultBlock {
-    match ActivityElement::from_xml(xml) {
-        Ok(ActivityElement::Result(result)) if !xml.is_empty() => result,
-        _ => ResultBlock::default(),
-    }
-}
-
-/// The indicator a row holds; an empty one where it holds none.
-pub(crate) fn indicator_from_xml(xml: &str) -> Indicator {
-    result_from_xml(xml).indicators.pop().unwrap_or_default()
-}
-
-/// The period a row holds; an empty one where it holds none.
-pub(crate) fn period_from_xml(xml: &str) -> Period {
-    indicator_from_xml(xml).periods.pop().unwrap_or_default()
 }

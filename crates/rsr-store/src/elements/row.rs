@@ -3,10 +3,17 @@
 use rsr_base::{OrganisationId, ProjectId};
 use rsr_iati::model::{ActivityElement, ActivityHead, ElementKind, Value as _};
 use rsr_iati::schema::FragmentChecker;
+use uuid::Uuid;
 
 use super::{columns, day, first_text, head_to_xml};
 use crate::error::Error;
-use crate::sql::{Session, params};
+use crate::sql::{Session, Table, params};
+
+const PROJECT_ELEMENTS: Table = Table {
+    name: "project_elements",
+    level: 1,
+    columns: &["project_id", "place", "name", "xml", "omitted_because"],
+};
 
 /// Takes all element rows of a project away, with what was derived from them.
 pub(crate) fn clear(db: &dyn Session, project: ProjectId) -> Result<(), Error> {
@@ -22,6 +29,41 @@ pub(crate) fn clear(db: &dyn Session, project: ProjectId) -> Result<(), Error> {
     }
     Ok(())
 }
+
+/// An activity that is stored for the first time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewActivity<'a> {
+    pub(crate) identifier: &'a str,
+    pub(crate) head: &'a ActivityHead,
+    /// The digest of all its elements.
+    pub(crate) hash: &'a [u8],
+    pub(crate) now_ms: i64,
+}
+
+const ACTIVITY: Table = Table {
+    name: "projects",
+    level: 0,
+    columns: &[
+        "uuid",
+        "iati_identifier",
+        "is_published",
+        "created_ms",
+        "title",
+        "title_folded",
+        "activity_status",
+        "planned_start",
+        "actual_start",
+        "planned_end",
+        "actual_end",
+        "organisation_id",
+        "reporting_ref",
+        "default_currency",
+        "last_updated",
+        "head_xml",
+        "changed_ms",
+        "content_hash",
+    ],
+};
 
 /// What the elements of an activity say about the project as a whole.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +106,35 @@ impl Summary {
             }
             _ => {}
         }
+    }
+
+    /// Stores a project for an activity, with the columns that follow from its elements and head. Answers its id.
+    pub(crate) fn create(&self, db: &dyn Session, new: &NewActivity<'_>) -> Result<i64, Error> {
+        let organisation = self.organisation(db)?;
+        let [planned_start, actual_start, planned_end, actual_end] = &self.dates;
+        db.put_new(
+            &ACTIVITY,
+            params![
+                &Uuid::new_v4().as_bytes()[..],
+                new.identifier,
+                true,
+                new.now_ms,
+                &self.title,
+                &self.title.to_lowercase(),
+                &self.status,
+                planned_start.as_deref(),
+                actual_start.as_deref(),
+                planned_end.as_deref(),
+                actual_end.as_deref(),
+                organisation,
+                self.reporting_ref.as_deref(),
+                new.head.default_currency.as_deref().unwrap_or_default(),
+                new.head.last_updated.as_ref().map(|moment| moment.text()),
+                &head_to_xml(new.head),
+                new.now_ms,
+                new.hash,
+            ],
+        )
     }
 
     /// Writes the columns of the project that follow from its elements and head.
@@ -207,9 +278,15 @@ impl<'a> ElementWriter<'a> {
     ) -> Result<Option<String>, Error> {
         let objection = self.objection(element, xml);
         let place = self.next_place(element.kind());
-        self.db.execute(
-            "INSERT INTO project_elements (project_id, place, name, xml, omitted_because) VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![self.project, place, element.name(), xml, objection.as_deref()],
+        self.db.put(
+            &PROJECT_ELEMENTS,
+            params![
+                self.project,
+                place,
+                element.name(),
+                xml,
+                objection.as_deref()
+            ],
         )?;
         columns::write(self.db, self.project, place, element, self.default_currency)?;
         Ok(objection)

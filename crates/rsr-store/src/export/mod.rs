@@ -13,6 +13,7 @@ use crate::elements::{head_from_xml, place};
 use crate::error::Error;
 use crate::snapshot::Snapshot;
 use pages::{Heads, Pages};
+use results::Results;
 
 /// Which activities to give.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,11 +42,12 @@ pub struct Omission<'o> {
 
 /// The activities of one snapshot, oldest first, element by element in the order of 2.03.
 ///
-/// Memory: a chunk of heads, a page of elements (1 MiB and its last element) and one result.
+/// Memory: a chunk of heads, a page of elements (1 MiB and its last element) and a page of results (1 MiB, or one result).
 pub struct Activities<'s> {
     snapshot: &'s Snapshot,
     heads: Heads,
     pages: Pages,
+    results: Results,
     checker: FragmentChecker,
     omit: &'s mut dyn FnMut(Omission<'_>),
     current: Option<Current>,
@@ -55,15 +57,8 @@ pub struct Activities<'s> {
 struct Current {
     project: ProjectId,
     identifier: Option<String>,
-    results: ResultsAt,
-}
-
-/// How far the results of the activity at hand were given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ResultsAt {
-    /// After the result of this place and id.
-    After(i64, i64),
-    End,
+    /// Whether all its results were given.
+    is_past_results: bool,
 }
 
 impl std::fmt::Debug for Activities<'_> {
@@ -86,6 +81,7 @@ impl Snapshot {
             snapshot: self,
             heads: Heads::new(filter.clone(), chunk_size),
             pages: Pages::default(),
+            results: Results::behind(i64::MIN),
             checker: FragmentChecker::new(),
             omit,
             current: None,
@@ -97,7 +93,10 @@ impl ActivitySource for Activities<'_> {
     type Error = Error;
 
     fn next_activity(&mut self) -> Result<Option<ActivityHead>, Error> {
-        let Some(row) = self.heads.next(self.snapshot.db(), &mut self.pages)? else {
+        let Some(row) = self
+            .heads
+            .next(self.snapshot.db(), &mut self.pages, &mut self.results)?
+        else {
             self.current = None;
             return Ok(None);
         };
@@ -105,7 +104,7 @@ impl ActivitySource for Activities<'_> {
         self.current = Some(Current {
             project: ProjectId(row.project),
             identifier: row.identifier,
-            results: ResultsAt::After(i64::MIN, i64::MIN),
+            is_past_results: false,
         });
         Ok(Some(head))
     }
@@ -119,15 +118,13 @@ impl ActivitySource for Activities<'_> {
             let next = self.pages.peek(db, current.project.0, &self.heads)?;
             let before_results =
                 next.is_some_and(|next| next.place < place(ElementKind::Result, 0));
-            if !before_results && let ResultsAt::After(place, id) = current.results {
-                let Some(row) = results::next(db, current.project, place, id)? else {
-                    current.results = ResultsAt::End;
+            if !before_results && !current.is_past_results {
+                let Some(row) = self.results.next(db, current.project.0, &self.heads)? else {
+                    current.is_past_results = true;
                     continue;
                 };
-                current.results = ResultsAt::After(row.place, row.id);
-                let element = results::element(db, &row)?;
-                let Some(reason) = row.objection(&element, &mut self.checker) else {
-                    return Ok(Some(element));
+                let Some(reason) = row.objection(&mut self.checker) else {
+                    return Ok(Some(row.element));
                 };
                 (self.omit)(current.omission("result", &reason));
                 continue;

@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 use rsr_hierarchy::Viewer;
 
 use super::ActivityFilter;
+use super::results::Results;
 use crate::error::Error;
-use crate::hierarchy::COVERS;
-use crate::sql::{Session, Value};
+use crate::sql::{Session, Value, id_list, params};
 
 /// Most rows asked for at once: an engine on a server may send all of them before the page is full.
 const PAGE_ROWS: i64 = 1_024;
@@ -29,6 +29,8 @@ pub(super) struct Heads {
     chunk: VecDeque<HeadRow>,
     /// The last project of the chunk.
     last: i64,
+    /// The projects of the chunk, where there may be others between them.
+    listed: Option<String>,
     is_end: bool,
 }
 
@@ -57,80 +59,91 @@ impl Heads {
             chunk_size: chunk_size.max(1),
             chunk: VecDeque::new(),
             last: i64::MIN,
+            listed: None,
             is_end: false,
         }
     }
 
-    /// The next activity; a new chunk makes `pages` begin anew behind it.
+    /// The next activity; a new chunk makes `pages` and `results` begin anew behind it.
     pub(super) fn next(
         &mut self,
         db: &dyn Session,
         pages: &mut Pages,
+        results: &mut Results,
     ) -> Result<Option<HeadRow>, Error> {
         if self.chunk.is_empty() && !self.is_end {
             let after = self.last;
-            let n = i64::try_from(self.chunk_size).unwrap_or(i64::MAX);
-            let passes = passes();
-            let sql = format!(
-                "SELECT p.id, p.iati_identifier, p.head_xml FROM projects p
-                 WHERE p.id > ?1 AND {passes} ORDER BY p.id LIMIT ?5"
-            );
-            let [project, reporting, public] = self.condition();
-            self.chunk = db
-                .rows(
-                    &sql,
-                    &[
-                        Value::from(after),
-                        project,
-                        reporting,
-                        public,
-                        Value::from(n),
-                    ],
-                    |row| {
-                        Ok(HeadRow {
-                            project: row.int(0)?,
-                            identifier: row.opt_string(1)?,
-                            head_xml: row.string(2)?,
-                        })
-                    },
-                )?
-                .into();
+            self.chunk = self.read(db)?;
             self.is_end = self.chunk.len() < self.chunk_size;
             if let Some(last) = self.chunk.back() {
                 self.last = last.project;
             }
+            let is_filtered = self.filter != ActivityFilter::default();
+            self.listed = is_filtered.then(|| id_list(self.chunk.iter().map(|head| head.project)));
             *pages = Pages {
                 after: (after, i64::MAX),
                 ..Pages::default()
             };
+            *results = Results::behind(after);
         }
         Ok(self.chunk.pop_front())
     }
 
-    fn condition(&self) -> [Value<'_>; 3] {
-        [
-            Value::from(self.filter.project),
-            Value::from(self.filter.reporting_ref.as_deref()),
-            match self.filter.visible_to {
-                None | Some(Viewer::Administrator) => Value::Null,
-                Some(Viewer::Anonymous) => Value::Int(NOBODY),
-                Some(Viewer::User(user)) => Value::from(user),
-            },
-        ]
+    fn read(&self, db: &dyn Session) -> Result<VecDeque<HeadRow>, Error> {
+        let n = i64::try_from(self.chunk_size).unwrap_or(i64::MAX);
+        let mut params = vec![Value::from(self.last), Value::from(n)];
+        let mut sql =
+            "SELECT p.id, p.iati_identifier, p.head_xml FROM projects p WHERE p.id > ?1".to_owned();
+        let asking = match self.filter.visible_to {
+            None | Some(Viewer::Administrator) => None,
+            Some(Viewer::Anonymous) => Some(Value::Int(NOBODY)),
+            Some(Viewer::User(user)) => Some(Value::from(user)),
+        };
+        if let Some(user) = asking {
+            params.push(user);
+            sql.push_str(&format!(
+                " AND ((p.is_public = 1 AND p.is_published = 1)
+                   OR EXISTS (SELECT 1 FROM roles r WHERE r.user_id = ?{} AND {COVERS}))",
+                params.len()
+            ));
+        }
+        if let Some(project) = self.filter.project {
+            params.push(Value::from(project));
+            sql.push_str(&format!(" AND p.id = ?{}", params.len()));
+        }
+        if let Some(reference) = &self.filter.reporting_ref {
+            params.push(Value::from(reference));
+            sql.push_str(&format!(" AND p.reporting_ref = ?{}", params.len()));
+        }
+        sql.push_str(" ORDER BY p.id LIMIT ?2");
+        let rows = db.rows(&sql, &params, |row| {
+            Ok(HeadRow {
+                project: row.int(0)?,
+                identifier: row.opt_string(1)?,
+                head_xml: row.string(2)?,
+            })
+        })?;
+        Ok(rows.into())
+    }
+
+    /// What keeps a page among the activities of the chunk: a condition on `project_id` and its parameters, the first of
+    /// which is the parameter `nth`.
+    pub(super) fn within(&self, nth: usize) -> (String, Vec<Value<'_>>) {
+        let mut sql = format!("project_id <= ?{nth}");
+        let mut params = vec![Value::from(self.last)];
+        if let Some(listed) = &self.listed {
+            sql.push_str(&format!(
+                " AND project_id IN (SELECT value FROM json_each(?{}))",
+                nth + 1
+            ));
+            params.push(Value::from(listed));
+        }
+        (sql, params)
     }
 }
 
 /// The id that no user has: ids begin with 1.
 const NOBODY: i64 = 0;
-
-/// What the filter lets pass, with its three parts in ?2 to ?4: project, reporting organisation, and the user who asks.
-fn passes() -> String {
-    format!(
-        "(p.id = ?2 OR ?2 IS NULL) AND (p.reporting_ref = ?3 OR ?3 IS NULL)
-         AND (CAST(?4 AS BIGINT) IS NULL OR (p.is_public = 1 AND p.is_published = 1)
-             OR EXISTS (SELECT 1 FROM roles r WHERE r.user_id = ?4 AND {COVERS}))"
-    )
-}
 
 impl Pages {
     /// The next element of a project, left where it is. Elements of projects before it are passed over.
@@ -160,46 +173,33 @@ impl Pages {
     }
 
     fn read(&mut self, db: &dyn Session, heads: &Heads) -> Result<(), Error> {
-        let passes = passes();
+        let (within, mut chunk) = heads.within(4);
         let sql = format!(
-            "SELECT e.project_id, e.place, e.name, CASE WHEN e.omitted_because IS NULL THEN e.xml ELSE '' END,
-                 e.omitted_because
-             FROM project_elements e JOIN projects p ON p.id = e.project_id
-             WHERE (e.project_id, e.place) > (?1, ?5) AND e.project_id <= ?6 AND {passes}
-             ORDER BY e.project_id, e.place LIMIT ?7"
+            "SELECT project_id, place, name, CASE WHEN omitted_because IS NULL THEN xml ELSE '' END, omitted_because
+             FROM project_elements WHERE (project_id, place) > (?1, ?2) AND {within}
+             ORDER BY project_id, place LIMIT ?3"
         );
-        let [project, reporting, public] = heads.condition();
         let (after_project, after_place) = self.after;
+        let mut params = params![after_project, after_place, PAGE_ROWS].to_vec();
+        params.append(&mut chunk);
         let page = &mut self.page;
         let (mut n_bytes, mut n_rows) = (0, 0);
-        let flow = db.query_until(
-            &sql,
-            &[
-                Value::from(after_project),
-                project,
-                reporting,
-                public,
-                Value::from(after_place),
-                Value::from(heads.last),
-                Value::from(PAGE_ROWS),
-            ],
-            &mut |row| {
-                let element = ElementRow {
-                    project: row.int(0)?,
-                    place: row.int(1)?,
-                    name: row.string(2)?,
-                    xml: row.string(3)?,
-                    omitted_because: row.opt_string(4)?,
-                };
-                n_bytes += element.xml.len();
-                n_rows += 1;
-                page.push_back(element);
-                Ok(match n_bytes > PAGE_BYTES {
-                    true => ControlFlow::Break(()),
-                    false => ControlFlow::Continue(()),
-                })
-            },
-        )?;
+        let flow = db.query_until(&sql, &params, &mut |row| {
+            let element = ElementRow {
+                project: row.int(0)?,
+                place: row.int(1)?,
+                name: row.string(2)?,
+                xml: row.string(3)?,
+                omitted_because: row.opt_string(4)?,
+            };
+            n_bytes += element.xml.len();
+            n_rows += 1;
+            page.push_back(element);
+            Ok(match n_bytes > PAGE_BYTES {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            })
+        })?;
         self.is_end = flow.is_continue() && n_rows < PAGE_ROWS;
         if let Some(last) = self.page.back() {
             self.after = (last.project, last.place);

@@ -1,54 +1,124 @@
-//! One result at a time, put together from its rows.
+//! Results put together from their rows, a page of them at a time.
 //!
 //! What was imported comes back as it was, but for actuals: a period of which anything was computed shows its value, and
 //! one for each of its disaggregations. While manual values alone stand, the roll-up changes nothing of an export.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::ops::ControlFlow;
 
 use rsr_aggregation::Hundredths;
-use rsr_base::ProjectId;
 use rsr_iati::model::{
     ActivityElement, Dated, Dimension, Flag, Indicator, Measurement, Number, Period, ResultBlock,
     TextBlock,
 };
 use rsr_iati::schema::FragmentChecker;
 
+use super::pages::Heads;
 use crate::elements::{indicator_from_xml, period_from_xml, result_from_xml};
 use crate::error::Error;
-use crate::sql::{Session, params};
+use crate::sql::{IDS, Session, id_list, params};
 
-/// A result without what it holds.
+/// Most results read at once.
+const PAGE_ROWS: i64 = 128;
+/// Bytes of fragments after which a page ends, besides those of its first result.
+const PAGE_BYTES: i64 = 1 << 20;
+/// What a disaggregation counts for beside those.
+const PART_BYTES: i64 = 64;
+
+/// A result with all it holds.
 pub(super) struct ResultRow {
-    pub(super) id: i64,
-    pub(super) place: i64,
-    block: ResultBlock,
+    pub(super) project: i64,
+    id: i64,
+    place: i64,
+    pub(super) element: ActivityElement,
 }
 
 impl ResultRow {
     /// Why the result cannot stand in a valid activity. Asked of what is written, since values and titles change after
     /// an import.
-    pub(super) fn objection(
-        &self,
-        element: &ActivityElement,
-        checker: &mut FragmentChecker,
-    ) -> Option<String> {
-        checker.objection(element, &element.to_xml())
+    pub(super) fn objection(&self, checker: &mut FragmentChecker) -> Option<String> {
+        checker.objection(&self.element, &self.element.to_xml())
     }
 }
 
-/// The result after a place and id.
-pub(super) fn next(
-    db: &dyn Session,
-    project: ProjectId,
-    place: i64,
-    id: i64,
-) -> Result<Option<ResultRow>, Error> {
-    db.row(
-        "SELECT id, place, xml, omitted_because, type, title, description, aggregation_status FROM results
-         WHERE project_id = ?1 AND (place, id) > (?2, ?3) ORDER BY place, id LIMIT 1",
-        params![project, place, id],
-        |row| {
-            let xml = row.text(2)?;
+/// The results to come of a chunk's activities, a page at a time: five statements a page, however many results it has.
+pub(super) struct Results {
+    page: VecDeque<ResultRow>,
+    /// Project, place and id of the last one read.
+    after: (i64, i64, i64),
+    is_end: bool,
+}
+
+impl Results {
+    /// Those of the activities after one.
+    pub(super) fn behind(project: i64) -> Self {
+        Self {
+            page: VecDeque::new(),
+            after: (project, i64::MAX, i64::MAX),
+            is_end: false,
+        }
+    }
+
+    /// The next result of a project. Those of projects before it are passed over.
+    pub(super) fn next(
+        &mut self,
+        db: &dyn Session,
+        project: i64,
+        heads: &Heads,
+    ) -> Result<Option<ResultRow>, Error> {
+        loop {
+            while self
+                .page
+                .pop_front_if(|row| row.project < project)
+                .is_some()
+            {}
+            if !self.page.is_empty() || self.is_end {
+                break;
+            }
+            self.after = self.after.max((project - 1, i64::MAX, i64::MAX));
+            self.read(db, heads)?;
+        }
+        Ok(self.page.pop_front_if(|row| row.project == project))
+    }
+
+    fn read(&mut self, db: &dyn Session, heads: &Heads) -> Result<(), Error> {
+        let (mut blocks, is_last) = self.blocks(db, heads)?;
+        let n_read = blocks.len();
+        let weights = weights(db, &blocks)?;
+        let mut n_bytes = 0;
+        let mut n_kept = 0;
+        for row in &blocks {
+            n_bytes += weights.get(&row.id).copied().unwrap_or(0);
+            if n_kept > 0 && n_bytes > PAGE_BYTES {
+                break;
+            }
+            n_kept += 1;
+        }
+        blocks.truncate(n_kept);
+        self.is_end = is_last && n_kept == n_read;
+        if let Some(last) = blocks.last() {
+            self.after = (last.project, last.place, last.id);
+        }
+        self.page = filled(db, blocks)?.into();
+        Ok(())
+    }
+
+    /// The next results without what they hold, and whether there are no more.
+    fn blocks(&self, db: &dyn Session, heads: &Heads) -> Result<(Vec<ResultRow>, bool), Error> {
+        let (within, mut chunk) = heads.within(5);
+        let sql = format!(
+            "SELECT id, project_id, place, xml, type, title, description, aggregation_status
+             FROM results WHERE (project_id, place, id) > (?1, ?2, ?3) AND {within}
+             ORDER BY project_id, place, id LIMIT ?4"
+        );
+        let (project, place, id) = self.after;
+        let mut params = params![project, place, id, PAGE_ROWS].to_vec();
+        params.append(&mut chunk);
+        let (mut blocks, mut n_bytes, mut n_rows) = (Vec::new(), 0, 0);
+        let flow = db.query_until(&sql, &params, &mut |row| {
+            let xml = row.text(3)?;
+            n_bytes += i64::try_from(xml.len()).unwrap_or(PAGE_BYTES);
+            n_rows += 1;
             let block = match xml.is_empty() {
                 false => result_from_xml(xml),
                 true => ResultBlock {
@@ -59,23 +129,65 @@ pub(super) fn next(
                     ..ResultBlock::default()
                 },
             };
-            Ok(ResultRow {
+            blocks.push(ResultRow {
                 id: row.int(0)?,
-                place: row.int(1)?,
-                block,
+                project: row.int(1)?,
+                place: row.int(2)?,
+                element: ActivityElement::Result(block),
+            });
+            Ok(match n_bytes > PAGE_BYTES {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
             })
-        },
-    )
+        })?;
+        Ok((blocks, flow.is_continue() && n_rows < PAGE_ROWS))
+    }
 }
 
-/// The whole result.
-pub(super) fn element(db: &dyn Session, row: &ResultRow) -> Result<ActivityElement, Error> {
-    let mut block = row.block.clone();
-    let mut index = HashMap::new();
+/// The ids of some results as a parameter.
+fn ids(blocks: &[ResultRow]) -> String {
+    id_list(blocks.iter().map(|row| row.id))
+}
+
+/// About how many bytes each result holds in its indicators, periods and disaggregations.
+fn weights(db: &dyn Session, blocks: &[ResultRow]) -> Result<HashMap<i64, i64>, Error> {
+    let rows = db.rows(
+        &format!(
+            "SELECT i.result_id, i.id, octet_length(i.xml), count(p.id), sum(octet_length(p.xml)),
+                 sum((SELECT count(*) FROM period_disaggregations d WHERE d.period_id = p.id))
+             FROM indicators i LEFT JOIN periods p ON p.indicator_id = i.id WHERE i.result_id IN {IDS}
+             GROUP BY i.result_id, i.id, octet_length(i.xml)"
+        ),
+        params![&ids(blocks)],
+        |row| {
+            let rows = (1 + row.int(3)? + row.int(5)?) * PART_BYTES;
+            Ok((row.int(0)?, rows + row.int(2)? + row.int(4)?))
+        },
+    )?;
+    let mut weights = HashMap::new();
+    for (result, n_bytes) in rows {
+        *weights.entry(result).or_default() += n_bytes;
+    }
+    Ok(weights)
+}
+
+/// The results with all they hold.
+fn filled(db: &dyn Session, mut blocks: Vec<ResultRow>) -> Result<Vec<ResultRow>, Error> {
+    if blocks.is_empty() {
+        return Ok(blocks);
+    }
+    let ids = ids(&blocks);
+    let nth_by_id: HashMap<i64, usize> = blocks.iter().map(|row| row.id).zip(0..).collect();
+    let mut indicators_of: Vec<Vec<Indicator>> = Vec::new();
+    indicators_of.resize_with(blocks.len(), Vec::new);
+    // By indicator: its result's place on the page, and its own in the result.
+    let mut index: HashMap<i64, (usize, usize)> = HashMap::new();
     db.query(
-        "SELECT id, xml, measure, is_ascending, aggregation_status, title, description FROM indicators
-         WHERE result_id = ?1 ORDER BY place, id",
-        params![row.id],
+        &format!(
+            "SELECT id, xml, measure, is_ascending, aggregation_status, title, description, result_id FROM indicators
+             WHERE result_id IN {IDS} ORDER BY result_id, place, id"
+        ),
+        params![&ids],
         &mut |row| {
             let xml = row.text(1)?;
             let indicator = match xml.is_empty() {
@@ -89,17 +201,23 @@ pub(super) fn element(db: &dyn Session, row: &ResultRow) -> Result<ActivityEleme
                     ..Indicator::default()
                 },
             };
-            index.insert(row.int(0)?, block.indicators.len());
-            block.indicators.push(indicator);
+            let nth = nth_by_id.get(&row.int(7)?).copied().unwrap_or(usize::MAX);
+            if let Some(indicators) = indicators_of.get_mut(nth) {
+                index.insert(row.int(0)?, (nth, indicators.len()));
+                indicators.push(indicator);
+            }
             Ok(())
         },
     )?;
-    let mut parts = parts(db, row.id)?;
+    let mut parts = parts(db, &ids)?;
     db.query(
-        "SELECT p.id, p.indicator_id, p.xml, p.start_date, p.end_date, p.target_value, p.is_manual, p.value, p.manual_text
-         FROM indicators i JOIN periods p ON p.indicator_id = i.id WHERE i.result_id = ?1
-         ORDER BY p.indicator_id, p.place, p.id",
-        params![row.id],
+        &format!(
+            "SELECT p.id, p.indicator_id, p.xml, p.start_date, p.end_date, p.target_value, p.is_manual, p.value,
+                 p.manual_text
+             FROM indicators i JOIN periods p ON p.indicator_id = i.id WHERE i.result_id IN {IDS}
+             ORDER BY p.indicator_id, p.place, p.id"
+        ),
+        params![&ids],
         &mut |row| {
             let xml = row.text(2)?;
             let mut period = match xml.is_empty() {
@@ -118,14 +236,21 @@ pub(super) fn element(db: &dyn Session, row: &ResultRow) -> Result<ActivityEleme
             if !row.flag(6)? && is_computed {
                 period.actuals = computed(value, parts);
             }
-            let nth = index.get(&row.int(1)?);
-            if let Some(indicator) = nth.and_then(|nth| block.indicators.get_mut(*nth)) {
+            let at = index.get(&row.int(1)?);
+            let indicator =
+                at.and_then(|(result, nth)| indicators_of.get_mut(*result)?.get_mut(*nth));
+            if let Some(indicator) = indicator {
                 indicator.periods.push(period);
             }
             Ok(())
         },
     )?;
-    Ok(ActivityElement::Result(block))
+    for (row, indicators) in blocks.iter_mut().zip(indicators_of) {
+        if let ActivityElement::Result(block) = &mut row.element {
+            block.indicators.extend(indicators);
+        }
+    }
+    Ok(blocks)
 }
 
 /// A disaggregation with a value.
@@ -136,15 +261,17 @@ struct Part {
     is_manual: bool,
 }
 
-/// The disaggregations with values of the periods of a result.
-fn parts(db: &dyn Session, result: i64) -> Result<HashMap<i64, Vec<Part>>, Error> {
+/// The disaggregations with values of the periods of some results.
+fn parts(db: &dyn Session, results: &str) -> Result<HashMap<i64, Vec<Part>>, Error> {
     let mut parts: HashMap<i64, Vec<Part>> = HashMap::new();
     db.query(
-        "SELECT d.period_id, n.name, v.value, d.value, d.is_manual FROM indicators i JOIN periods p ON p.indicator_id = i.id
-         JOIN period_disaggregations d ON d.period_id = p.id
-         JOIN dimension_values v ON v.id = d.dimension_value_id JOIN dimension_names n ON n.id = v.name_id
-         WHERE i.result_id = ?1 AND d.value IS NOT NULL ORDER BY d.period_id, n.id, v.id",
-        params![result],
+        &format!(
+            "SELECT d.period_id, n.name, v.value, d.value, d.is_manual FROM indicators i
+             JOIN periods p ON p.indicator_id = i.id JOIN period_disaggregations d ON d.period_id = p.id
+             JOIN dimension_values v ON v.id = d.dimension_value_id JOIN dimension_names n ON n.id = v.name_id
+             WHERE i.result_id IN {IDS} AND d.value IS NOT NULL ORDER BY d.period_id, n.id, v.id"
+        ),
+        params![results],
         &mut |row| {
             if let Some(value) = row.opt_hundredths(3)? {
                 let part = Part {

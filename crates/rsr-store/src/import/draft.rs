@@ -1,15 +1,27 @@
 //! One activity, held until its end.
 
+use std::ops::ControlFlow;
+
 use rsr_iati::model::{ActivityElement, ActivityHead, ElementKind};
 use rsr_iati::xml::Position;
 use sha2::{Digest as _, Sha256};
 
-use crate::elements::head_to_xml;
+use crate::elements::{Summary, head_to_xml};
 use crate::error::Error;
-use crate::sql::{Session, params};
+use crate::sql::{Session, Table, params};
 
 /// Bytes of fragments that are held in memory; what comes then goes to a temporary table.
 const HELD_BYTES_MAX: u64 = 512 << 10;
+
+const SPILL: Table = Table {
+    name: "import_spill",
+    level: 1,
+    columns: &["nth", "xml", "pos", "line", "col"],
+};
+
+/// A page of what comes back from there ends after so many elements, or bytes.
+const PAGE_ROWS: i64 = 256;
+const PAGE_BYTES: usize = 256 << 10;
 
 /// Changed whenever the same activity would be stored in another way, so that importing it again does so.
 const LAYOUT: &[u8] = b"rsr activity 1";
@@ -28,6 +40,7 @@ pub(super) struct Draft {
     pub(super) head: ActivityHead,
     pub(super) position: Position,
     pub(super) identifier: Option<String>,
+    pub(super) summary: Summary,
     held: Vec<Held>,
     n_held_bytes: u64,
     n_bytes: u64,
@@ -41,6 +54,7 @@ impl Default for Draft {
             head: ActivityHead::default(),
             position: Position::START,
             identifier: None,
+            summary: Summary::default(),
             held: Vec::new(),
             n_held_bytes: 0,
             n_bytes: 0,
@@ -55,6 +69,7 @@ impl Draft {
     pub(super) fn start(&mut self, head: ActivityHead, position: Position) {
         self.held.clear();
         self.identifier = None;
+        self.summary = Summary::default();
         self.n_held_bytes = 0;
         self.n_bytes = 0;
         self.n_spilled = 0;
@@ -71,6 +86,7 @@ impl Draft {
             self.identifier
                 .get_or_insert_with(|| identifier.identifier().to_owned());
         }
+        self.summary.note(&element);
         let xml = element.to_xml();
         self.hasher.update([0]);
         self.hasher.update(&xml);
@@ -93,8 +109,8 @@ impl Draft {
         for held in self.held.drain(..) {
             self.n_spilled += 1;
             // What 2.03 does not name is written and read back as it came, whatever its kind.
-            db.execute(
-                "INSERT INTO import_spill (nth, xml, pos, line, col) VALUES (?1, ?2, ?3, ?4, ?5)",
+            db.put(
+                &SPILL,
                 params![
                     self.n_spilled,
                     &held.xml,
@@ -108,16 +124,18 @@ impl Draft {
         Ok(())
     }
 
-    /// Every element, in order; those in the temporary table one at a time.
+    /// Every element, in order; those in the temporary table a page at a time.
     pub(super) fn each(
         &self,
         db: &dyn Session,
         take: &mut dyn FnMut(&Held) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        for nth in 1..=self.n_spilled {
-            if let Some(held) = spilled(db, nth)? {
-                take(&held)?;
-            }
+        let mut after = 0;
+        while after < self.n_spilled {
+            let page = spilled(db, after)?;
+            let Some((last, _)) = page.last() else { break };
+            after = *last;
+            page.iter().try_for_each(|(_nth, held)| take(held))?;
         }
         self.held.iter().try_for_each(take)
     }
@@ -148,34 +166,46 @@ fn empty_spill(db: &dyn Session) -> Result<(), Error> {
     Ok(())
 }
 
-fn spilled(db: &dyn Session, nth: i64) -> Result<Option<Held>, Error> {
-    let row = db.row(
-        "SELECT xml, pos, line, col FROM import_spill WHERE nth = ?1",
-        params![nth],
-        |row| {
+/// The elements after the one of a number, with their own numbers; a page of them.
+fn spilled(db: &dyn Session, after: i64) -> Result<Vec<(i64, Held)>, Error> {
+    let mut page = Vec::new();
+    let mut n_bytes = 0;
+    let flow = db.query_until(
+        "SELECT nth, xml, pos, line, col FROM import_spill WHERE nth > ?1 ORDER BY nth LIMIT ?2",
+        params![after, PAGE_ROWS],
+        &mut |row| {
+            let nth = row.int(0)?;
             let position = Position {
-                offset: row.int(1)?.unsigned_abs(),
-                line: row.int(2)?.unsigned_abs(),
-                column: row.int(3)?.unsigned_abs(),
+                offset: row.int(2)?.unsigned_abs(),
+                line: row.int(3)?.unsigned_abs(),
+                column: row.int(4)?.unsigned_abs(),
             };
-            Ok((row.string(0)?, position))
+            let xml = row.string(1)?;
+            n_bytes += xml.len();
+            let element = ActivityElement::from_xml(&xml).map_err(|error| Error::BadRow {
+                what: "import_spill.xml",
+                id: nth,
+                found: error.to_string(),
+            })?;
+            debug_assert!(
+                element.kind() != ElementKind::Unknown || !element.name().is_empty(),
+                "what was read has a name"
+            );
+            let held = Held {
+                element,
+                xml,
+                position,
+            };
+            page.push((nth, held));
+            Ok(match n_bytes > PAGE_BYTES {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            })
         },
     )?;
-    let Some((xml, position)) = row else {
-        return Ok(None);
-    };
-    let element = ActivityElement::from_xml(&xml).map_err(|error| Error::BadRow {
-        what: "import_spill.xml",
-        id: nth,
-        found: error.to_string(),
-    })?;
     debug_assert!(
-        element.kind() != ElementKind::Unknown || !element.name().is_empty(),
-        "what was read has a name"
+        flow.is_break() || n_bytes <= PAGE_BYTES,
+        "a page is bounded"
     );
-    Ok(Some(Held {
-        element,
-        xml,
-        position,
-    }))
+    Ok(page)
 }

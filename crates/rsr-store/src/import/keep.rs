@@ -1,17 +1,25 @@
 //! Whether an activity is kept, and its rows.
 
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
 use rsr_base::ProjectId;
-use rsr_iati::model::{ActivityElement, DateTime, ElementKind};
+use rsr_iati::model::{ActivityElement, DateTime, ElementKind, Value as _};
 use rsr_iati::reader::{Finding, Severity};
 use rsr_iati::schema::FragmentChecker;
 use rsr_iati::xml::Position;
-use uuid::Uuid;
 
 use super::draft::{Draft, Held};
-use crate::elements::{ElementWriter, ResultRows, Summary, clear, n_without_number};
+use crate::elements::{ElementWriter, NewActivity, ResultRows, clear, n_without_number};
 use crate::error::Error;
-use crate::sql::{Session, params};
+use crate::sql::{Session, Table, params};
 use crate::tree::positions;
+
+const SEEN: Table = Table {
+    name: "import_seen",
+    level: 1,
+    columns: &["run", "project_id", "file", "is_changed"],
+};
 
 /// Which run and file an activity comes from, and when.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +64,7 @@ pub(super) fn drop_seen(db: &dyn Session, run: i64) -> Result<(), Error> {
 }
 
 /// What is stored under an identifier.
+#[derive(Clone, Debug)]
 struct Stored {
     project: i64,
     hash: Option<Vec<u8>>,
@@ -64,11 +73,18 @@ struct Stored {
     file: Option<i64>,
 }
 
+/// The activities of one transaction, by identifier: their rows may be on the way to the database still.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    by_identifier: HashMap<String, Stored>,
+}
+
 /// Keeps an activity, or answers zero with the reason among the findings.
 pub(super) fn activity(
     db: &dyn Session,
     draft: &Draft,
     stamp: &Stamp,
+    recent: &mut Recent,
     checker: &mut FragmentChecker,
     findings: &mut Vec<Finding>,
 ) -> Result<Kept, Error> {
@@ -83,7 +99,10 @@ pub(super) fn activity(
         kept: 1,
         ..Kept::default()
     };
-    let stored = stored(db, identifier, stamp.run)?;
+    let stored = match recent.by_identifier.get(identifier) {
+        Some(stored) => Some(stored.clone()),
+        None => stored(db, identifier, stamp.run)?,
+    };
     if let Some(stored) = &stored {
         if let Some(refusal) = refusal(draft, stored) {
             findings.push(refusal);
@@ -91,10 +110,7 @@ pub(super) fn activity(
         }
         if stored.hash.as_deref() == Some(&hash[..]) {
             kept.unchanged = 1;
-            see(db, stamp, stored.project, false)?;
-            return Ok(kept);
-        }
-        if let Some(file) = stored.file {
+        } else if let Some(file) = stored.file {
             kept.replaced_here = u64::from(file == stamp.file);
             let message = format!(
                 "activity {identifier} comes twice; this one is newer and replaces the other"
@@ -107,37 +123,70 @@ pub(super) fn activity(
             ));
         }
     }
-    let is_new = stored.is_none();
-    let project = match stored {
+    let is_changed = kept.unchanged == 0;
+    let project = match &stored {
+        Some(stored) if is_changed => {
+            let project = ProjectId(stored.project);
+            clear(db, project)?;
+            write(db, draft, project, false, checker, findings)?;
+            draft
+                .summary
+                .write(db, project, &draft.head, stamp.now_ms)?;
+            db.execute(
+                "UPDATE projects SET content_hash = ?2 WHERE id = ?1",
+                params![project, &hash[..]],
+            )?;
+            project
+        }
         Some(stored) => ProjectId(stored.project),
-        None => create(db, identifier, stamp)?,
+        None => {
+            let new = NewActivity {
+                identifier,
+                head: &draft.head,
+                hash: &hash,
+                now_ms: stamp.now_ms,
+            };
+            let project = ProjectId(draft.summary.create(db, &new)?);
+            positions::insert(db, project, None)?;
+            write(db, draft, project, true, checker, findings)?;
+            project
+        }
     };
-    if !is_new {
-        clear(db, project)?;
-    }
-    write(db, draft, project, is_new, stamp, checker, findings)?;
-    db.execute(
-        "UPDATE projects SET content_hash = ?2 WHERE id = ?1",
-        params![project, &hash[..]],
-    )?;
-    see(db, stamp, project.0, true)?;
+    let was_seen = stored.is_some_and(|stored| stored.file.is_some());
+    see(db, stamp, project, is_changed, was_seen)?;
+    let now = Stored {
+        project: project.0,
+        hash: Some(hash.to_vec()),
+        last_updated: draft
+            .head
+            .last_updated
+            .as_ref()
+            .map(|moment| moment.text().to_owned()),
+        file: Some(stamp.file),
+    };
+    recent.by_identifier.insert(identifier.to_owned(), now);
     Ok(kept)
 }
 
+/// What is stored of an activity that is not among the recent ones.
 fn stored(db: &dyn Session, identifier: &str, run: i64) -> Result<Option<Stored>, Error> {
-    db.row(
+    let mut found = None;
+    let flow = db.query_stored(
         "SELECT p.id, p.content_hash, p.last_updated, s.file FROM projects p
          LEFT JOIN import_seen s ON s.run = ?2 AND s.project_id = p.id WHERE p.iati_identifier = ?1",
         params![identifier, run],
-        |row| {
-            Ok(Stored {
+        &mut |row| {
+            found = Some(Stored {
                 project: row.int(0)?,
                 hash: row.opt_blob(1)?.map(<[u8]>::to_vec),
                 last_updated: row.opt_string(2)?,
                 file: row.opt_int(3)?,
-            })
+            });
+            Ok(ControlFlow::Continue(()))
         },
-    )
+    )?;
+    debug_assert!(flow.is_continue(), "nothing breaks it");
+    Ok(found)
 }
 
 /// Why what is stored stands. Within a run the newer one wins, and the first of two alike. Over runs one that is as new
@@ -173,40 +222,38 @@ fn refusal(draft: &Draft, stored: &Stored) -> Option<Finding> {
     }
 }
 
-fn create(db: &dyn Session, identifier: &str, stamp: &Stamp) -> Result<ProjectId, Error> {
-    let id = db.number(
-        "INSERT INTO projects (uuid, iati_identifier, is_published, created_ms, changed_ms)
-         VALUES (?1, ?2, 1, ?3, ?3) RETURNING id",
-        params![&Uuid::new_v4().as_bytes()[..], identifier, stamp.now_ms],
-    )?;
-    positions::insert(db, ProjectId(id), None)?;
-    Ok(ProjectId(id))
-}
-
-fn see(db: &dyn Session, stamp: &Stamp, project: i64, is_changed: bool) -> Result<(), Error> {
+/// Notes that this run has seen an activity.
+fn see(
+    db: &dyn Session,
+    stamp: &Stamp,
+    project: ProjectId,
+    is_changed: bool,
+    was_seen: bool,
+) -> Result<(), Error> {
+    let row = params![stamp.run, project, stamp.file, is_changed];
+    if !was_seen {
+        return db.put(&SEEN, row);
+    }
     db.execute(
-        "INSERT INTO import_seen (run, project_id, file, is_changed) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (run, project_id) DO UPDATE SET file = excluded.file,
-             is_changed = CASE WHEN import_seen.is_changed = 1 THEN 1 ELSE excluded.is_changed END",
-        params![stamp.run, project, stamp.file, is_changed],
+        "UPDATE import_seen SET file = ?3, is_changed = CASE WHEN is_changed = 1 THEN 1 ELSE CAST(?4 AS BIGINT) END
+         WHERE run = ?1 AND project_id = ?2",
+        row,
     )?;
     Ok(())
 }
 
-/// Writes all rows of an activity.
+/// Writes the rows of an activity that its elements make.
 fn write(
     db: &dyn Session,
     draft: &Draft,
     project: ProjectId,
     is_new: bool,
-    stamp: &Stamp,
     checker: &mut FragmentChecker,
     findings: &mut Vec<Finding>,
 ) -> Result<(), Error> {
     let currency = draft.head.default_currency.as_deref().unwrap_or_default();
     let mut elements = ElementWriter::new(db, project, currency, checker);
     let mut results = ResultRows::new(db, project, is_new)?;
-    let mut summary = Summary::default();
     let mut parents: Vec<String> = Vec::new();
     draft.each(db, &mut |held: &Held| {
         let objection = if let ActivityElement::Result(result) = &held.element {
@@ -215,7 +262,6 @@ fn write(
             note_numbers(draft, held, n, findings);
             objection
         } else {
-            summary.note(&held.element);
             note_links(draft, held, &mut parents, findings);
             elements.write(&held.element, &held.xml)?
         };
@@ -224,8 +270,7 @@ fn write(
         }
         Ok(())
     })?;
-    results.finish()?;
-    summary.write(db, project, &draft.head, stamp.now_ms)
+    results.finish()
 }
 
 /// Finds again what [`activity`] finds in the elements of one that it writes, for one that stands as it is: what is said

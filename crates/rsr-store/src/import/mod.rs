@@ -27,7 +27,7 @@ use crate::sql::params;
 use crate::store::Store;
 use crate::tx::Tx;
 use draft::Draft;
-use keep::Kept;
+use keep::{Kept, Recent};
 
 /// Most bytes of fragments in one transaction, besides the number of activities the settings give.
 const CHUNK_BYTES_MAX: ByteSize = ByteSize::from_mib(8);
@@ -54,6 +54,7 @@ struct Chunk {
     n_activities: usize,
     n_bytes: u64,
     kept: Kept,
+    recent: Recent,
 }
 
 impl Store {
@@ -193,7 +194,14 @@ impl Importer {
             file: self.n_files,
             now_ms: tx.now_ms(),
         };
-        let kept = keep::activity(tx.db(), draft, &stamp, &mut self.checker, &mut findings)?;
+        let kept = keep::activity(
+            tx.db(),
+            draft,
+            &stamp,
+            &mut chunk.recent,
+            &mut self.checker,
+            &mut findings,
+        )?;
         chunk.n_bytes += draft.n_bytes();
         chunk.n_activities += 1;
         chunk.kept.add(&kept);

@@ -8,7 +8,13 @@ use rsr_base::ProjectId;
 use super::rebuild;
 use super::{GAP, STEP};
 use crate::error::Error;
-use crate::sql::{Session, params};
+use crate::sql::{Session, Table, params};
+
+const POSITIONS: Table = Table {
+    name: "positions",
+    level: 1,
+    columns: &["project_id", "root_id", "depth", "place", "last_place"],
+};
 
 /// Where a project stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,10 +47,7 @@ pub(crate) fn insert(
     id: ProjectId,
     parent: Option<ProjectId>,
 ) -> Result<(), Error> {
-    db.execute(
-        "INSERT INTO positions (project_id, root_id, depth, place, last_place) VALUES (?1, ?1, 0, ?2, ?2)",
-        params![id, GAP],
-    )?;
+    db.put(&POSITIONS, params![id, id, 0_i64, GAP, GAP])?;
     match parent {
         Some(parent) => attach(db, id, parent),
         None => Ok(()),
