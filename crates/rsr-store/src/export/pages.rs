@@ -8,6 +8,7 @@ use rsr_hierarchy::Viewer;
 use super::ActivityFilter;
 use super::results::Results;
 use crate::error::Error;
+use crate::hierarchy::COVERS;
 use crate::sql::{Session, Value, id_list, params};
 
 /// Most rows asked for at once: an engine on a server may send all of them before the page is full.
