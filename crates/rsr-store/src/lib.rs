@@ -75,6 +75,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod copy;
 mod database;
 mod elements;
 mod error;
@@ -95,6 +96,7 @@ mod tree;
 mod tx;
 
 pub use audit::{AuditError, AuditReport, AuditRow};
+pub use copy::{CopyProgress, CopyReport};
 pub use database::DatabaseStatus;
 pub use error::{Conflict, Error};
 pub use export::{Activities, ActivityFilter, Omission};

@@ -366,6 +366,31 @@ pub(crate) enum Database {
         /// The file to write; it must not exist
         file: PathBuf,
     },
+    /// Puts a backup in the place of the database
+    ///
+    /// Stop the service first. A database that holds anything is left alone without --force; of PostgreSQL, make an empty
+    /// one and name it.
+    #[command(after_help = "Example: rsr database restore rsr-2026-11-23.db")]
+    Restore {
+        /// A file that `rsr database backup` wrote
+        file: PathBuf,
+        /// Replaces the SQLite file that is there
+        #[arg(long)]
+        force: bool,
+    },
+    /// Copies everything into an empty database of either kind
+    ///
+    /// A copy that was ended goes on where it was. In the end the rows of both are counted and compared. Nobody may write
+    /// to FROM meanwhile. A password belongs into a file (database.passfile), since others see what a command was given.
+    #[command(
+        after_help = "Example: rsr database copy sqlite://rsr.db 'postgres://rsr@db.example.org/rsr?passfile=/etc/rsr/pgpass'"
+    )]
+    Copy {
+        /// Address of the database to read
+        from: String,
+        /// Address of the database to fill
+        to: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

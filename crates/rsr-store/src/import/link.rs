@@ -23,6 +23,24 @@ const WANTED: &str = "coalesce(
      WHERE r.ref = c.iati_identifier AND r.type IN ('1', '2') AND r.type = '2' AND r.project_id <> c.id
      ORDER BY r.project_id, r.place LIMIT 1))";
 
+/// Changed activities from which on an engine is told that tables were filled.
+const MANY: i64 = 100;
+const FILLED: [&str; 13] = [
+    "projects",
+    "positions",
+    "project_elements",
+    "related_activities",
+    "transactions",
+    "budgets",
+    "sectors",
+    "participations",
+    "results",
+    "indicators",
+    "periods",
+    "manual_disaggregations",
+    "import_seen",
+];
+
 /// Links everything that is stored.
 pub(super) fn link(tx: &mut Tx, run: i64, hear: Hear<'_>) -> Result<LinkReport, Error> {
     let mut report = LinkReport::default();
@@ -31,6 +49,10 @@ pub(super) fn link(tx: &mut Tx, run: i64, hear: Hear<'_>) -> Result<LinkReport, 
         hear(ImportNote::Link { finding });
     };
     keep::prepare(tx.db())?;
+    let n_seen = "SELECT count(*) FROM import_seen WHERE run = ?1 AND is_changed = 1";
+    if tx.db().number(n_seen, params![run])? >= MANY {
+        tx.db().note_bulk(&FILLED)?;
+    }
     report.n_moved = parents(tx.db(), run)?;
     link_results::link(tx, run, &mut report)?;
     if report.n_moved > 0 {

@@ -25,9 +25,12 @@ pub(super) fn find(
     each(
         "SELECT p.iati_identifier, r.ref FROM import_seen s JOIN projects p ON p.id = s.project_id
          JOIN related_activities r ON r.project_id = p.id AND r.type IN ('1', '2')
-         WHERE s.run = ?1 AND NOT EXISTS (SELECT 1 FROM projects o WHERE o.iati_identifier = r.ref)",
+         WHERE s.run = ?1 AND NOT EXISTS (SELECT 1 FROM projects o WHERE o.iati_identifier = r.ref)
+         ORDER BY p.id, r.place",
         "link-to-unknown",
-        &|identifier, other| format!("activity {identifier} is linked to {other}, which is not stored"),
+        &|identifier, other| {
+            format!("activity {identifier} is linked to {other}, which is not stored")
+        },
     )?;
     // One statement for each direction, so that the partial index on links serves both.
     for (own, other, role) in [("1", "2", "parent"), ("2", "1", "child")] {
@@ -38,7 +41,8 @@ pub(super) fn find(
                  JOIN projects o ON o.iati_identifier = r.ref AND o.id <> p.id
                  WHERE s.run = ?1 AND NOT EXISTS (SELECT 1 FROM related_activities b
                      WHERE b.ref = p.iati_identifier AND b.type IN ('1', '2') AND b.type = '{other}'
-                     AND b.project_id = o.id)"
+                     AND b.project_id = o.id)
+                 ORDER BY p.id, r.place"
             ),
             "link-without-counterpart",
             &|identifier, other| {
@@ -52,7 +56,8 @@ pub(super) fn find(
          JOIN projects o ON o.id = r.project_id AND o.id <> p.id
          WHERE s.run = ?1 AND p.linked_parent_id <> o.id
          AND NOT EXISTS (SELECT 1 FROM related_activities b
-             WHERE b.project_id = p.id AND b.type = '1' AND b.ref = o.iati_identifier)",
+             WHERE b.project_id = p.id AND b.type = '1' AND b.ref = o.iati_identifier)
+         ORDER BY p.id, o.id, r.place",
         "several-parents",
         &|identifier, other| {
             format!("activity {identifier} is named as a child by {other} too, which stays a related activity")

@@ -72,7 +72,11 @@ pub(crate) trait Session: Send + Debug {
     /// Stores a row. It may wait and go with others, but is there for any statement that could miss it, and what is
     /// wrong with it is told by that statement or by the commit at the latest. For rows that come by the thousand.
     fn put(&self, into: &Table, values: &[Value<'_>]) -> Result<(), Error> {
-        self.execute(&into.insert(), values).map(|_one| ())
+        self.put_into(into.name, into.columns, values)
+    }
+    /// As [`Session::put`], into a table whose columns are known when the program runs. What its rows refer to is there.
+    fn put_into(&self, name: &str, columns: &[&str], values: &[Value<'_>]) -> Result<(), Error> {
+        self.execute(&insert(name, columns), values).map(|_one| ())
     }
     /// As [`Session::put`], for a table whose rows get an id of their own. Answers it.
     fn put_new(&self, into: &Table, values: &[Value<'_>]) -> Result<i64, Error>;
@@ -102,6 +106,16 @@ pub(crate) trait Session: Send + Debug {
         let mut every = |row: &dyn Row| each(row).map(ControlFlow::Continue);
         self.query_until(sql, params, &mut every).map(|_whole| ())
     }
+    /// The columns of a table.
+    fn columns(&self, table: &str) -> Result<Vec<Column>, Error>;
+    /// Tells the engine that rows came with ids, where it does not see that itself: its next ids are to be higher.
+    fn note_ids(&self) -> Result<(), Error> {
+        Ok(())
+    }
+    /// Tells the engine that much was written to some tables, where its plans depend on what it knows of them.
+    fn note_bulk(&self, _tables: &[&str]) -> Result<(), Error> {
+        Ok(())
+    }
     fn begin(&self, begin: Begin) -> Result<(), Error>;
     fn commit(&self) -> Result<(), Error>;
     fn rollback(&self) -> Result<(), Error>;
@@ -130,21 +144,23 @@ pub(crate) struct Table {
     pub(crate) columns: &'static [&'static str],
 }
 
-impl Table {
-    /// The statement that stores one row.
-    fn insert(&self) -> String {
-        let mut sql = format!(
-            "INSERT INTO {} ({}) VALUES (",
-            self.name,
-            self.columns.join(", ")
-        );
-        for nth in 1..=self.columns.len() {
-            sql.push_str(if nth == 1 { "?" } else { ", ?" });
-            sql.push_str(&nth.to_string());
-        }
-        sql.push(')');
-        sql
+/// The statement that stores one row.
+fn insert(table: &str, columns: &[&str]) -> String {
+    let mut sql = format!("INSERT INTO {table} ({}) VALUES (", columns.join(", "));
+    for nth in 1..=columns.len() {
+        sql.push_str(if nth == 1 { "?" } else { ", ?" });
+        sql.push_str(&nth.to_string());
     }
+    sql.push(')');
+    sql
+}
+
+/// A column of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    /// Whether it holds hundredths.
+    pub(crate) is_number: bool,
 }
 
 /// Takes one row after the other, and says whether to go on.
@@ -157,6 +173,9 @@ pub(crate) trait Row {
     fn opt_blob(&self, column: usize) -> Result<Option<&[u8]>, Error>;
     /// Hundredths: an integer, or the text of one too long for 64 bits.
     fn opt_hundredths(&self, column: usize) -> Result<Option<i128>, Error>;
+
+    /// Whatever it holds; hundredths as the engine keeps them.
+    fn value(&self, column: usize) -> Result<Value<'_>, Error>;
 
     fn int(&self, column: usize) -> Result<i64, Error> {
         Ok(self.opt_int(column)?.unwrap_or_default())

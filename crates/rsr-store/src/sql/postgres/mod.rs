@@ -16,7 +16,7 @@ use postgres::{Client, Config, NoTls, Statement};
 use rsr_base::ByteSize;
 use rsr_settings::DatabaseSettings;
 
-use super::{Begin, EachRow, Engine, Role, Session, Table, Value, params};
+use super::{Begin, Column, EachRow, Engine, Role, Session, Table, Value, params};
 use crate::error::Error;
 use address::Address;
 use tls::Tls;
@@ -303,6 +303,22 @@ impl PostgresSession {
         Ok(())
     }
 
+    /// Lets a row wait for others.
+    fn wait(
+        &self,
+        table: (&str, u8),
+        columns: &[&str],
+        id: Option<i64>,
+        values: &[Value<'_>],
+    ) -> Result<(), Error> {
+        let is_due = {
+            let mut waiting = self.waiting.borrow_mut();
+            waiting.push(table, columns, id, values);
+            waiting.is_full() || self.state.get() == State::Idle
+        };
+        if is_due { self.settle() } else { Ok(()) }
+    }
+
     fn next_id(&self, table: &'static str) -> Result<i64, Error> {
         let wanted = self.waiting.borrow_mut().next_id(table);
         let n = match wanted {
@@ -350,25 +366,48 @@ impl PostgresSession {
 
 impl Session for PostgresSession {
     fn put(&self, into: &Table, values: &[Value<'_>]) -> Result<(), Error> {
-        let is_full = {
-            let mut waiting = self.waiting.borrow_mut();
-            waiting.push(into, None, values);
-            waiting.is_full() || self.state.get() == State::Idle
-        };
-        if is_full { self.settle() } else { Ok(()) }
+        self.wait((into.name, into.level), into.columns, None, values)
+    }
+
+    fn put_into(&self, name: &str, columns: &[&str], values: &[Value<'_>]) -> Result<(), Error> {
+        self.wait((name, 0), columns, None, values)
     }
 
     fn put_new(&self, into: &Table, values: &[Value<'_>]) -> Result<i64, Error> {
         let id = self.next_id(into.name)?;
-        let is_full = {
-            let mut waiting = self.waiting.borrow_mut();
-            waiting.push(into, Some(id), values);
-            waiting.is_full() || self.state.get() == State::Idle
-        };
-        if is_full {
-            self.settle()?;
-        }
+        self.wait((into.name, into.level), into.columns, Some(id), values)?;
         Ok(id)
+    }
+
+    fn columns(&self, table: &str) -> Result<Vec<Column>, Error> {
+        let db: &dyn Session = self;
+        db.rows(
+            "SELECT CAST(column_name AS TEXT), data_type = 'numeric' FROM information_schema.columns
+             WHERE table_schema = current_schema() AND table_name = ?1 ORDER BY ordinal_position",
+            params![table],
+            |row| {
+                Ok(Column {
+                    name: row.string(0)?,
+                    is_number: row.flag(1)?,
+                })
+            },
+        )
+    }
+
+    fn note_ids(&self) -> Result<(), Error> {
+        let db: &dyn Session = self;
+        let tables = db.rows(
+            "SELECT CAST(table_name AS TEXT) FROM information_schema.columns
+             WHERE table_schema = current_schema() AND column_name = 'id' AND is_identity = 'YES'",
+            params![],
+            |row| row.string(0),
+        )?;
+        for table in tables {
+            db.script(&format!(
+                "SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}"
+            ))?;
+        }
+        Ok(())
     }
 
     fn query_stored(
@@ -405,6 +444,10 @@ impl Session for PostgresSession {
     ) -> Result<ControlFlow<()>, Error> {
         self.settle_for(sql)?;
         self.ask(sql, params, each)
+    }
+
+    fn note_bulk(&self, tables: &[&str]) -> Result<(), Error> {
+        self.script(&format!("ANALYZE {}", tables.join(", ")))
     }
 
     fn begin(&self, begin: Begin) -> Result<(), Error> {

@@ -123,6 +123,18 @@ impl Row for PostgresRow<'_> {
         self.get(column, |raw| (raw.kind == Type::BYTEA).then_some(raw.bytes))
     }
 
+    fn value(&self, column: usize) -> Result<Value<'_>, Error> {
+        let value = self.get(column, |raw| match raw.kind {
+            Type::NUMERIC => raw.hundredths().map(Value::Hundredths),
+            Type::BYTEA => Some(Value::Blob(raw.bytes)),
+            _ => raw
+                .int()
+                .map(Value::Int)
+                .or_else(|| raw.text().map(Value::Text)),
+        })?;
+        Ok(value.unwrap_or(Value::Null))
+    }
+
     fn opt_hundredths(&self, column: usize) -> Result<Option<i128>, Error> {
         self.get(column, Raw::hundredths)
     }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use bytes::{BufMut, BytesMut};
 
 use super::numeric;
-use crate::sql::{Table, Value};
+use crate::sql::Value;
 
 /// Bytes of rows after which they are sent, whatever comes next.
 pub(super) const WAITING_BYTES_MAX: usize = 256 << 10;
@@ -24,7 +24,7 @@ const IDS_MAX: i64 = 1_024;
 /// The rows of one table.
 #[derive(Debug)]
 pub(super) struct Rows {
-    table: &'static str,
+    table: String,
     level: u8,
     /// The statement that takes them.
     copy: String,
@@ -68,20 +68,25 @@ impl Waiting {
     pub(super) fn is_missed_by(&self, sql: &str) -> bool {
         !self.is_empty()
             && (!sql.trim_start().starts_with("SELECT")
-                || self.tables.iter().any(|rows| sql.contains(rows.table)))
+                || self.tables.iter().any(|rows| sql.contains(&rows.table)))
     }
 
-    pub(super) fn push(&mut self, into: &Table, id: Option<i64>, values: &[Value<'_>]) {
-        let known = self.tables.iter().position(|rows| rows.table == into.name);
+    pub(super) fn push(
+        &mut self,
+        (table, level): (&str, u8),
+        columns: &[&str],
+        id: Option<i64>,
+        values: &[Value<'_>],
+    ) {
+        let known = self.tables.iter().position(|rows| rows.table == table);
         let nth = known.unwrap_or_else(|| {
             let id = if id.is_some() { "id, " } else { "" };
             self.tables.push(Rows {
-                table: into.name,
-                level: into.level,
+                table: table.to_owned(),
+                level,
                 copy: format!(
-                    "COPY {} ({id}{}) FROM STDIN BINARY",
-                    into.name,
-                    into.columns.join(", ")
+                    "COPY {table} ({id}{}) FROM STDIN BINARY",
+                    columns.join(", ")
                 ),
                 data: BytesMut::from(HEADER),
             });

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags, ToSql, TransactionState};
 
 use rsr_base::ByteSize;
 
-use super::{Begin, EachRow, Engine, Role, Row, Session, Table, Value, params};
+use super::{Begin, Column, EachRow, Engine, Role, Row, Session, Table, Value, insert, params};
 use crate::error::Error;
 
 mod failure;
@@ -223,7 +223,7 @@ impl Session for SqliteSession {
     }
 
     fn put_new(&self, into: &Table, values: &[Value<'_>]) -> Result<i64, Error> {
-        self.execute(&into.insert(), values)?;
+        self.execute(&insert(into.name, into.columns), values)?;
         Ok(self.connection.last_insert_rowid())
     }
 
@@ -244,6 +244,20 @@ impl Session for SqliteSession {
             }
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    fn columns(&self, table: &str) -> Result<Vec<Column>, Error> {
+        let db: &dyn Session = self;
+        db.rows(
+            "SELECT name, type FROM pragma_table_info(?1) ORDER BY cid",
+            params![table],
+            |row| {
+                Ok(Column {
+                    name: row.string(0)?,
+                    is_number: row.text(1)? == "ANY",
+                })
+            },
+        )
     }
 
     fn begin(&self, begin: Begin) -> Result<(), Error> {
@@ -349,6 +363,16 @@ impl Row for SqliteRow<'_> {
         match self.get(column)? {
             ValueRef::Null => Ok(None),
             ValueRef::Blob(bytes) => Ok(Some(bytes)),
+            other => Err(self.unexpected(column, other)),
+        }
+    }
+
+    fn value(&self, column: usize) -> Result<Value<'_>, Error> {
+        match self.get(column)? {
+            ValueRef::Null => Ok(Value::Null),
+            ValueRef::Integer(value) => Ok(Value::Int(value)),
+            ValueRef::Text(_) => Ok(self.opt_text(column)?.map_or(Value::Null, Value::Text)),
+            ValueRef::Blob(bytes) => Ok(Value::Blob(bytes)),
             other => Err(self.unexpected(column, other)),
         }
     }

@@ -1,5 +1,6 @@
 //! The suite over a PostgreSQL server of the tests' own.
 
+mod copy;
 mod server;
 mod tls;
 mod support {
