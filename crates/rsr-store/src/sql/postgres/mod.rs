@@ -383,7 +383,7 @@ impl Session for PostgresSession {
         let db: &dyn Session = self;
         db.rows(
             "SELECT CAST(column_name AS TEXT), data_type = 'numeric' FROM information_schema.columns
-             WHERE table_schema = current_schema() AND table_name = ?1 ORDER BY ordinal_position",
+             WHERE table_schema = current_schema() AND table_name = CAST(?1 AS TEXT) ORDER BY ordinal_position",
             params![table],
             |row| {
                 Ok(Column {

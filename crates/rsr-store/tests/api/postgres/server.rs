@@ -16,7 +16,7 @@ fn open(settings: &DatabaseSettings) -> Result<Store, Error> {
 }
 
 /// A connection past the store, where there is a server.
-fn client(settings: &DatabaseSettings) -> Option<Client> {
+pub(super) fn client(settings: &DatabaseSettings) -> Option<Client> {
     let is_there = settings.url.sqlite_path().is_none();
     is_there.then(|| Client::connect(settings.url.expose(), NoTls).unwrap())
 }
