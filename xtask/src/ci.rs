@@ -6,6 +6,9 @@ use anyhow::Result;
 
 use crate::{run, test};
 
+/// For each target: enough to see that they run and that what was found before stays away.
+const FUZZ_SECONDS: u32 = 5;
+
 /// Runs all; answers whether all passed. The last line printed is the count of tests.
 pub(crate) fn run(fast: bool) -> Result<bool> {
     let mut failed = Vec::new();
@@ -37,6 +40,7 @@ pub(crate) fn run(fast: bool) -> Result<bool> {
     if !fast {
         step("doc", run::passes(doc())?);
         step("deny", deny()?);
+        step("fuzz", crate::fuzz::run("all", FUZZ_SECONDS)?);
     }
     let (tests_passed, counts) = test::run_counted(None)?;
     step("test", tests_passed);

@@ -12,6 +12,7 @@ mod ceilings;
 mod check_alone;
 mod ci;
 mod docs;
+mod fuzz;
 mod loom;
 mod run;
 mod test;
@@ -87,6 +88,14 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Throws bytes at the readers of rsr-iati until one of them gives way
+    Fuzz {
+        /// read, round_trip, validate or all
+        target: String,
+        /// Seconds for each target
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+    },
     /// Every interleaving of the concurrent models of rsr-cache and rsr-deletion
     Loom,
     /// Peak memory of the program as its input grows tenfold
@@ -144,6 +153,7 @@ fn dispatch(command: Command) -> Result<bool> {
         Command::CheckAlone => check_alone::run(),
         Command::Docs { check } => docs::run(check),
         Command::Bench { name, quick, json } => bench::run(&name, quick, json),
+        Command::Fuzz { target, seconds } => fuzz::run(&target, seconds),
         Command::Loom => loom::run(),
         Command::Ceilings { repetitions, json } => ceilings::run(repetitions, json),
         Command::MeasurePeak { command } => ceilings::measure_peak(&command),
@@ -154,13 +164,8 @@ fn conformance(json: bool) -> Result<bool> {
     use anyhow::Context as _;
 
     let root = workspace::root();
-    let beside = root.ancestors().map(|above| above.join("shared/iati"));
-    let named = std::env::var_os("RSR_IATI_DATA").map(std::path::PathBuf::from);
-    let data = named
-        .into_iter()
-        .chain(beside)
-        .find(|folder| folder.is_dir());
-    let data = data.context("there is no IATI test data: name its folder in RSR_IATI_DATA")?;
+    let data = workspace::iati_data()
+        .context("there is no IATI test data: name its folder in RSR_IATI_DATA")?;
     let suites = xtask::conformance::run(&data, &root)?;
     let commit = std::process::Command::new("git")
         .args(["rev-parse", "--short", "HEAD"])

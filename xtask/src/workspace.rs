@@ -13,6 +13,17 @@ pub(crate) fn root() -> PathBuf {
     manifest.parent().unwrap_or(manifest).to_owned()
 }
 
+/// The folder of IATI test data: the one that is named in the environment, or `shared/iati` beside or above.
+pub(crate) fn iati_data() -> Option<PathBuf> {
+    let named = std::env::var_os("RSR_IATI_DATA").map(PathBuf::from);
+    let root = root();
+    let beside = root.ancestors().map(|above| above.join("shared/iati"));
+    named
+        .into_iter()
+        .chain(beside)
+        .find(|folder| folder.is_dir())
+}
+
 /// What Cargo knows of the members, without asking a network.
 pub(crate) fn metadata() -> Result<Value> {
     let text = run::output(run::cargo(&[

@@ -123,7 +123,7 @@ impl Checker {
     /// Looks at the token that the reader stands on.
     pub fn check<R: Read>(&mut self, reader: &Reader<R>, sink: &mut dyn FnMut(Finding)) {
         match reader.token() {
-            Token::Start => self.start(reader, StartTag::of(reader), sink),
+            Token::Start => self.start(reader, StartTag::of(reader, 0), sink),
             Token::Text => self.text(reader),
             Token::End => self.end(reader, sink),
             Token::Done => {}
@@ -183,7 +183,7 @@ impl Checker {
                 .filter(|rule| rule.attribute == attribute.name)
             {
                 if rule.applies(reader) {
-                    rule.check(attribute.value, reader, 0, sink);
+                    rule.check(attribute.value, reader, tag.line, sink);
                 }
             }
         }
@@ -237,7 +237,7 @@ impl Rule {
             category: Cow::Borrowed(self.category),
             message,
             path,
-            line: if line == 0 { reader.end_line() } else { line },
+            line,
             codelist: Some(Cow::Borrowed(list.name)),
         });
     }

@@ -114,7 +114,7 @@ impl<'r> Checker<'r> {
     /// Looks at the token that the reader stands on.
     pub fn check<R: Read>(&mut self, reader: &Reader<R>, sink: &mut dyn FnMut(Finding)) {
         match reader.token() {
-            Token::Start => self.start(reader, StartTag::of(reader)),
+            Token::Start => self.start(reader, StartTag::of(reader, 0)),
             Token::Text => self.text(reader),
             Token::End => self.end(reader, sink),
             Token::Done => {}

@@ -91,6 +91,39 @@ impl Checker {
         self.value.clear();
     }
 
+    /// Goes on as if the root, whose start tag was just seen, had held activities. `false`: the root cannot hold any.
+    pub(crate) fn resume_after_activity(&mut self) -> bool {
+        let place = self.activity_place();
+        match (self.frames.as_mut_slice(), place) {
+            ([root], Some(place)) => {
+                root.state = place;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the root is the only element that is open, held activities last, and nothing that does not belong there.
+    pub(crate) fn is_after_activity(&self) -> bool {
+        let place = self.activity_place();
+        matches!(self.frames.as_slice(), [root]
+            if Some(root.state) == place && !root.is_spoilt && !root.is_text_spoilt)
+    }
+
+    /// The place of activities in the root.
+    fn activity_place(&self) -> Option<u8> {
+        let Mode::Typed(id) = self.frames.first()?.mode else {
+            return None;
+        };
+        let (Content::Sequence { particles, .. } | Content::Choice { particles, .. }) =
+            type_of(id).content
+        else {
+            return None;
+        };
+        let name = Some(lookup(b"iati-activity"));
+        find(particles, name, || false, 0).map(|(place, _)| place)
+    }
+
     /// The version whose schema is used; known once the root was seen.
     #[must_use]
     pub fn version(&self) -> Option<Version> {
@@ -106,7 +139,7 @@ impl Checker {
     /// Looks at the token that the reader stands on.
     pub fn check<R: Read>(&mut self, reader: &Reader<R>, sink: &mut Sink<'_>) {
         match reader.token() {
-            Token::Start => self.start(reader, StartTag::of(reader), sink),
+            Token::Start => self.start(reader, StartTag::of(reader, 0), sink),
             Token::Text => self.text(reader, sink),
             Token::End => self.end(reader, sink),
             Token::Done => {}

@@ -51,12 +51,12 @@ pub(crate) struct StartTag {
 }
 
 impl StartTag {
-    /// The start tag that the reader stands on.
-    pub(crate) fn of<R: Read>(reader: &Reader<R>) -> Self {
+    /// The start tag that the reader stands on, in a text that begins so many lines into its file.
+    pub(crate) fn of<R: Read>(reader: &Reader<R>, line_shift: u64) -> Self {
         let is_ours = reader.is_unqualified();
         Self {
             name: is_ours.then(|| tables::lookup(reader.local_name().as_bytes())),
-            line: reader.end_line(),
+            line: reader.end_line() + line_shift,
         }
     }
 

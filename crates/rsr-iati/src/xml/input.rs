@@ -35,6 +35,8 @@ pub(super) struct Input<R> {
     /// `raw` holds bytes that were read ahead and not looked at.
     primed: bool,
     ended: bool,
+    /// Trouble that came after bytes that were given first.
+    trouble: Option<io::Error>,
     bom_bytes: u64,
 }
 
@@ -62,6 +64,7 @@ impl<R: Read> Input<R> {
             started: false,
             primed: false,
             ended: false,
+            trouble: None,
             bom_bytes: 0,
         }
     }
@@ -101,17 +104,28 @@ impl<R: Read> Input<R> {
         if self.raw.len() < CHUNK {
             self.raw.resize(CHUNK, 0);
         }
+        if let Some(error) = self.trouble.take() {
+            return Err(error);
+        }
         let from = self.held;
         while let Some(free) = self
             .raw
             .get_mut(self.held..)
             .filter(|free| !free.is_empty())
         {
-            let n = match &mut self.stream {
-                Stream::Fresh(None) => 0,
-                Stream::Fresh(Some(read)) => read_once(read, free)?,
-                Stream::Plain(read) => read_once(read, free)?,
-                Stream::Gzip(read) => read_once(read, free)?,
+            let read = match &mut self.stream {
+                Stream::Fresh(None) => Ok(0),
+                Stream::Fresh(Some(read)) => read_once(read, free),
+                Stream::Plain(read) => read_once(read, free),
+                Stream::Gzip(read) => read_once(read, free),
+            };
+            let n = match read {
+                Ok(n) => n,
+                Err(error) if self.held > from => {
+                    self.trouble = Some(error);
+                    break;
+                }
+                Err(error) => return Err(error),
             };
             self.held += n;
             // A reader that gives less than asked for may be a pipe: pass on what is here.

@@ -1,0 +1,253 @@
+//! The checks side by side, token by token.
+
+use std::borrow::Cow;
+use std::io::Read;
+
+use super::outlet::Ended;
+use super::subject::{Subject, Watch};
+use super::{Options, Summary};
+use crate::codelists;
+use crate::report::{Finding, Severity};
+use crate::rules::{self, Ruleset};
+use crate::schema::{self, Checker, StartTag, Version};
+use crate::xml::{NoticeKind, Reader, Token};
+
+/// One reading of a document or of a part of one.
+pub(super) struct Run<'o> {
+    checker: Checker,
+    codes: Option<codelists::Checker>,
+    rules: Option<rules::Checker<'o>>,
+    /// Added to the lines of findings: where a part of a file begins, less where its reader believes to be.
+    line_shift: u64,
+    watch: Watch,
+    findings: Gathered,
+    file_findings: Gathered,
+    summary: Summary,
+}
+
+impl<'o> Run<'o> {
+    pub(super) fn new(options: &'o Options) -> Self {
+        let gathered = || Gathered {
+            max: options.findings_max,
+            ..Gathered::default()
+        };
+        Self {
+            checker: Checker::new(options.version),
+            rules: options.rules.as_ref().map(|context| {
+                rules::Checker::new(
+                    options.ruleset.as_deref().unwrap_or(Ruleset::standard()),
+                    context,
+                )
+            }),
+            codes: options.codelists.then(codelists::Checker::new),
+            line_shift: 0,
+            watch: Watch::default(),
+            findings: gathered(),
+            file_findings: gathered(),
+            summary: Summary::default(),
+        }
+    }
+
+    /// Reads the root's start tag again and goes on as if activities had come before: what was found at the root was told
+    /// already. Lines are so many later in the file than in this input. `false`: there is no root to go on with.
+    pub(super) fn resume<R: Read>(
+        &mut self,
+        reader: &mut Reader<R>,
+        line_shift: u64,
+        sink: &mut dyn FnMut(Ended),
+    ) -> bool {
+        let Ok(token) = reader.advance() else {
+            return false;
+        };
+        self.token(token, reader, sink);
+        self.file_findings.clear();
+        self.summary = Summary::default();
+        self.line_shift = line_shift;
+        self.checker.resume_after_activity()
+    }
+
+    /// Whether all that was read of the root since it began are activities, and nothing is open inside of it.
+    pub(super) fn is_between_activities<R: Read>(&self, reader: &Reader<R>) -> bool {
+        reader.depth() == 1 && self.checker.is_after_activity()
+    }
+
+    /// Reads to the end of the input, or to where it cannot be read on.
+    pub(super) fn read_to_end_of_input<R: Read>(
+        &mut self,
+        reader: &mut Reader<R>,
+        sink: &mut dyn FnMut(Ended),
+    ) {
+        loop {
+            match reader.advance() {
+                Ok(Token::Done) => return,
+                Ok(token) => self.token(token, reader, sink),
+                Err(error) => {
+                    self.summary.is_cut_short = true;
+                    let finding = schema::Code::NotWellFormed.at(
+                        error.kind.to_string(),
+                        reader.path(),
+                        error.position.line + self.line_shift,
+                    );
+                    self.file_findings.add(finding, &mut self.summary);
+                    return;
+                }
+            }
+        }
+    }
+
+    pub(super) fn token<R: Read>(
+        &mut self,
+        token: Token,
+        reader: &mut Reader<R>,
+        sink: &mut dyn FnMut(Ended),
+    ) {
+        if reader.has_notices() {
+            self.notices(reader);
+        }
+        let shift = self.line_shift;
+        let tag = (token == Token::Start).then(|| StartTag::of(reader, shift));
+        if let Some(tag) = tag {
+            self.watch.start(reader, tag.line);
+        }
+        let gathered = if self.watch.is_inside() {
+            &mut self.findings
+        } else {
+            &mut self.file_findings
+        };
+        let summary = &mut self.summary;
+        let mut sink_of_all = |finding| gathered.add(finding, summary);
+        let found: &mut dyn FnMut(Finding) = &mut sink_of_all;
+        let mut ended = None;
+        match (token, tag) {
+            (_, Some(tag)) => {
+                self.checker.start(reader, tag, found);
+                // The root decides what else is asked.
+                if reader.depth() == 1 && !is_second(&self.checker) {
+                    (self.codes, self.rules) = (None, None);
+                }
+                if let Some(codes) = &mut self.codes {
+                    codes.start(reader, tag, found);
+                }
+                if let Some(rules) = &mut self.rules {
+                    rules.start(reader, tag);
+                }
+            }
+            (Token::Text, _) => {
+                self.watch.text(reader);
+                self.checker.text(reader, found);
+                if let Some(codes) = &mut self.codes {
+                    codes.text(reader);
+                }
+                if let Some(rules) = &mut self.rules {
+                    rules.text(reader);
+                }
+            }
+            (Token::End, _) => {
+                self.checker.end(reader, found);
+                if let Some(codes) = &mut self.codes {
+                    codes.end(reader, found);
+                }
+                if let Some(rules) = &mut self.rules {
+                    rules.end(reader, found);
+                }
+                ended = self.watch.end(reader);
+            }
+            (Token::Start | Token::Done, _) => {}
+        }
+        if let Some(subject) = ended {
+            self.summary.n_subjects += 1;
+            sink(self.findings.take(subject, reader.path()));
+        }
+    }
+
+    fn notices<R: Read>(&mut self, reader: &mut Reader<R>) {
+        let path = reader.path();
+        for notice in reader.take_notices() {
+            let mut path = path.clone();
+            if let NoticeKind::PassedOver { element, .. } = &notice.kind {
+                path.push('/');
+                path.push_str(element);
+                let is_subject = matches!(&**element, "iati-activity" | "iati-organisation");
+                self.summary.n_subjects += u64::from(is_subject && !self.watch.is_inside());
+            }
+            let finding = Finding {
+                code: Cow::Borrowed(notice.kind.code()),
+                severity: severity_of(&notice.kind),
+                category: Cow::Borrowed("iati"),
+                message: notice.kind.to_string(),
+                path,
+                line: notice.position.line + self.line_shift,
+                codelist: None,
+            };
+            let gathered = if self.watch.is_inside() {
+                &mut self.findings
+            } else {
+                &mut self.file_findings
+            };
+            gathered.add(finding, &mut self.summary);
+        }
+    }
+
+    /// What is left once there is nothing more to read: an activity that the end of the input cut off, the findings of
+    /// the file itself, and the numbers.
+    pub(super) fn finish(mut self) -> (Ended, Ended, Summary) {
+        self.summary.kind = self.checker.kind();
+        self.summary.version = self.checker.version();
+        let subject = self.watch.take_open();
+        let open = self.findings.take(subject, String::new());
+        let file = self.file_findings.take(Subject::default(), String::new());
+        (open, file, self.summary)
+    }
+}
+
+/// Whether the file is of a version that the codelists and rules are made for.
+fn is_second(checker: &Checker) -> bool {
+    checker
+        .version()
+        .is_some_and(|version| version >= Version::V201)
+}
+
+/// A plain XML reader stops at most of what our reader survives, so a file with it is not valid.
+fn severity_of(kind: &NoticeKind) -> Severity {
+    match kind {
+        NoticeKind::Doctype => Severity::Warning,
+        NoticeKind::UndeclaredPrefix(_) => Severity::Error,
+        _ => Severity::Critical,
+    }
+}
+
+#[derive(Debug, Default)]
+struct Gathered {
+    findings: Vec<Finding>,
+    n_left_out: u64,
+    max: usize,
+}
+
+impl Gathered {
+    fn add(&mut self, finding: Finding, summary: &mut Summary) {
+        match finding.severity {
+            Severity::Critical => summary.n_critical += 1,
+            Severity::Error => summary.n_error += 1,
+            Severity::Warning => summary.n_warning += 1,
+        }
+        if self.findings.len() < self.max {
+            self.findings.push(finding);
+        } else {
+            self.n_left_out += 1;
+        }
+    }
+
+    fn clear(&mut self) {
+        self.findings.clear();
+        self.n_left_out = 0;
+    }
+
+    fn take(&mut self, subject: Subject, path: String) -> Ended {
+        Ended {
+            subject,
+            path,
+            findings: std::mem::take(&mut self.findings),
+            n_left_out: std::mem::take(&mut self.n_left_out),
+        }
+    }
+}

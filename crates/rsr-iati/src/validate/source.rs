@@ -1,0 +1,151 @@
+//! A file in parts that end with an activity.
+
+use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
+
+use flate2::read::MultiGzDecoder;
+use memchr::{memchr_iter, memmem};
+
+const END: &[u8] = b"</iati-activity>";
+const START: &[u8] = b"<iati-activity";
+
+/// How much is read at once.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// How much is looked at to find the first activity.
+const HEAD_BYTES: usize = 256 * 1024;
+
+/// Past this an activity is not waited for: what there is of it becomes a part, and is found out not to end with one.
+const PART_BYTES_MAX: usize = 16 << 20;
+
+/// A piece of the file.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) bytes: Vec<u8>,
+    /// Line feeds before it.
+    pub(super) n_lines_before: u64,
+    pub(super) is_first: bool,
+    /// Nothing comes after it.
+    pub(super) is_last: bool,
+}
+
+/// Cuts after the last `</iati-activity>` of each piece. Where that stands in a comment or an activity lies deeper, the cut
+/// is wrong; whoever reads the part notices, since it does not end between two activities then.
+pub(super) struct Source<'r> {
+    input: Box<dyn Read + 'r>,
+    held: Vec<u8>,
+    /// The input has nothing more.
+    is_ended: bool,
+    /// All of it was given.
+    is_done: bool,
+    n_lines: u64,
+    is_begun: bool,
+    part_bytes: usize,
+}
+
+impl<'r> Source<'r> {
+    /// Looks at the first bytes for gzip.
+    pub(super) fn new(input: &'r mut dyn Read, part_bytes: usize) -> io::Result<Self> {
+        let mut input = BufReader::with_capacity(64 * 1024, input);
+        let is_zipped = input.fill_buf()?.starts_with(&[0x1f, 0x8b]);
+        Ok(Self {
+            input: if is_zipped {
+                Box::new(MultiGzDecoder::new(input))
+            } else {
+                Box::new(input)
+            },
+            held: Vec::new(),
+            is_ended: false,
+            is_done: false,
+            n_lines: 0,
+            is_begun: false,
+            part_bytes,
+        })
+    }
+
+    /// What comes before the first activity, up to the root's start tag; `None` where that cannot be told at a glance.
+    pub(super) fn prologue(&mut self) -> io::Result<Option<Vec<u8>>> {
+        loop {
+            if let Some(at) = first_activity(&self.held) {
+                let before = self.held.get(..at).unwrap_or_default().trim_ascii_end();
+                let is_tag =
+                    before.ends_with(b">") && !before.ends_with(b"-->") && !before.ends_with(b"?>");
+                return Ok(is_tag.then(|| before.to_vec()));
+            }
+            if self.is_ended || self.held.len() >= HEAD_BYTES {
+                return Ok(None);
+            }
+            self.read_on()?;
+        }
+    }
+
+    /// The next part; after the last one `None`.
+    pub(super) fn next_part(&mut self) -> io::Result<Option<Part>> {
+        let mut wanted = self.part_bytes;
+        let length = loop {
+            while self.held.len() < wanted && !self.is_ended {
+                self.read_on()?;
+            }
+            if self.is_ended {
+                break self.held.len();
+            }
+            if let Some(at) = memmem::rfind(&self.held, END) {
+                break at + END.len();
+            }
+            if wanted >= PART_BYTES_MAX {
+                break self.held.len();
+            }
+            wanted *= 2;
+        };
+        if self.is_done {
+            return Ok(None);
+        }
+        let rest = self.held.split_off(length);
+        let bytes = std::mem::replace(&mut self.held, rest);
+        let n_lines_before = self.n_lines;
+        self.n_lines += count_lines(&bytes);
+        self.is_done = self.is_ended;
+        Ok(Some(Part {
+            bytes,
+            n_lines_before,
+            is_first: !std::mem::replace(&mut self.is_begun, true),
+            is_last: self.is_ended,
+        }))
+    }
+
+    /// Line feeds of all parts that were given.
+    pub(super) fn n_lines(&self) -> u64 {
+        self.n_lines
+    }
+
+    /// What was read and not given, and then the rest of the input.
+    pub(super) fn into_rest(self) -> Chain<Cursor<Vec<u8>>, Box<dyn Read + 'r>> {
+        Cursor::new(self.held).chain(self.input)
+    }
+
+    fn read_on(&mut self) -> io::Result<()> {
+        let from = self.held.len();
+        self.held.resize(from + PIECE_BYTES, 0);
+        let read = self
+            .input
+            .read(self.held.get_mut(from..).unwrap_or_default());
+        self.held.truncate(from + read.as_ref().map_or(0, |n| *n));
+        match read {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => self.is_ended = other? == 0,
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn count_lines(bytes: &[u8]) -> u64 {
+    memchr_iter(b'\n', bytes).count() as u64
+}
+
+/// Where the first start tag of an activity may begin.
+fn first_activity(bytes: &[u8]) -> Option<usize> {
+    let is_whole = |at: &usize| {
+        let after = bytes.get(at + START.len());
+        after.is_some_and(|b| b.is_ascii_whitespace() || matches!(b, b'>' | b'/'))
+    };
+    memmem::find_iter(bytes, START).find(is_whole)
+}
