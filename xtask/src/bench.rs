@@ -10,7 +10,7 @@ use xtask::bench_page;
 use crate::{run, workspace};
 
 /// A name that people type, and the bench binaries behind it.
-const BENCHES: [(&str, &[(&str, &str)]); 4] = [
+const BENCHES: [(&str, &[(&str, &str)]); 5] = [
     (
         "cache",
         &[
@@ -19,6 +19,7 @@ const BENCHES: [(&str, &[(&str, &str)]); 4] = [
             ("rsr-deletion", "tracker"),
         ],
     ),
+    ("hierarchy", &[("rsr-store", "hierarchy")]),
     ("aggregation", &[("rsr-aggregation", "aggregation")]),
     ("iati", &[("rsr-iati", "iati"), ("rsr-iati", "validate")]),
     ("leaks", &[("rsr-monitoring", "leaks")]),

@@ -79,7 +79,7 @@ enum Command {
     },
     /// Runs ours and its peers in one run and prints a table
     Bench {
-        /// cache, aggregation, iati or leaks
+        /// cache, hierarchy, aggregation, iati or leaks
         name: String,
         /// End within a minute
         #[arg(long)]

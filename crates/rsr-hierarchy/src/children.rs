@@ -62,6 +62,9 @@ pub enum OpenError<E> {
     /// The project does not exist for this viewer (404).
     #[error("project {0} is not known")]
     UnknownProject(ProjectId),
+    /// What the stream was to go on from is not below the project any more (400): it must be read from its start.
+    #[error("project {0} is not where the cursor left it")]
+    Moved(ProjectId),
     /// The source failed.
     #[error("the hierarchy could not be read")]
     Source(#[from] E),

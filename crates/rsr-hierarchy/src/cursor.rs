@@ -1,12 +1,13 @@
 //! Cursors: where an answer stopped, signed so that nobody can ask from a place they were not given.
 
 use std::fmt::{self, Debug, Write as _};
+use std::num::NonZeroU32;
 
 use hmac::{Hmac, KeyInit, Mac};
 use rsr_base::ProjectId;
 use sha2::Sha256;
 
-use crate::{ChildrenRequest, Key, SORT_TEXT_MAX_CHARS};
+use crate::{ChildrenRequest, Key, SORT_TEXT_MAX_CHARS, Waypoint};
 
 const VERSION: u8 = 1;
 const MAC_BYTES: usize = 16;
@@ -52,12 +53,54 @@ impl CursorKey {
         payload.extend_from_slice(&last.id.0.to_be_bytes());
         payload.push(u8::from(last.value.is_some()));
         payload.extend_from_slice(last.value.as_deref().unwrap_or_default().as_bytes());
-        let tag = self.mac(&payload, request).finalize().into_bytes();
-        let mut text = String::with_capacity(2 * (MAC_BYTES + payload.len()));
-        for byte in tag.iter().take(MAC_BYTES).chain(&payload) {
-            write!(text, "{byte:02x}").expect("a String takes whatever is written to it");
-        }
-        text
+        text_of(self.mac(&payload, request), &payload)
+    }
+
+    /// The cursor that goes on after `last` in the stream of everything below a project, to this depth. 66 letters and
+    /// digits.
+    #[must_use]
+    pub fn seal_stream(
+        &self,
+        last: &Waypoint,
+        project: ProjectId,
+        depth_max: Option<NonZeroU32>,
+    ) -> String {
+        let mut payload = vec![VERSION];
+        payload.extend_from_slice(&last.id.0.to_be_bytes());
+        payload.extend_from_slice(&last.parent.0.to_be_bytes());
+        text_of(self.stream_mac(&payload, project, depth_max), &payload)
+    }
+
+    /// Where a stream stopped, if the cursor was sealed for this project and depth by this key.
+    ///
+    /// # Errors
+    ///
+    /// [`CursorError`]: the client must read the stream from its start.
+    pub fn open_stream(
+        &self,
+        text: &str,
+        project: ProjectId,
+        depth_max: Option<NonZeroU32>,
+    ) -> Result<Waypoint, CursorError> {
+        let bytes = decode_hex(text).ok_or(CursorError::Malformed)?;
+        let (tag, payload) = bytes
+            .split_at_checked(MAC_BYTES)
+            .ok_or(CursorError::Malformed)?;
+        self.stream_mac(payload, project, depth_max)
+            .verify_truncated_left(tag)
+            .map_err(|_differs| CursorError::Foreign)?;
+        let [VERSION, ids @ ..] = payload else {
+            return Err(CursorError::Malformed);
+        };
+        let mut ids = ids.chunks_exact(8).map(|id| {
+            let id = <[u8; 8]>::try_from(id).map_err(|_length| CursorError::Malformed)?;
+            Ok(ProjectId(i64::from_be_bytes(id)))
+        });
+        let mut id = || ids.next().unwrap_or(Err(CursorError::Malformed));
+        Ok(Waypoint {
+            id: id()?,
+            parent: id()?,
+        })
     }
 
     /// The key a cursor names, if it was sealed for this question by this key.
@@ -92,8 +135,26 @@ impl CursorKey {
         })
     }
 
+    fn stream_mac(
+        &self,
+        payload: &[u8],
+        project: ProjectId,
+        depth_max: Option<NonZeroU32>,
+    ) -> Hmac<Sha256> {
+        let mut mac = self.keyed();
+        mac.update(b"rsr descendants cursor");
+        mac.update(&project.0.to_be_bytes());
+        mac.update(&depth_max.map_or(0, NonZeroU32::get).to_be_bytes());
+        mac.update(payload);
+        mac
+    }
+
+    fn keyed(&self) -> Hmac<Sha256> {
+        Hmac::new_from_slice(&self.0).expect("a key of any length fits")
+    }
+
     fn mac(&self, payload: &[u8], request: &ChildrenRequest) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("a key of any length fits");
+        let mut mac = self.keyed();
         let filter = request.filter.fingerprint();
         let sort = request.sort;
         mac.update(b"rsr children cursor");
@@ -115,12 +176,7 @@ impl CursorKey {
     #[must_use]
     pub fn seal_id(&self, last: i64, question: &str) -> String {
         let payload = last.to_be_bytes();
-        let tag = self.id_mac(payload, question).finalize().into_bytes();
-        let mut text = String::with_capacity(2 * (MAC_BYTES + payload.len()));
-        for byte in tag.iter().take(MAC_BYTES).chain(&payload) {
-            write!(text, "{byte:02x}").expect("a String takes whatever is written to it");
-        }
-        text
+        text_of(self.id_mac(payload, question), &payload)
     }
 
     /// The id a cursor names, if it was sealed for this question by this key.
@@ -141,13 +197,23 @@ impl CursorKey {
     }
 
     fn id_mac(&self, payload: [u8; 8], question: &str) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("a key of any length fits");
+        let mut mac = self.keyed();
         mac.update(b"rsr list cursor");
         mac.update(&(question.len() as u64).to_be_bytes());
         mac.update(question.as_bytes());
         mac.update(&payload);
         mac
     }
+}
+
+/// The start of the tag and what it is of, as text.
+fn text_of(mac: Hmac<Sha256>, payload: &[u8]) -> String {
+    let tag = mac.finalize().into_bytes();
+    let mut text = String::with_capacity(2 * (MAC_BYTES + payload.len()));
+    for byte in tag.iter().take(MAC_BYTES).chain(payload) {
+        write!(text, "{byte:02x}").expect("a String takes whatever is written to it");
+    }
+    text
 }
 
 fn decode_hex(text: &str) -> Option<Vec<u8>> {

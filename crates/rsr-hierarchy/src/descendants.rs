@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use rsr_base::ProjectId;
 
-use crate::{BranchNode, Limits, Node, NodeSource, OpenError, Scope};
+use crate::{BranchNode, Limits, Node, NodeSource, OpenError, Scope, Waypoint};
 
 /// All descendants of a project, parents before children, children newest id first, each with its depth and parent
 /// (rule 29). Holds one chunk at any size and depth. An iterator that ends after an error.
@@ -51,6 +51,26 @@ impl<'a, S: NodeSource> Descendants<'a, S> {
             state: State::Start,
             chunk: Vec::new().into_iter(),
         })
+    }
+
+    /// As [`Descendants::open`], from behind a node that an earlier stream of the same project ended with. What was
+    /// stored, moved or removed meanwhile is there or not; nothing else is missing or comes twice.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Descendants::open`], and [`OpenError::Moved`].
+    pub fn open_after(
+        source: &'a mut S,
+        scope: Scope<'a>,
+        project: ProjectId,
+        depth_max: Option<NonZeroU32>,
+        limits: &Limits,
+        last: &Waypoint,
+    ) -> Result<Self, OpenError<S::Error>> {
+        let mut all = Self::open(source, scope, project, depth_max, limits)?;
+        let resume = all.source.resume_after(&scope, project, last)?;
+        all.state = State::After(resume.ok_or(OpenError::Moved(last.parent))?);
+        Ok(all)
     }
 
     /// Nodes that can be taken before the source is asked again.

@@ -79,5 +79,5 @@ pub use request::{
     ChildrenRequest, Condition, DEPTH_DEFAULT, DEPTH_MAX, FILTER_MAX_CONDITIONS,
     FILTER_VALUE_MAX_CHARS, Filter, Key, RequestError, SORT_TEXT_MAX_CHARS, Sort, SortField,
 };
-pub use source::{BranchNode, Node, NodeSource, Parent, ParentSource, Scope};
+pub use source::{BranchNode, Node, NodeSource, Parent, ParentSource, Scope, Waypoint};
 pub use viewer::{Limits, Viewer};

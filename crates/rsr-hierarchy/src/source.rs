@@ -54,6 +54,17 @@ pub struct BranchNode<R> {
     pub node: Node<R>,
 }
 
+/// A node of a stream by which the stream can be gone on from later, in another snapshot.
+///
+/// The parent is part of it, so that there is a way on where the node itself has been removed or moved meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Waypoint {
+    /// The node.
+    pub id: ProjectId,
+    /// Its parent at that time.
+    pub parent: ProjectId,
+}
+
 /// One snapshot of the tree. Everything one answer needs is read through one value of this (rule 22).
 ///
 /// Every method reads by key, never by offset, and makes a fixed number of queries whatever the number of rows: what a
@@ -146,6 +157,25 @@ pub trait NodeSource {
         n: usize,
         nodes: &mut Vec<BranchNode<Self::Row>>,
     ) -> Result<Option<Self::Resume>, Self::Error>;
+
+    /// Where the branch of `top` goes on after a node that an earlier snapshot ended with: behind the node where it is
+    /// still below that parent, else before the parent's next older child; behind whatever above it no longer exists in
+    /// the scope. `None` where the parent is not below `top` any more.
+    ///
+    /// The provided method finds none: streams of the source cannot be gone on with.
+    ///
+    /// # Errors
+    ///
+    /// Where the read fails.
+    fn resume_after(
+        &mut self,
+        scope: &Scope<'_>,
+        top: ProjectId,
+        last: &Waypoint,
+    ) -> Result<Option<Self::Resume>, Self::Error> {
+        let _nothing_is_read = (scope, top, last);
+        Ok(None)
+    }
 }
 
 /// What the parent of a node is.

@@ -97,7 +97,7 @@ impl App {
             in_flight: Arc::new(Semaphore::new(bounds.requests_max)),
             bounds,
             drain,
-            cursor_key: new_cursor_key(),
+            cursor_key: cursor_key(&store),
             started: Uuid::new_v4(),
             token: token.map(|token| Token::new(token.expose())),
             is_loopback: settings.server.listen.ip().is_loopback(),
@@ -243,10 +243,15 @@ impl App {
     }
 }
 
-/// A key nobody can guess, of 244 random bits.
-fn new_cursor_key() -> CursorKey {
-    let mut hash = Sha256::new();
-    hash.update(Uuid::new_v4().as_bytes());
-    hash.update(Uuid::new_v4().as_bytes());
-    CursorKey::new(hash.finalize().into())
+/// The key of the database, so that a cursor holds over a restart and in other processes; where the database cannot be
+/// written, one of this process alone.
+fn cursor_key(store: &Store) -> CursorKey {
+    let secret = store.secret().unwrap_or_else(|error| {
+        tracing::warn!(%error, "cursors will not outlive this process: the database gave no key for them");
+        let mut hash = Sha256::new();
+        hash.update(Uuid::new_v4().as_bytes());
+        hash.update(Uuid::new_v4().as_bytes());
+        hash.finalize().into()
+    });
+    CursorKey::new(secret)
 }

@@ -118,5 +118,6 @@ pub use rows::{
     TokenScope, TokenSecret, UpdateEdit, UpdateStatus, UserRow,
 };
 pub use snapshot::Snapshot;
+pub use sql::Work;
 pub use store::Store;
 pub use tx::{Recalculation, Tx};

@@ -5,7 +5,7 @@ use rsr_base::ProjectId;
 use crate::error::Error;
 use crate::pool::Pooled;
 use crate::rows::Project;
-use crate::sql::{Session, params};
+use crate::sql::{Session, Work, params};
 
 /// The data at one moment: whatever is written meanwhile, a snapshot answers the same.
 ///
@@ -23,6 +23,13 @@ impl Snapshot {
 
     pub(crate) fn db(&self) -> &dyn Session {
         &*self.db
+    }
+
+    /// What reading through its connection has cost since that was opened: the difference between two of these is the
+    /// work in between.
+    #[must_use]
+    pub fn work(&self) -> Work {
+        self.db().work()
     }
 
     /// A project's own columns.

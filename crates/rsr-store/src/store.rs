@@ -6,13 +6,15 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use rsr_base::SharedClock;
 use rsr_settings::DatabaseSettings;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use crate::error::Error;
 use crate::pool::{Pool, PoolUse};
 use crate::snapshot::Snapshot;
 use crate::sql::postgres::Postgres;
 use crate::sql::sqlite::Sqlite;
-use crate::sql::{Begin, Engine, Role, Session};
+use crate::sql::{Begin, Engine, Role, Session, params};
 use crate::tx::Tx;
 
 /// A database, open: the door to [`Snapshot`]s and write transactions.
@@ -122,6 +124,35 @@ impl Store {
     pub fn version(&self) -> Result<i64, Error> {
         let watch = |db: &dyn Session| self.inner.engine.data_version(db);
         self.inner.watcher.with(watch)
+    }
+
+    /// 32 secret bytes of this database, made when they are first asked for: every process that opens it gets the same,
+    /// so what one signed the others, and itself after a restart, can tell from what nobody did.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database; the first time also those of [`Store::write`].
+    pub fn secret(&self) -> Result<[u8; 32], Error> {
+        let known = |db: &dyn Session| {
+            db.row(
+                "SELECT value FROM meta WHERE key = 'secret'",
+                params![],
+                |row| row.string(0),
+            )
+        };
+        let text = match known(self.snapshot()?.db())? {
+            Some(text) => text,
+            None => self.write(|tx| {
+                // 244 random bits; whoever came first has made it.
+                let made = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+                tx.db().execute(
+                    "INSERT INTO meta (key, value) VALUES ('secret', ?1) ON CONFLICT (key) DO NOTHING",
+                    params![&made],
+                )?;
+                Ok::<_, Error>(known(tx.db())?.unwrap_or(made))
+            })?,
+        };
+        Ok(Sha256::digest(text).into())
     }
 
     /// The time by the store's clock, in milliseconds since 1970.

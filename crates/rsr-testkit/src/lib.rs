@@ -3,7 +3,7 @@
 //! A dev-dependency only. It gives tests the things they cannot take from the machine without being at its mercy:
 //! the time ([`ManualClock`]) and the exact heap ([`CountingAllocator`] with [`peak_of`] and [`left_by`]); and numbers
 //! that look random and are the same in every run ([`Seeded`]). And a server that is only there for the tests: a database
-//! of each one's own ([`PostgresDatabase`]).
+//! of each one's own ([`PostgresDatabase`]), and a tree of projects of any size to fill one with ([`Forest`]).
 //!
 //! ```
 //! use std::time::Duration;
@@ -30,6 +30,7 @@ mod alloc;
 mod bench;
 mod clock;
 mod data;
+mod forest;
 mod postgres;
 mod seeded;
 
@@ -37,6 +38,7 @@ pub use alloc::{CountingAllocator, left_by, peak_of};
 pub use bench::{Bench, Row};
 pub use clock::ManualClock;
 pub use data::{iati_data, left_out};
+pub use forest::Forest;
 pub use postgres::{PostgresDatabase, PostgresServer};
 pub use seeded::Seeded;
 

@@ -1,9 +1,12 @@
 //! Cursors: whole, and bound to their question.
 
+use std::num::NonZeroU32;
+
 use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
 use rsr_base::ProjectId;
 use rsr_hierarchy::{
     Children, ChildrenRequest, CursorError, CursorKey, Key, Limits, Sort, SortField, Viewer,
+    Waypoint,
 };
 
 use crate::memory::Tree;
@@ -89,6 +92,24 @@ proptest! {
         prop_assert!(cursor.len() <= 852);
         prop_assert!(cursor.bytes().all(|byte| byte.is_ascii_alphanumeric()));
         prop_assert_eq!(key().open(&cursor, &of(1)), Ok(last));
+    }
+
+    #[test]
+    fn a_stream_cursor_opens_for_its_question_alone(id in any::<i64>(), parent in any::<i64>(), at in any::<proptest::sample::Index>()) {
+        let last = Waypoint { id: ProjectId(id), parent: ProjectId(parent) };
+        let depth = NonZeroU32::new(3);
+        let cursor = key().seal_stream(&last, ProjectId(7), depth);
+        prop_assert_eq!(cursor.len(), 66);
+        prop_assert_eq!(key().open_stream(&cursor, ProjectId(7), depth), Ok(last));
+        prop_assert_eq!(key().open_stream(&cursor, ProjectId(8), depth), Err(CursorError::Foreign));
+        prop_assert_eq!(key().open_stream(&cursor, ProjectId(7), None), Err(CursorError::Foreign));
+        prop_assert_eq!(CursorKey::new([1; 32]).open_stream(&cursor, ProjectId(7), depth), Err(CursorError::Foreign));
+        prop_assert!(key().open(&cursor, &of(7)).is_err(), "it is none for children");
+        let mut forged = cursor.into_bytes();
+        let at = at.index(forged.len());
+        forged[at] = if forged[at] == b'0' { b'1' } else { b'0' };
+        let forged = String::from_utf8(forged).unwrap();
+        prop_assert!(key().open_stream(&forged, ProjectId(7), depth).is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use rsr_base::ProjectId;
 use rsr_hierarchy::{
     BranchNode, Condition, Key, MoveSource, Node, NodeSource, Parent, ParentSource, Scope,
-    SortField, Viewer,
+    SortField, Viewer, Waypoint,
 };
 
 #[derive(Clone, Debug, Default)]
@@ -235,6 +235,19 @@ impl NodeSource for Tree {
         self.asked.branches.push(to - from);
         nodes.extend_from_slice(&all[from..to]);
         Ok((to < all.len()).then_some(to))
+    }
+
+    fn resume_after(
+        &mut self,
+        scope: &Scope<'_>,
+        top: ProjectId,
+        last: &Waypoint,
+    ) -> Result<Option<usize>, Infallible> {
+        let all = self.below(scope, top, u32::MAX);
+        Ok(all
+            .iter()
+            .position(|&(id, _)| id == last.id.0)
+            .map(|nth| nth + 1))
     }
 }
 

@@ -2,7 +2,9 @@
 
 use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
 use rsr_base::ProjectId;
-use rsr_hierarchy::{Descendants, Filter, Grouping, Limits, Scope, Sort, Viewer};
+use rsr_hierarchy::{
+    Descendants, Filter, Grouping, Limits, OpenError, Scope, Sort, Viewer, Waypoint,
+};
 
 use crate::memory::Tree;
 
@@ -41,6 +43,36 @@ fn every_chunk_is_full_but_the_last() {
     let mut tree = Tree::fan(10);
     stream(&mut tree, 4);
     assert_eq!(tree.asked.branches, [4, 4, 2]);
+}
+
+#[test]
+fn a_stream_goes_on_behind_a_node_and_not_where_it_left() {
+    let links = [
+        (1, None),
+        (2, Some(1)),
+        (3, Some(1)),
+        (4, Some(2)),
+        (9, None),
+    ];
+    let mut tree = Tree::new(links);
+    let filter = Filter::default();
+    let scope = Scope {
+        viewer: Viewer::Anonymous,
+        filter: &filter,
+        sort: Sort::default(),
+    };
+    let limits = Limits::new(1, 2);
+    let mut after = |id, parent| {
+        let last = Waypoint {
+            id: ProjectId(id),
+            parent: ProjectId(parent),
+        };
+        Descendants::open_after(&mut tree, scope, ProjectId(1), None, &limits, &last)
+            .map(|all| all.map(|node| node.unwrap().id.0).collect::<Vec<_>>())
+    };
+    assert_eq!(after(3, 1), Ok(vec![2, 4]));
+    assert_eq!(after(4, 2), Ok(vec![]));
+    assert_eq!(after(9, 9), Err(OpenError::Moved(ProjectId(9))));
 }
 
 #[test]

@@ -82,6 +82,11 @@ impl<E: Into<Self>> From<OpenError<E>> for Problem {
         match error {
             OpenError::UnknownProject(id) => Self::not_found("project", id),
             OpenError::Source(error) => error.into(),
+            OpenError::Moved(_) => Self::field(
+                Kind::InvalidCursor,
+                "cursor",
+                "leads to a project that is not below this one any more: read the stream from its start",
+            ),
             _ => Self::internal("an answer could not be opened"),
         }
     }

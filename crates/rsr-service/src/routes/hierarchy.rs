@@ -9,17 +9,19 @@ use axum::response::Response;
 use axum::routing::get;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use rsr_base::ProjectId;
-use rsr_hierarchy::{Children, ChildrenRequest, Descendants, Filter, Head, Mode, Scope, Sort};
+use rsr_hierarchy::{
+    Children, ChildrenRequest, Descendants, Filter, Head, Mode, Scope, Sort, Waypoint,
+};
 use serde::Serialize;
 
 use super::answer::{self, Negotiated};
-use super::link::next_link;
+use super::link::{next_link, with_cursor};
 use super::table::{Field, FieldKind, Operation, Route};
 use crate::access::Caller;
 use crate::app::App;
 use crate::bridge::BodyWriter;
 use crate::params::{self, Params};
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::progress::Progress;
 use crate::wire::{Element, NestedArray};
 
@@ -76,11 +78,18 @@ const CHILDREN_QUERY: [Field; 13] = [
     ),
 ];
 
-const DESCENDANTS_QUERY: [Field; 1] = [Field::new(
-    "max_depth",
-    FieldKind::Count,
-    "Levels below the project; all if not given",
-)];
+const DESCENDANTS_QUERY: [Field; 2] = [
+    Field::new(
+        "max_depth",
+        FieldKind::Count,
+        "Levels below the project; all if not given",
+    ),
+    Field::new(
+        "cursor",
+        FieldKind::Text,
+        "From the last line of a stream that was cut",
+    ),
+];
 
 pub(super) fn routes() -> Vec<Route> {
     let children = |path, id| Route {
@@ -244,6 +253,7 @@ async fn stream_descendants(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let project = params::id("project", &id)?;
@@ -252,6 +262,10 @@ async fn stream_descendants(
         .count("max_depth")?
         .map(|depth| u32::try_from(depth).unwrap_or(u32::MAX))
         .and_then(NonZeroU32::new);
+    let after = match params.text("cursor") {
+        Some(cursor) => Some(app.cursor_key.open_stream(&cursor, project, depth_max)?),
+        None => None,
+    };
     params.finish()?;
     let negotiated = Negotiated::of(&headers);
     let work = app.clone();
@@ -266,62 +280,125 @@ async fn stream_descendants(
                 sort: Sort::default(),
             };
             let mut snapshot = app.store.snapshot()?;
-            let descendants =
-                Descendants::open(&mut snapshot, scope, project, depth_max, &app.limits())?;
+            let limits = app.limits();
+            let has_place = snapshot.place(project)?.is_some();
+            let descendants = match &after {
+                None => Descendants::open(&mut snapshot, scope, project, depth_max, &limits)?,
+                Some(last) => Descendants::open_after(
+                    &mut snapshot,
+                    scope,
+                    project,
+                    depth_max,
+                    &limits,
+                    last,
+                )?,
+            };
+            if !has_place {
+                return Err(Problem::new(
+                    Kind::Conflict,
+                    "the parent links above this project lead round in a circle, so nothing is in order below it",
+                ));
+            }
             let writer = opening.send(()).encoded(negotiated.encoding);
-            write_descendants(&app, project, descendants, writer)
+            let stream = LineStream {
+                app: &app,
+                project,
+                depth_max,
+                uri: &uri,
+                last: after,
+            };
+            stream.write(descendants, writer)
         })
         .await?;
     Ok(answer::stream(body, "application/x-ndjson", &negotiated))
 }
 
-fn write_descendants(
-    app: &App,
+/// The last line of a stream that was cut.
+#[derive(Serialize)]
+struct CutLine<D> {
+    /// Why.
+    error: D,
+    /// From where it goes on; nothing where not a line was sent.
+    cursor: Option<String>,
+    /// The request that brings the rest.
+    next: String,
+}
+
+/// A stream of lines under way.
+struct LineStream<'a> {
+    app: &'a App,
     project: ProjectId,
-    mut descendants: Descendants<'_, rsr_store::Snapshot>,
-    mut writer: BodyWriter,
-) -> Result<(), Problem> {
-    let [_standard, _chunked, processed] = &app.measure.metrics.work.processed;
-    let mut progress = Progress::begin(&app.clock, project);
-    let mut deepest = 0;
-    while let Some(node) = descendants.next() {
-        let node = match node {
-            Ok(node) => node,
-            Err(error) => return end_with(writer, &error.into()),
-        };
-        if writer.must_end() {
-            let stopping = Problem::new(
-                crate::problem::Kind::Stopping,
-                "the service is stopping: ask again, or for the branches that are missing",
-            );
-            return end_with(writer, &stopping);
+    depth_max: Option<NonZeroU32>,
+    uri: &'a Uri,
+    /// The node of the line sent last, in this stream or the one it goes on from.
+    last: Option<Waypoint>,
+}
+
+impl LineStream<'_> {
+    fn write(
+        mut self,
+        mut descendants: Descendants<'_, rsr_store::Snapshot>,
+        mut writer: BodyWriter,
+    ) -> Result<(), Problem> {
+        let [_standard, _chunked, processed] = &self.app.measure.metrics.work.processed;
+        let mut progress = Progress::begin(&self.app.clock, self.project);
+        let mut deepest = 0;
+        while let Some(node) = descendants.next() {
+            let node = match node {
+                Ok(node) => node,
+                Err(error) => return self.end_with(writer, &error.into()),
+            };
+            if writer.must_end() {
+                let stopping = Problem::new(
+                    Kind::Stopping,
+                    "the service is stopping: go on from here with the cursor",
+                );
+                return self.end_with(writer, &stopping);
+            }
+            let (depth, id, parent) = (node.depth, node.id, node.parent);
+            deepest = deepest.max(depth);
+            let line = Line {
+                depth,
+                parent_id: parent.0,
+                element: node.into(),
+            };
+            serde_json::to_writer(&mut writer, &line).map_err(std::io::Error::from)?;
+            writer.write_all(b"\n")?;
+            self.last = Some(Waypoint { id, parent });
+            processed.inc();
+            progress.count();
+            if descendants.buffered() == 0 {
+                writer.flush()?;
+            }
         }
-        let (depth, parent_id) = (node.depth, node.parent.0);
-        deepest = deepest.max(depth);
-        let line = Line {
-            depth,
-            parent_id,
-            element: node.into(),
+        self.app
+            .measure
+            .metrics
+            .work
+            .depth
+            .observe(f64::from(deepest));
+        writer.finish()?;
+        Ok(())
+    }
+
+    /// Ends the stream with a line that says why it is not whole, and how the rest can be had.
+    fn end_with(&self, mut writer: BodyWriter, problem: &Problem) -> Result<(), Problem> {
+        problem.log();
+        let key = &self.app.cursor_key;
+        let cursor = self
+            .last
+            .map(|last| key.seal_stream(&last, self.project, self.depth_max));
+        let line = CutLine {
+            error: problem.document(None),
+            next: match &cursor {
+                Some(cursor) => with_cursor(self.uri, cursor),
+                None => self.uri.to_string(),
+            },
+            cursor,
         };
         serde_json::to_writer(&mut writer, &line).map_err(std::io::Error::from)?;
         writer.write_all(b"\n")?;
-        processed.inc();
-        progress.count();
-        if descendants.buffered() == 0 {
-            writer.flush()?;
-        }
+        writer.finish()?;
+        Ok(())
     }
-    app.measure.metrics.work.depth.observe(f64::from(deepest));
-    writer.finish()?;
-    Ok(())
-}
-
-/// Ends a stream of lines with one that says why it is not whole.
-fn end_with(mut writer: BodyWriter, problem: &Problem) -> Result<(), Problem> {
-    problem.log();
-    let line = serde_json::json!({ "error": problem.document(None) });
-    serde_json::to_writer(&mut writer, &line).map_err(std::io::Error::from)?;
-    writer.write_all(b"\n")?;
-    writer.finish()?;
-    Ok(())
 }

@@ -1,10 +1,13 @@
 //! The children endpoint row by row, its cursors, filters and errors; the stream of descendants.
 
+use std::sync::Arc;
+
 use http::Method;
 use rsr_base::ProjectId;
+use rsr_service::Service;
 use rsr_store::NewProject;
 
-use crate::support::{Answer, World, token};
+use crate::support::{Answer, World, ask, token};
 
 /// What a row of the children table expects.
 struct Row<'a> {
@@ -457,4 +460,78 @@ async fn a_known_answer_is_not_sent_again() {
         .ask(Method::GET, &path, &[("if-none-match", &etag)], "")
         .await;
     assert_eq!(changed.status, 200);
+}
+
+#[tokio::test]
+async fn a_cursor_holds_over_a_restart() {
+    let world = world(1, 1);
+    let root = world.plant(&[None, Some(0), Some(0)])[0];
+    let first = world
+        .get(&format!("/api/v1/projects/{root}/children/"))
+        .await;
+    let link = first.header("link").expect("more follows");
+    let next = link[1..link.find('>').unwrap()].to_owned();
+    let World {
+        live, store, clock, ..
+    } = &world;
+    let again = Service::new(Arc::clone(live), store.clone(), Arc::new(clock.clone()));
+    let second = ask(again.router(), Method::GET, &next, &[], "").await;
+    assert_eq!(second.status, 200, "{}", second.text());
+    assert_ne!(second.ids(), first.ids());
+}
+
+#[tokio::test]
+async fn a_stream_takes_no_cursor_but_its_own() {
+    let world = World::new();
+    let root = world.plant(&[None, Some(0), Some(0)])[0];
+    for cursor in ["", "zz", &"00".repeat(33), &"ab".repeat(5_000)] {
+        let path = format!("/api/v1/projects/{root}/descendants/?cursor={cursor}");
+        world
+            .get(&path)
+            .await
+            .is_problem(400, "invalid-cursor", Some("cursor"));
+    }
+    for depth in ["0", "-1", "x", "99999999999999999999"] {
+        let path = format!("/api/v1/projects/{root}/descendants/?max_depth={depth}");
+        world
+            .get(&path)
+            .await
+            .is_problem(400, "invalid-parameter", Some("max_depth"));
+    }
+    let deep = format!("/api/v1/projects/{root}/descendants/?max_depth=99999999999");
+    assert_eq!(world.get(&deep).await.text().lines().count(), 2);
+}
+
+#[tokio::test]
+async fn a_circle_put_in_by_hand_ends_every_answer() {
+    let world = World::new();
+    let ids = world.plant(&[None, Some(0), Some(1), Some(2)]);
+    let [_, top, middle, low] = [0, 1, 2, 3].map(|nth: usize| ids[nth]);
+    let database = rusqlite::Connection::open(world.folder().join("rsr.db")).unwrap();
+    database
+        .execute(
+            "UPDATE projects SET parent_id = ?1 WHERE id = ?2",
+            [low.0, top.0],
+        )
+        .unwrap();
+    // The children of each are still there; levels go round as often as they are asked for, and no further.
+    let path = format!("/api/v1/projects/{top}/children/?max_depth=10&nested=true");
+    let answer = world.get(&path).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.ids()),
+        (200, vec![middle.0])
+    );
+    world
+        .store
+        .write(|tx| tx.rebuild_positions())
+        .unwrap_or_else(|error: rsr_store::Error| panic!("{error}"));
+    let answer = world.get(&path).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.ids()),
+        (200, vec![middle.0])
+    );
+    let stream = world
+        .get(&format!("/api/v1/projects/{top}/descendants/"))
+        .await;
+    stream.is_problem(409, "conflict", None);
 }

@@ -1,17 +1,18 @@
 //! The service on real sockets: readers that are slow or gone, clients that never finish, administration, stopping.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
 use rsr_service::client::{Client, Error};
-use rsr_service::{Addresses, ServeError, serve};
+use rsr_service::{Addresses, ServeError, Service, serve};
 use rsr_store::NewProject;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::support::World;
+use crate::support::{World, ask};
 
 /// A world that listens.
 struct Running {
@@ -294,12 +295,13 @@ async fn stopping_cuts_a_stream_with_a_line_that_says_so() {
     let running = Running::start(world).await;
     let mut reader = running.connect().await;
     reader.write_all(get(&path).as_bytes()).await.unwrap();
-    let mut first = [0; 64];
-    reader.read_exact(&mut first).await.unwrap();
+    let mut answer = Vec::new();
+    while !String::from_utf8_lossy(&answer).contains("children_count") {
+        assert_ne!(reader.read_buf(&mut answer).await.unwrap(), 0);
+    }
     running.stop.send(()).unwrap();
-    let mut rest = Vec::new();
-    reader.read_to_end(&mut rest).await.unwrap();
-    let text = String::from_utf8_lossy(&rest);
+    reader.read_to_end(&mut answer).await.unwrap();
+    let text = String::from_utf8_lossy(&answer);
     assert!(
         text.contains("{\"error\":{"),
         "the last line says why: …{:.300}",
@@ -307,6 +309,27 @@ async fn stopping_cuts_a_stream_with_a_line_that_says_so() {
     );
     assert!(text.contains("urn:rsr:problem:stopping"));
     running.ended.await.unwrap().unwrap();
+
+    // Another process goes on where this one stopped.
+    let last = text
+        .lines()
+        .find(|line| line.contains("{\"error\":{"))
+        .unwrap();
+    let (_, last) = last.split_at(last.find('{').unwrap());
+    let last: serde_json::Value = serde_json::from_str(last).unwrap();
+    let next = last["next"].as_str().expect("a way on");
+    assert!(next.starts_with(&format!("{path}?cursor=")), "{next}");
+    let n_before = text.matches("\"children_count\"").count();
+    let World {
+        live, store, clock, ..
+    } = &running.world;
+    let again = Service::new(Arc::clone(live), store.clone(), Arc::new(clock.clone()));
+    let rest = ask(again.router(), Method::GET, next, &[], "").await;
+    assert_eq!(rest.status, 200, "{}", rest.text());
+    let whole = ask(again.router(), Method::GET, &path, &[], "").await;
+    let (rest, whole) = (rest.text(), whole.text());
+    assert!(whole.ends_with(&rest), "the rest is the end of the whole");
+    assert_eq!(n_before + rest.lines().count(), whole.lines().count());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

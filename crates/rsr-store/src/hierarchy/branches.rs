@@ -7,14 +7,14 @@ use std::collections::HashMap;
 use std::num::NonZeroU32;
 
 use rsr_base::ProjectId;
-use rsr_hierarchy::{BranchNode, Node, Scope};
+use rsr_hierarchy::{BranchNode, Node, Scope, Waypoint};
 
-use super::nodes::projects_by_id;
 use super::row::{ChildRow, children_counts, rows};
 use super::scope::Query;
 use crate::error::Error;
+use crate::rows::Project;
 use crate::sql::{IDS, Session, id_list, params};
-use crate::tree::positions::Position;
+use crate::tree::positions::{self, Position};
 
 /// Where reading branches stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,15 +26,13 @@ pub struct Resume {
 /// A node found in a range.
 struct Found {
     nth: usize,
-    id: i64,
-    parent: i64,
     depth: u32,
+    project: Project,
 }
 
 /// A row of a range.
 struct Scanned {
-    id: i64,
-    parent: i64,
+    project: Project,
     depth: i64,
     place: i64,
     last_place: i64,
@@ -50,7 +48,7 @@ pub(super) fn read(
     n: usize,
     nodes: &mut Vec<BranchNode<ChildRow>>,
 ) -> Result<Option<Resume>, Error> {
-    let tops = positions(db, of)?;
+    let tops = places_of(db, of)?;
     let mut walk = Walk {
         db,
         scope,
@@ -66,7 +64,7 @@ pub(super) fn read(
     Ok(next)
 }
 
-fn positions(db: &dyn Session, of: &[ProjectId]) -> Result<Vec<Option<Position>>, Error> {
+fn places_of(db: &dyn Session, of: &[ProjectId]) -> Result<Vec<Option<Position>>, Error> {
     let sql = format!(
         "SELECT project_id, root_id, depth, place, last_place FROM positions WHERE project_id IN {IDS}"
     );
@@ -156,7 +154,7 @@ impl Walk<'_> {
                 }
                 let before = std::mem::replace(&mut from, row.place);
                 if row.depth == top.depth {
-                    match tops.get(&row.id) {
+                    match tops.get(&row.project.id.0) {
                         Some(next) => nth = *next,
                         None => from = row.last_place,
                     }
@@ -166,9 +164,8 @@ impl Walk<'_> {
                     }
                     self.found.push(Found {
                         nth,
-                        id: row.id,
-                        parent: row.parent,
                         depth: u32::try_from(row.depth - top.depth).unwrap_or(u32::MAX),
+                        project: row.project,
                     });
                 } else {
                     from = row.last_place;
@@ -190,22 +187,23 @@ impl Walk<'_> {
         };
         let depth_max = query.int(depth_max);
         let within = query.within(self.scope);
-        // One more than wanted tells whether there is more.
-        let n = query.int(i64::try_from(self.n).unwrap_or(i64::MAX).saturating_add(1));
+        // One more than wanted tells whether there is more. Written out, so that a planner sees that few are wanted.
+        let n = self.n.saturating_add(1);
         let sql = format!(
-            "SELECT p.id, p.parent_id, o.depth, o.place, o.last_place, {within}
+            "SELECT {}, o.depth, o.place, o.last_place, {within}
              FROM positions o JOIN projects p ON p.id = o.project_id
              WHERE o.root_id = {root} AND o.place > {from} AND o.place <= {to} AND o.depth <= {depth_max}
-             ORDER BY o.place LIMIT {n}"
+             ORDER BY o.place LIMIT {n}",
+            Project::COLUMNS
         );
+        let own = Project::N_COLUMNS;
         self.db.rows(&sql, &query.params(), |row| {
             Ok(Scanned {
-                id: row.int(0)?,
-                parent: row.int(1)?,
-                depth: row.int(2)?,
-                place: row.int(3)?,
-                last_place: row.int(4)?,
-                is_within: row.flag(5)?,
+                project: Project::read(row)?,
+                depth: row.int(own)?,
+                place: row.int(own + 1)?,
+                last_place: row.int(own + 2)?,
+                is_within: row.flag(own + 3)?,
             })
         })
     }
@@ -221,27 +219,81 @@ fn fill(
     if found.is_empty() {
         return Ok(());
     }
-    let ids: Vec<ProjectId> = found.iter().map(|found| ProjectId(found.id)).collect();
+    let ids: Vec<ProjectId> = found.iter().map(|found| found.project.id).collect();
     let counts = children_counts(db, scope, &ids)?;
-    let projects = projects_by_id(db, ids.iter().map(|id| id.0))?;
-    let mut by_id: HashMap<i64, ChildRow> = rows(db, scope.viewer, projects)?
-        .into_iter()
-        .map(|row| (row.project.id.0, row))
-        .collect();
+    let mut places = Vec::with_capacity(found.len());
+    let mut projects = Vec::with_capacity(found.len());
     for found in found {
-        let row = by_id
-            .remove(&found.id)
-            .ok_or_else(|| Error::not_found("project", found.id))?;
+        places.push((found.nth, found.depth));
+        projects.push(found.project);
+    }
+    for ((nth, depth), row) in places.into_iter().zip(rows(db, scope.viewer, projects)?) {
+        let id = row.project.id;
         nodes.push(BranchNode {
-            nth: found.nth,
+            nth,
             node: Node {
-                id: row.project.id,
-                parent: ProjectId(found.parent),
-                depth: found.depth,
-                children_count: counts.get(&found.id).copied().unwrap_or(0),
+                id,
+                // What lies below another has a parent.
+                parent: row.project.parent.unwrap_or(id),
+                depth,
+                children_count: counts.get(&id.0).copied().unwrap_or(0),
                 row,
             },
         });
     }
     Ok(())
+}
+
+/// Where the branch of `top` goes on after `last`; `None` where the parent of that is not in the branch any more.
+pub(super) fn resume_after(
+    db: &dyn Session,
+    scope: &Scope<'_>,
+    top: ProjectId,
+    last: &Waypoint,
+) -> Result<Option<Resume>, Error> {
+    let (Some(branch), Some(parent)) = (positions::of(db, top)?, positions::of(db, last.parent)?)
+    else {
+        return Ok(None);
+    };
+    let is_below =
+        parent.root == branch.root && (branch.place..=branch.last_place).contains(&parent.place);
+    if !is_below {
+        return Ok(None);
+    }
+    // Behind the node itself; where it is gone, behind what stood before it: the next newer child's branch, or the parent.
+    let place = db.row(
+        "SELECT CASE WHEN p.id = ?2 THEN o.place ELSE o.last_place END
+         FROM projects p JOIN positions o ON o.project_id = p.id
+         WHERE p.parent_id = ?1 AND p.id >= ?2 ORDER BY p.id LIMIT 1",
+        params![last.parent, last.id],
+        |row| row.int(0),
+    )?;
+    let place = place.unwrap_or(parent.place);
+    Ok(Some(Resume {
+        nth: 0,
+        place: place.max(hidden_end(db, scope, top, last.parent)?),
+    }))
+}
+
+/// Where the topmost branch ends that is above or at `node`, below `top`, and not in the scope; the smallest place where
+/// all of them are.
+fn hidden_end(
+    db: &dyn Session,
+    scope: &Scope<'_>,
+    top: ProjectId,
+    node: ProjectId,
+) -> Result<i64, Error> {
+    let mut query = Query::default();
+    let (top, node) = (query.int(top.0), query.int(node.0));
+    let within = query.within(scope);
+    let sql = format!(
+        "WITH RECURSIVE up(id) AS (
+             SELECT CAST({node} AS BIGINT) WHERE CAST({node} AS BIGINT) <> {top}
+             UNION
+             SELECT p.parent_id FROM up JOIN projects p ON p.id = up.id WHERE p.parent_id <> {top})
+         SELECT max(o.last_place) FROM up JOIN projects p ON p.id = up.id JOIN positions o ON o.project_id = p.id
+         WHERE NOT {within}"
+    );
+    let end = db.row(&sql, &query.params(), |row| row.opt_int(0))?;
+    Ok(end.flatten().unwrap_or(i64::MIN))
 }

@@ -1,12 +1,13 @@
 //! Children and counts, by parent links along indexes.
 
 use std::num::NonZeroU32;
+use std::ops::ControlFlow::{Break, Continue};
 
 use rsr_base::ProjectId;
-use rsr_hierarchy::{BranchNode, Key, Node, NodeSource, Scope, SortField, Viewer};
+use rsr_hierarchy::{BranchNode, Key, Node, NodeSource, Scope, SortField, Viewer, Waypoint};
 
 use super::row::{ChildRow, children_counts, rows};
-use super::scope::{Query, expression, is_visible, order};
+use super::scope::{Query, expression, is_visible, stretches};
 use super::{Resume, branches};
 use crate::error::Error;
 use crate::rows::Project;
@@ -29,7 +30,7 @@ impl NodeSource for Snapshot {
         depth_max: Option<NonZeroU32>,
         at_most: u64,
     ) -> Result<u64, Error> {
-        self.count_from(scope, &[project], depth_max, Some(at_most))
+        self.count_levels(scope, project, depth_max, at_most)
     }
 
     fn child_keys(
@@ -41,10 +42,8 @@ impl NodeSource for Snapshot {
         keys: &mut Vec<Key>,
     ) -> Result<(), Error> {
         let value = expression(scope.sort.field).unwrap_or("NULL");
-        let mut query = Query::default();
-        let tail = children_of(&mut query, scope, parent, after, n);
-        let sql = format!("SELECT p.id, {value} FROM projects p {tail}");
-        self.db().query(&sql, &query.params(), &mut |row| {
+        let columns = format!("p.id, {value}");
+        self.each_child(scope, parent, (after, n), &columns, &mut |row| {
             keys.push(Key {
                 id: ProjectId(row.int(0)?),
                 value: row.opt_string(1)?,
@@ -60,7 +59,7 @@ impl NodeSource for Snapshot {
         depth_max: NonZeroU32,
     ) -> Result<u64, Error> {
         let ids: Vec<ProjectId> = nodes.iter().map(|key| key.id).collect();
-        self.count_from(scope, &ids, Some(depth_max), None)
+        self.count_all(scope, &ids, depth_max)
     }
 
     fn children(
@@ -71,10 +70,11 @@ impl NodeSource for Snapshot {
         n: usize,
         nodes: &mut Vec<Node<ChildRow>>,
     ) -> Result<Option<Key>, Error> {
-        let mut query = Query::default();
-        let tail = children_of(&mut query, scope, parent, after, n);
-        let sql = format!("SELECT {} FROM projects p {tail}", Project::COLUMNS);
-        let projects = self.db().rows(&sql, &query.params(), Project::read)?;
+        let mut projects = Vec::new();
+        self.each_child(scope, parent, (after, n), Project::COLUMNS, &mut |row| {
+            projects.push(Project::read(row)?);
+            Ok(())
+        })?;
         let last = projects
             .last()
             .map(|project| key_of(scope.sort.field, project));
@@ -103,52 +103,129 @@ impl NodeSource for Snapshot {
     ) -> Result<Option<Resume>, Error> {
         branches::read(self.db(), scope, of, depth_max, resume, n, nodes)
     }
+
+    fn resume_after(
+        &mut self,
+        scope: &Scope<'_>,
+        top: ProjectId,
+        last: &Waypoint,
+    ) -> Result<Option<Resume>, Error> {
+        branches::resume_after(self.db(), scope, top, last)
+    }
 }
 
 impl Snapshot {
-    /// Descendants in the scope below all of these, to a depth, counted to `at_most`.
-    fn count_from(
+    /// Calls `read` with the next statement about the children of a project, stretch by stretch of their order, until
+    /// it has handed out `n` rows or the children end.
+    fn each_child(
+        &self,
+        scope: &Scope<'_>,
+        parent: ProjectId,
+        (after, n): (Option<&Key>, usize),
+        columns: &str,
+        read: &mut dyn FnMut(&dyn Row) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut left = n;
+        for stretch in stretches(scope.sort, after) {
+            if left == 0 {
+                break;
+            }
+            let mut query = Query::default();
+            let parent = query.int(parent.0);
+            let within = query.within(scope);
+            let beyond = query.stretch(scope.sort, &stretch);
+            let order = stretch.order(scope.sort);
+            // A number that is written out lets a planner see that few rows are wanted.
+            let sql = format!(
+                "SELECT {columns} FROM projects p
+                 WHERE p.parent_id = {parent} AND {within} AND {beyond} ORDER BY {order} LIMIT {n}"
+            );
+            let _whole = self.db().query_until(&sql, &query.params(), &mut |row| {
+                left -= 1;
+                read(row)?;
+                Ok(if left == 0 { Break(()) } else { Continue(()) })
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Descendants in the scope, level by level, counted to `at_most` and never further: no level is read beyond what
+    /// is still to be counted. Holds 8 bytes for each that was counted and has a level below it.
+    fn count_levels(
+        &self,
+        scope: &Scope<'_>,
+        top: ProjectId,
+        depth_max: Option<NonZeroU32>,
+        at_most: u64,
+    ) -> Result<u64, Error> {
+        let mut level = vec![top.0];
+        let mut depth = 0;
+        let mut counted = 0;
+        while !level.is_empty() && counted < at_most {
+            depth += 1;
+            let is_last = depth_max.is_some_and(|max| depth == max.get());
+            let mut next = Vec::new();
+            for above in level.chunks(COUNTED_PER_QUERY) {
+                let mut query = Query::default();
+                let list = query.text(id_list(above.iter().copied()));
+                let within = query.within(scope);
+                let n = query.int(i64::try_from(at_most - counted).unwrap_or(i64::MAX));
+                let found = format!(
+                    "SELECT p.id FROM projects p
+                     WHERE p.parent_id IN (SELECT value FROM json_each({list})) AND {within} LIMIT {n}"
+                );
+                counted += if is_last {
+                    let sql = format!("SELECT count(*) FROM ({found}) AS counted");
+                    self.db().number(&sql, &query.params())?.unsigned_abs()
+                } else {
+                    let ids = self.db().rows(&found, &query.params(), |row| row.int(0))?;
+                    next.extend_from_slice(&ids);
+                    ids.len() as u64
+                };
+                if counted >= at_most {
+                    break;
+                }
+            }
+            if is_last {
+                break;
+            }
+            level = next;
+        }
+        Ok(counted)
+    }
+
+    /// Descendants in the scope below all of these, to a depth.
+    fn count_all(
         &self,
         scope: &Scope<'_>,
         of: &[ProjectId],
-        depth_max: Option<NonZeroU32>,
-        at_most: Option<u64>,
+        depth_max: NonZeroU32,
     ) -> Result<u64, Error> {
         let mut query = Query::default();
         let list = query.text(id_list(of.iter().map(|id| id.0)));
         let within = query.within(scope);
-        let depth_max = query.int(depth_max.map_or(i64::MAX, |depth| i64::from(depth.get())));
-        let at_most = at_most.map_or(i64::MAX, |n| i64::try_from(n).unwrap_or(i64::MAX));
-        let at_most = query.int(at_most);
-        // The limit also ends the walk where broken links lead round in a circle.
-        let sql = format!(
-            "WITH RECURSIVE below(id, depth) AS (
-                 SELECT p.id, CAST(1 AS BIGINT) FROM projects p
-                 WHERE p.parent_id IN (SELECT value FROM json_each({list})) AND {within}
-                 UNION ALL
-                 SELECT p.id, below.depth + 1 FROM below JOIN projects p ON p.parent_id = below.id
-                 WHERE below.depth < {depth_max} AND {within})
-             SELECT count(*) FROM (SELECT 1 FROM below LIMIT {at_most}) AS counted"
+        let children = format!(
+            "projects p WHERE p.parent_id IN (SELECT value FROM json_each({list})) AND {within}"
         );
+        let sql = if depth_max == NonZeroU32::MIN {
+            format!("SELECT count(*) FROM {children}")
+        } else {
+            let depth_max = query.int(i64::from(depth_max.get()));
+            format!(
+                "WITH RECURSIVE below(id, depth) AS (
+                     SELECT p.id, CAST(1 AS BIGINT) FROM {children}
+                     UNION ALL
+                     SELECT p.id, below.depth + 1 FROM below JOIN projects p ON p.parent_id = below.id
+                     WHERE below.depth < {depth_max} AND {within})
+                 SELECT count(*) FROM below"
+            )
+        };
         Ok(self.db().number(&sql, &query.params())?.unsigned_abs())
     }
 }
 
-/// The end of a statement about the next children of a project.
-fn children_of<'a>(
-    query: &mut Query<'a>,
-    scope: &Scope<'a>,
-    parent: ProjectId,
-    after: Option<&'a Key>,
-    n: usize,
-) -> String {
-    let parent = query.int(parent.0);
-    let within = query.within(scope);
-    let after = query.after(scope.sort, after);
-    let n = query.int(i64::try_from(n).unwrap_or(i64::MAX));
-    let order = order(scope.sort);
-    format!("WHERE p.parent_id = {parent} AND {within} AND {after} ORDER BY {order} LIMIT {n}")
-}
+/// Nodes whose children are counted by one statement.
+const COUNTED_PER_QUERY: usize = 1_000;
 
 pub(super) fn key_of(field: SortField, project: &Project) -> Key {
     let value = match field {
@@ -160,18 +237,4 @@ pub(super) fn key_of(field: SortField, project: &Project) -> Key {
         SortField::ActualEnd => project.actual_end.as_deref(),
     };
     Key::new(value, project.id)
-}
-
-/// The projects with these ids, in any order.
-pub(super) fn projects_by_id(
-    db: &dyn crate::sql::Session,
-    ids: impl Iterator<Item = i64>,
-) -> Result<Vec<Project>, Error> {
-    let mut query = Query::default();
-    let list = query.text(id_list(ids));
-    let sql = format!(
-        "SELECT {} FROM projects p WHERE p.id IN (SELECT value FROM json_each({list}))",
-        Project::COLUMNS
-    );
-    db.rows(&sql, &query.params(), |row: &dyn Row| Project::read(row))
 }

@@ -1,6 +1,6 @@
 //! What is shown of a project in an answer about the tree, read for a whole chunk at once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use rsr_base::{OrganisationId, ProjectId, UserId};
 use rsr_hierarchy::{Scope, Viewer};
@@ -160,17 +160,6 @@ pub(super) fn rows(
         },
     )?;
     each(
-        "SELECT p.id, o.id, o.name FROM projects p JOIN organisations o ON o.id = p.organisation_id
-         WHERE p.id IN IDS",
-        &mut |child, row| {
-            child.organisation = Some(NamedOrganisation {
-                id: OrganisationId(row.int(1)?),
-                name: row.string(2)?,
-            });
-            Ok(())
-        },
-    )?;
-    each(
         "SELECT r.project_id, u.id, u.name, r.role FROM roles r JOIN users u ON u.id = r.user_id
          WHERE r.project_id IN IDS ORDER BY r.project_id, u.id, r.role",
         &mut |child, row| {
@@ -183,23 +172,8 @@ pub(super) fn rows(
             Ok(())
         },
     )?;
-    let mut query = Query::default();
-    query.text(&ids);
-    let visible = query.visible(viewer);
-    let sql = format!(
-        "SELECT c.id, p.id, p.title, p.is_program = 1 AND p.parent_id IS NULL
-         FROM projects c JOIN projects p ON p.id = c.parent_id WHERE c.id IN {IDS} AND {visible}"
-    );
-    db.query(&sql, &query.params(), &mut |row| {
-        if let Some(child) = index.get(&row.int(0)?).and_then(|nth| rows.get_mut(*nth)) {
-            child.parent = Some(ParentRow {
-                id: ProjectId(row.int(1)?),
-                title: row.string(2)?,
-                leads_hierarchy: row.flag(3)?,
-            });
-        }
-        Ok(())
-    })?;
+    name_organisations(db, &mut rows)?;
+    name_parents(db, viewer, &mut rows)?;
     if let Viewer::User(user) = viewer {
         let sql = format!(
             "SELECT p.id, r.role FROM projects p JOIN roles r ON r.user_id = ?2 WHERE p.id IN {IDS} AND {COVERS}"
@@ -213,4 +187,53 @@ pub(super) fn rows(
         })?;
     }
     Ok(rows)
+}
+
+/// Each organisation is read once, however many projects of a chunk it has.
+fn name_organisations(db: &dyn Session, rows: &mut [ChildRow]) -> Result<(), Error> {
+    let ids = distinct(
+        rows.iter()
+            .filter_map(|row| Some(row.project.organisation?.0)),
+    );
+    let sql = format!("SELECT id, name FROM organisations WHERE id IN {IDS}");
+    let named = db.rows(&sql, params![&ids], |row| Ok((row.int(0)?, row.string(1)?)))?;
+    let named: HashMap<i64, String> = named.into_iter().collect();
+    for row in rows {
+        row.organisation = row.project.organisation.and_then(|id| {
+            let name = named.get(&id.0)?.clone();
+            Some(NamedOrganisation { id, name })
+        });
+    }
+    Ok(())
+}
+
+/// Each parent that the viewer may see is read once: siblings have but one.
+fn name_parents(db: &dyn Session, viewer: Viewer, rows: &mut [ChildRow]) -> Result<(), Error> {
+    let mut query = Query::default();
+    query.text(distinct(
+        rows.iter().filter_map(|row| Some(row.project.parent?.0)),
+    ));
+    let visible = query.visible(viewer);
+    let sql = format!(
+        "SELECT p.id, p.title, p.is_program = 1 AND p.parent_id IS NULL FROM projects p
+         WHERE p.id IN {IDS} AND {visible}"
+    );
+    let named = db.rows(&sql, &query.params(), |row| {
+        Ok(ParentRow {
+            id: ProjectId(row.int(0)?),
+            title: row.string(1)?,
+            leads_hierarchy: row.flag(2)?,
+        })
+    })?;
+    let named: HashMap<ProjectId, ParentRow> = named.into_iter().map(|row| (row.id, row)).collect();
+    for row in rows {
+        row.parent = row.project.parent.and_then(|id| named.get(&id).cloned());
+    }
+    Ok(())
+}
+
+/// The ids, each once, as one parameter.
+fn distinct(ids: impl Iterator<Item = i64>) -> String {
+    let ids: BTreeSet<i64> = ids.collect();
+    id_list(ids.into_iter())
 }

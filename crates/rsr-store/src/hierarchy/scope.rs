@@ -100,6 +100,26 @@ impl<'a> Query<'a> {
         )
     }
 
+    /// The condition that a row lies in a stretch of the order.
+    pub(super) fn stretch(&mut self, sort: Sort, stretch: &Stretch<'a>) -> String {
+        let expression = expression(sort.field).unwrap_or("p.id");
+        let beyond = if sort.descending { "<" } else { ">" };
+        match *stretch {
+            Stretch::All => "true".to_owned(),
+            Stretch::AfterId(id) => format!("p.id {beyond} {}", self.int(id)),
+            Stretch::Ties(Some(value), id) => {
+                let (value, id) = (self.text(value), self.int(id));
+                format!("{expression} = {value} AND p.id < {id}")
+            }
+            Stretch::Ties(None, id) => {
+                format!("{expression} IS NULL AND p.id < {}", self.int(id))
+            }
+            Stretch::Beyond(Some(value)) => format!("{expression} {beyond} {}", self.text(value)),
+            Stretch::Beyond(None) => format!("{expression} IS NOT NULL"),
+            Stretch::Without => format!("{expression} IS NULL"),
+        }
+    }
+
     /// The condition that a row comes after `after` in the order.
     pub(super) fn after(&mut self, sort: Sort, after: Option<&'a Key>) -> String {
         let Some(after) = after else {
@@ -148,6 +168,57 @@ pub(crate) fn is_visible(
     let visible = query.visible(viewer);
     let sql = format!("SELECT 1 FROM projects p WHERE p.id = {id} AND {visible}");
     Ok(db.number(&sql, &query.params())? == 1)
+}
+
+/// A part of an order that an index gives as it is, or but for the ids of one value: so a chunk costs what it holds, and
+/// a run of equal values is never sorted more than once.
+#[derive(Debug)]
+pub(super) enum Stretch<'k> {
+    /// From the start.
+    All,
+    /// After an id, where ids are the order.
+    AfterId(i64),
+    /// The rows of one value, after an id.
+    Ties(Option<&'k str>, i64),
+    /// What has a value beyond this one, or any where it is none.
+    Beyond(Option<&'k str>),
+    /// What has no value.
+    Without,
+}
+
+/// The stretches that follow after a key, in order.
+pub(super) fn stretches(sort: Sort, after: Option<&Key>) -> Vec<Stretch<'_>> {
+    let Some(after) = after else {
+        return vec![Stretch::All];
+    };
+    let id = after.id.0;
+    if sort.field == SortField::Id {
+        return vec![Stretch::AfterId(id)];
+    }
+    let value = after.value.as_deref();
+    let mut all = vec![Stretch::Ties(value, id)];
+    match (value, sort.descending) {
+        (_, false) => all.push(Stretch::Beyond(value)),
+        (Some(_), true) => all.extend([Stretch::Beyond(value), Stretch::Without]),
+        (None, true) => {}
+    }
+    all
+}
+
+impl Stretch<'_> {
+    /// The columns to order by. Ties and what has no value come by falling id whatever the direction. Of ties the id alone
+    /// is named, since SQLite does not see that an expression stays the same; of missing values the whole order is, since
+    /// PostgreSQL does not see that of them.
+    pub(super) fn order(&self, sort: Sort) -> String {
+        match self {
+            Self::Ties(Some(_), _) => "p.id DESC".to_owned(),
+            Self::Ties(None, _) | Self::Without => order(Sort {
+                descending: false,
+                ..sort
+            }),
+            Self::All | Self::AfterId(_) | Self::Beyond(_) => order(sort),
+        }
+    }
 }
 
 /// What a field sorts by; `None` for the id alone.

@@ -67,6 +67,8 @@ impl Project {
          p.activity_status, p.planned_start, p.planned_end, p.actual_start, p.actual_end, p.is_published, \
          p.is_public, p.is_program, p.use_project_roles, p.aggregate_to_parent, p.aggregate_children, \
          p.organisation_id, p.reporting_ref, p.default_currency, p.last_updated, p.created_ms, p.changed_ms";
+    /// How many these are: the column from which on a statement has others.
+    pub(crate) const N_COLUMNS: usize = 23;
 
     pub(crate) fn read(row: &dyn Row) -> Result<Self, Error> {
         let id = row.int(0)?;

@@ -132,6 +132,18 @@ pub(crate) trait Session: Send + Debug {
     }
     /// Runs a script of many statements without parameters.
     fn script(&self, sql: &str) -> Result<(), Error>;
+    /// What was read through it since it was opened.
+    fn work(&self) -> Work;
+}
+
+/// What reading has cost, in figures that no other load of the machine changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Work {
+    /// Rows that the engine handed over.
+    pub n_rows: u64,
+    /// Steps of SQLite's virtual machine; `None` where the engine does not count.
+    pub n_steps: Option<u64>,
 }
 
 /// A table as [`Session::put`] fills it.

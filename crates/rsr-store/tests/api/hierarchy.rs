@@ -5,10 +5,10 @@ use std::num::NonZeroU32;
 use proptest::prelude::*;
 use rsr_base::ProjectId;
 use rsr_hierarchy::{
-    BranchNode, Children, ChildrenRequest, Descendants, Filter, Key, Limits, NodeSource, Scope,
-    Sort, Viewer,
+    BranchNode, Children, ChildrenRequest, Descendants, Filter, Key, Limits, NodeSource, OpenError,
+    Scope, Sort, Viewer, Waypoint,
 };
-use rsr_store::{ChildRow, NewProject, Role, Snapshot, Store};
+use rsr_store::{ChildRow, NewProject, ProjectEdit, Role, Snapshot, Store};
 
 use super::support::TestStore;
 
@@ -219,4 +219,223 @@ fn a_role_opens_a_private_project_and_its_edit() {
     assert_eq!(next, None, "what fits exactly has nothing after it");
     assert!(nodes[0].node.row.is_editable);
     assert_eq!(nodes[0].node.row.roles[0].name, "Ada");
+}
+
+/// The stream of everything below `top`, from behind a node or from its start.
+fn stream(
+    store: &Store,
+    viewer: Viewer,
+    top: ProjectId,
+    last: Option<Waypoint>,
+) -> Result<Vec<Waypoint>, OpenError<rsr_store::Error>> {
+    let mut snapshot = store.snapshot().unwrap();
+    let filter = Filter::default();
+    let scope = Scope {
+        viewer,
+        filter: &filter,
+        sort: Sort::default(),
+    };
+    let limits = Limits::new(1_000, 3);
+    let nodes = match last {
+        None => Descendants::open(&mut snapshot, scope, top, None, &limits),
+        Some(last) => Descendants::open_after(&mut snapshot, scope, top, None, &limits, &last),
+    };
+    let waypoint = |node: rsr_hierarchy::Node<ChildRow>| Waypoint {
+        id: node.id,
+        parent: node.parent,
+    };
+    Ok(nodes?.map(|node| waypoint(node.unwrap())).collect())
+}
+
+/// A root with three branches of a chain and two leaves each.
+fn three_branches(test: &TestStore) -> (ProjectId, Vec<Waypoint>) {
+    let root = test.project("root", None);
+    for branch in ["a", "b", "c"] {
+        let top = test.project(branch, Some(root));
+        let below = test.project("below", Some(top));
+        test.project("leaf", Some(below));
+        test.project("leaf", Some(top));
+    }
+    let all = stream(&test.store, Viewer::Anonymous, root, None).unwrap();
+    assert_eq!(all.len(), 12);
+    (root, all)
+}
+
+#[test]
+fn a_stream_goes_on_behind_any_of_its_nodes() {
+    let test = TestStore::new();
+    let (root, all) = three_branches(&test);
+    for (nth, last) in all.iter().enumerate() {
+        let rest = stream(&test.store, Viewer::Anonymous, root, Some(*last)).unwrap();
+        assert_eq!(rest, all[nth + 1..], "after the {nth}th");
+    }
+}
+
+#[test]
+fn a_stream_goes_on_where_its_last_node_was_removed_or_moved() {
+    for (nth, is_moved) in (0..12).flat_map(|nth| [(nth, false), (nth, true)]) {
+        let test = TestStore::new();
+        let (root, all) = three_branches(&test);
+        let last = all[nth];
+        let change = test.store.write(|tx| {
+            if is_moved {
+                tx.move_project(last.id, None, false)
+            } else {
+                tx.delete_project(last.id).map(|_n| ())
+            }
+        });
+        change.unwrap();
+        let now = stream(&test.store, Viewer::Anonymous, root, None).unwrap();
+        // What was still to come and is still there: nothing else is missing, nothing comes twice.
+        let expected: Vec<_> = all[nth + 1..]
+            .iter()
+            .filter(|node| now.contains(node))
+            .collect();
+        let rest = stream(&test.store, Viewer::Anonymous, root, Some(last)).unwrap();
+        assert_eq!(
+            rest.iter().collect::<Vec<_>>(),
+            expected,
+            "{nth} {is_moved}"
+        );
+    }
+}
+
+#[test]
+fn a_stream_that_goes_on_shows_nothing_below_what_was_hidden_meanwhile() {
+    let test = TestStore::new();
+    let (root, all) = three_branches(&test);
+    // The second branch: its top, the leaf, the chain's upper and lower node.
+    let (top, in_the_branch) = (all[4], all[6]);
+    let hide = ProjectEdit {
+        is_public: Some(false),
+        ..ProjectEdit::default()
+    };
+    test.store
+        .write(|tx| tx.edit_project(top.id, &hide))
+        .unwrap();
+    let rest = stream(&test.store, Viewer::Anonymous, root, Some(in_the_branch)).unwrap();
+    assert_eq!(rest, all[8..]);
+    let rest = stream(
+        &test.store,
+        Viewer::Administrator,
+        root,
+        Some(in_the_branch),
+    )
+    .unwrap();
+    assert_eq!(rest, all[7..]);
+}
+
+#[test]
+fn a_stream_whose_place_left_the_branch_starts_again() {
+    let test = TestStore::new();
+    let (root, all) = three_branches(&test);
+    let (top, in_the_branch) = (all[4], all[6]);
+    test.store
+        .write(|tx| tx.move_project(top.id, None, false))
+        .unwrap();
+    let refused = stream(&test.store, Viewer::Anonymous, root, Some(in_the_branch));
+    assert!(matches!(refused, Err(OpenError::Moved(_))), "{refused:?}");
+}
+
+/// `n` children of a root of their own, half of them with the same title; none has a date.
+fn children_of_two_titles(test: &TestStore, n: usize) -> ProjectId {
+    let root = test.project("root", None);
+    let children = test.store.write(|tx| {
+        for nth in 0..n {
+            tx.create_project(&NewProject {
+                parent: Some(root),
+                title: if nth % 2 == 0 {
+                    "same".to_owned()
+                } else {
+                    format!("title {}", nth * 7919 % n)
+                },
+                is_published: true,
+                ..NewProject::default()
+            })?;
+        }
+        Ok::<_, rsr_store::Error>(())
+    });
+    children.unwrap();
+    root
+}
+
+/// Steps of SQLite's machine, or rows where the engine counts no steps, for all pages of 50.
+fn cost_of_pages(store: &Store, root: ProjectId, sort: &str) -> u64 {
+    let mut snapshot = store.snapshot().unwrap();
+    let before = snapshot.work();
+    let mut request = ChildrenRequest::new(root, Viewer::Anonymous);
+    request.sort = Sort::parse(sort).unwrap();
+    let limits = Limits::new(50, 25);
+    loop {
+        let answer = Children::open(&mut snapshot, &request, &limits).unwrap();
+        let next = answer.head().next.clone();
+        answer.for_each(|node| drop(node.unwrap()));
+        if next.is_none() {
+            break;
+        }
+        request.after = next;
+    }
+    let after = snapshot.work();
+    match (before.n_steps, after.n_steps) {
+        (Some(before), Some(after)) => after - before,
+        _ => after.n_rows - before.n_rows,
+    }
+}
+
+#[test]
+fn pages_in_any_order_cost_what_they_hold() {
+    let test = TestStore::new();
+    let few = children_of_two_titles(&test, 300);
+    let many = children_of_two_titles(&test, 1_200);
+    for sort in [
+        "-id",
+        "id",
+        "title",
+        "-title",
+        "planned_start",
+        "-planned_start",
+    ] {
+        let few = cost_of_pages(&test.store, few, sort) as f64;
+        let many = cost_of_pages(&test.store, many, sort) as f64;
+        let exponent = (many / few).log(4.0);
+        assert!(
+            exponent <= 1.05,
+            "{sort}: from {few} to {many} is an exponent of {exponent}"
+        );
+    }
+}
+
+#[test]
+fn counting_reads_no_further_than_the_limit() {
+    let test = TestStore::new();
+    let cost = |root: ProjectId| {
+        let mut snapshot = test.store.snapshot().unwrap();
+        let filter = Filter::default();
+        let scope = Scope {
+            viewer: Viewer::Anonymous,
+            filter: &filter,
+            sort: Sort::default(),
+        };
+        let depth_max = NonZeroU32::new(2);
+        // Statements are prepared by the first.
+        snapshot
+            .count_descendants(&scope, root, depth_max, 11)
+            .unwrap();
+        let before = snapshot.work();
+        let n = snapshot
+            .count_descendants(&scope, root, depth_max, 11)
+            .unwrap();
+        assert_eq!(n, 11);
+        let after = snapshot.work();
+        (
+            after.n_rows - before.n_rows,
+            after
+                .n_steps
+                .zip(before.n_steps)
+                .map(|(after, before)| after - before),
+        )
+    };
+    let few = children_of_two_titles(&test, 20);
+    let many = children_of_two_titles(&test, 500);
+    assert_eq!(cost(few), cost(many));
 }

@@ -16,7 +16,7 @@ use postgres::{Client, Config, NoTls, Statement};
 use rsr_base::ByteSize;
 use rsr_settings::DatabaseSettings;
 
-use super::{Begin, Column, EachRow, Engine, Role, Session, Table, Value, params};
+use super::{Begin, Column, EachRow, Engine, Role, Session, Table, Value, Work, params};
 use crate::error::Error;
 use address::Address;
 use tls::Tls;
@@ -116,6 +116,7 @@ impl Postgres {
             prepared: RefCell::default(),
             waiting: RefCell::default(),
             state: Cell::new(State::Idle),
+            n_rows: Cell::new(0),
         };
         // 0 would mean to wait for ever.
         let lock_timeout_ms = self.lock_timeout.as_millis().max(1);
@@ -233,6 +234,7 @@ struct PostgresSession {
     prepared: RefCell<Prepared>,
     waiting: RefCell<Waiting>,
     state: Cell<State>,
+    n_rows: Cell<u64>,
 }
 
 impl fmt::Debug for PostgresSession {
@@ -356,6 +358,7 @@ impl PostgresSession {
             .query_raw(&statement, params.iter().copied().map(Param))
             .map_err(|error| self.fail(sql, error))?;
         while let Some(row) = rows.next().map_err(|error| self.fail(sql, error))? {
+            self.n_rows.set(self.n_rows.get() + 1);
             if each(&PostgresRow { row: &row, sql })?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
@@ -527,5 +530,12 @@ impl Session for PostgresSession {
             .borrow_mut()
             .batch_execute(sql)
             .map_err(|error| self.fail(sql, error))
+    }
+
+    fn work(&self) -> Work {
+        Work {
+            n_rows: self.n_rows.get(),
+            n_steps: None,
+        }
     }
 }

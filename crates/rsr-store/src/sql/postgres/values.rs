@@ -22,6 +22,7 @@ impl ToSql for Param<'_> {
             (Value::Int(value), &Type::INT8) => out.put_i64(value),
             (Value::Hundredths(value), &Type::NUMERIC) => numeric::write(value, out),
             (Value::Text(value), &Type::TEXT | &Type::JSON) => out.put_slice(value.as_bytes()),
+            (Value::Text(value), &Type::INT8_ARRAY) => return ids(value)?.to_sql(kind, out),
             (Value::Blob(value), &Type::BYTEA) => out.put_slice(value),
             (value, kind) => return Err(format!("{value:?} stands where a {kind} does").into()),
         }
@@ -33,6 +34,13 @@ impl ToSql for Param<'_> {
     }
 
     to_sql_checked!();
+}
+
+/// The ids of a list that [`id_list`](crate::sql::id_list) made.
+fn ids(list: &str) -> Result<Vec<i64>, Boxed> {
+    let numbers = list.trim_matches(['[', ']']).split(',');
+    let numbers = numbers.filter(|number| !number.is_empty());
+    Ok(numbers.map(str::parse).collect::<Result<_, _>>()?)
 }
 
 /// A column as it came.

@@ -1,15 +1,18 @@
 //! SQLite: one file, one writer at a time, any number of readers that see their own moment.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OpenFlags, ToSql, TransactionState};
+use rusqlite::{Connection, OpenFlags, StatementStatus, ToSql, TransactionState};
 
 use rsr_base::ByteSize;
 
-use super::{Begin, Column, EachRow, Engine, Role, Row, Session, Table, Value, insert, params};
+use super::{
+    Begin, Column, EachRow, Engine, Role, Row, Session, Table, Value, Work, insert, params,
+};
 use crate::error::Error;
 
 mod failure;
@@ -51,7 +54,11 @@ impl Sqlite {
             }
         }
         connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-        let session = SqliteSession { connection };
+        let session = SqliteSession {
+            connection,
+            n_rows: Cell::new(0),
+            n_steps: Cell::new(0),
+        };
         session
             .connection
             .busy_timeout(self.busy_timeout)
@@ -212,6 +219,18 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 #[derive(Debug)]
 struct SqliteSession {
     connection: Connection,
+    n_rows: Cell<u64>,
+    n_steps: Cell<u64>,
+}
+
+impl SqliteSession {
+    fn count(&self, n_rows: u64, statement: &rusqlite::Statement<'_>) {
+        self.n_rows.set(self.n_rows.get() + n_rows);
+        // The machine's counter has 32 bits.
+        let n_steps = statement.reset_status(StatementStatus::VmStep);
+        let n_steps = u64::from(n_steps.cast_unsigned());
+        self.n_steps.set(self.n_steps.get() + n_steps);
+    }
 }
 
 impl Session for SqliteSession {
@@ -235,15 +254,20 @@ impl Session for SqliteSession {
     ) -> Result<ControlFlow<()>, Error> {
         let fail = |error| failure::of(sql, error);
         let mut statement = self.connection.prepare_cached(sql).map_err(fail)?;
+        let mut n_rows = 0;
+        let mut flow = ControlFlow::Continue(());
         let mut rows = statement
             .query(rusqlite::params_from_iter(params))
             .map_err(fail)?;
-        while let Some(row) = rows.next().map_err(fail)? {
-            if each(&SqliteRow { row, sql })?.is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
+        while flow.is_continue()
+            && let Some(row) = rows.next().map_err(fail)?
+        {
+            n_rows += 1;
+            flow = each(&SqliteRow { row, sql })?;
         }
-        Ok(ControlFlow::Continue(()))
+        drop(rows);
+        self.count(n_rows, &statement);
+        Ok(flow)
     }
 
     fn columns(&self, table: &str) -> Result<Vec<Column>, Error> {
@@ -295,6 +319,13 @@ impl Session for SqliteSession {
         self.connection
             .execute_batch(sql)
             .map_err(|error| failure::of(sql, error))
+    }
+
+    fn work(&self) -> Work {
+        Work {
+            n_rows: self.n_rows.get(),
+            n_steps: Some(self.n_steps.get()),
+        }
     }
 }
 
