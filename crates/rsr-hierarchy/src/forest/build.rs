@@ -29,7 +29,7 @@ impl<I: NodeId> Forest<I> {
     ///
     /// A node whose parent is not there becomes a root. Nodes on a cycle, and what hangs on them, are left out. Of an id
     /// that comes twice the first is taken. Takes O(n) time where ids are sorted or spread evenly, O(n log n) else; at its
-    /// peak some 60 bytes a node besides the forest. No step waits for a chain of others, so a tree without locality costs little more.
+    /// peak some 60 bytes a node besides the forest.
     ///
     /// # Errors
     ///
@@ -43,21 +43,23 @@ impl<I: NodeId> Forest<I> {
         if count > COUNT_MAX {
             return Err(TooManyNodes);
         }
-        let nodes = by_rising_id(nodes, &mut broken);
+        let is_sorted = nodes.is_sorted_by(|a, b| a.0 < b.0);
+        let nodes = if is_sorted {
+            nodes
+        } else {
+            by_rising_id(nodes, &mut broken)
+        };
         let ids: Vec<I> = nodes.iter().map(|&(id, _)| id).collect();
-        let mut links = resolve_parents(&nodes, &ids, &mut broken);
+        let mut links = resolve_parents(&nodes, &ids, is_sorted, &mut broken);
         drop(nodes);
         // A child is mostly younger than its parent; ranks are then an order from the top down already.
         let is_top_down = (0_u32..)
             .zip(&links)
             .all(|(rank, link)| link.parent == NONE || link.parent < rank);
         let forest = if is_top_down {
-            place(&ids, &mut links, || {
-                0..u32::try_from(ids.len()).unwrap_or(NONE)
-            })
+            place(&ids, &mut links)
         } else {
-            let order = top_down(&links);
-            place(&ids, &mut links, || order.iter().copied())
+            descend(&ids, &mut links)
         };
         if forest.order.len() < ids.len() {
             broken.find_cycles(&ids, |rank| {
@@ -69,128 +71,134 @@ impl<I: NodeId> Forest<I> {
     }
 }
 
-/// Sorted, each id once.
+/// Sorted, each id once: the one that came first.
 fn by_rising_id<I: NodeId>(
     nodes: Vec<(I, Option<I>)>,
     broken: &mut BrokenLinks<I>,
 ) -> Vec<(I, Option<I>)> {
-    if nodes.is_sorted_by(|a, b| a.0 < b.0) {
-        return nodes;
-    }
-    let order = Buckets::sort(&nodes);
-    let mut sorted: Vec<(I, Option<I>)> = Vec::with_capacity(nodes.len());
-    for input in order {
-        let node = nodes[input as usize];
-        if sorted.last().is_some_and(|last| last.0 == node.0) {
+    let mut sorted = Buckets::sort(nodes);
+    sorted.dedup_by(|node, before| {
+        let is_repeated = node.0 == before.0;
+        if is_repeated {
             broken.repeated.push(node.0);
-        } else {
-            sorted.push(node);
         }
-    }
+        is_repeated
+    });
     sorted
 }
 
-/// Finds the rank of each parent.
+/// Finds the rank of each parent. `is_local` says that parents are likely near their children, so that one by one is
+/// quickest.
 fn resolve_parents<I: NodeId>(
     nodes: &[(I, Option<I>)],
     ids: &[I],
+    is_local: bool,
     broken: &mut BrokenLinks<I>,
 ) -> Vec<Link> {
     let Some(buckets) = Buckets::of_sorted(ids) else {
         return Vec::new();
     };
-    let link = |&(id, parent): &(I, Option<I>)| {
-        let rank = parent.and_then(|parent| {
-            let rank = buckets.rank(parent, ids);
-            if rank.is_none() {
-                broken.orphans.push((id, parent));
-            }
-            rank
-        });
-        Link {
-            parent: rank.unwrap_or(NONE),
-            size: 1,
-            index: NONE,
-            free_end: NONE,
-        }
+    let new = |parent: Option<u32>| Link {
+        parent: parent.unwrap_or(NONE),
+        size: 1,
+        index: NONE,
+        free_end: NONE,
     };
-    nodes.iter().map(link).collect()
+    if is_local || buckets.is_gapless(ids) {
+        let link = |&(id, parent): &(I, Option<I>)| {
+            let rank = parent.and_then(|parent| {
+                let rank = buckets.rank(parent, ids);
+                if rank.is_none() {
+                    broken.orphans.push((id, parent));
+                }
+                rank
+            });
+            new(rank)
+        };
+        return nodes.iter().map(link).collect();
+    }
+    let mut links = vec![new(None); nodes.len()];
+    let wanted = (0..NONE).zip(nodes);
+    let wanted = wanted.filter_map(|(rank, &(_, parent))| Some((rank, parent?)));
+    buckets.ranks(wanted, ids, |child, parent, rank| match rank {
+        Some(rank) => links[child as usize].parent = rank,
+        None => broken.orphans.push((ids[child as usize], parent)),
+    });
+    broken.orphans.sort_unstable();
+    links
 }
 
-/// Ranks from the top down: by depth, then by rising id. Leaves out what has no root above it.
-fn top_down(links: &[Link]) -> Vec<u32> {
-    const UNKNOWN: u32 = NONE;
-    const ON_THE_WAY: u32 = NONE - 1;
-    const LOST: u32 = NONE - 2;
-    let mut depths = vec![UNKNOWN; links.len()];
-    for start in 0..links.len() {
-        // Up to the first node whose depth is known; then the same way again, to tell each its own.
-        let mut n_above = 0;
-        let mut at = start;
-        let known = loop {
-            match depths[at] {
-                UNKNOWN => depths[at] = ON_THE_WAY,
-                ON_THE_WAY | LOST => break LOST,
-                depth => break depth,
-            }
-            n_above += 1;
-            match links[at].parent {
-                NONE => break NONE,
-                parent => at = parent as usize,
-            }
-        };
-        let mut at = start;
-        while depths[at] == ON_THE_WAY {
-            n_above -= 1;
-            depths[at] = match known {
-                LOST => LOST,
-                NONE => n_above,
-                depth => depth + 1 + n_above,
-            };
-            match links[at].parent {
-                NONE => break,
-                parent => at = parent as usize,
-            }
+/// The forest where ids say nothing of depth: each node's children side by side, then down from every root. What has no
+/// root above it is left out.
+fn descend<I: NodeId>(sorted: &[I], links: &mut [Link]) -> Forest<I> {
+    // Counted, then each put where its parent's children are, in rising order of ids.
+    let mut starts = vec![0_u32; sorted.len() + 2];
+    let mut roots = Vec::new();
+    for (rank, link) in (0_u32..).zip(&*links) {
+        match link.parent {
+            NONE => roots.push(rank),
+            parent => starts[parent as usize + 2] += 1,
         }
     }
-    // Counted, then each put where those of smaller depth end.
-    let mut starts: Vec<u32> = Vec::new();
-    for &depth in depths.iter().filter(|&&depth| depth != LOST) {
-        let next = depth as usize + 1;
-        if starts.len() <= next {
-            starts.resize(next + 1, 0);
-        }
-        starts[next] += 1;
+    for rank in 2..starts.len() {
+        starts[rank] += starts[rank - 1];
     }
-    for depth in 1..starts.len() {
-        starts[depth] += starts[depth - 1];
-    }
-    let n_placed = starts.last().copied().unwrap_or(0);
-    let mut order = vec![0; n_placed as usize];
-    for (rank, &depth) in (0_u32..).zip(&depths) {
-        if depth != LOST {
-            let start = &mut starts[depth as usize];
-            order[*start as usize] = rank;
+    let mut children = vec![0_u32; sorted.len() - roots.len()];
+    for (rank, link) in (0_u32..).zip(&*links) {
+        if link.parent != NONE {
+            let start = &mut starts[link.parent as usize + 1];
+            children[*start as usize] = rank;
             *start += 1;
         }
     }
-    order
+    // The newest is taken off first. A rank is given its index in an array of its own: four times as many lie close.
+    let mut indices = vec![NONE; sorted.len()];
+    let mut ids = Vec::with_capacity(sorted.len());
+    let mut parents = Vec::with_capacity(sorted.len());
+    let mut waiting: Vec<(u32, u32)> = roots.into_iter().map(|root| (root, NONE)).collect();
+    while let Some((rank, above)) = waiting.pop() {
+        let index = u32::try_from(ids.len()).unwrap_or(NONE);
+        ids.push(sorted[rank as usize]);
+        parents.push(above);
+        indices[rank as usize] = index;
+        let (start, end) = (starts[rank as usize], starts[rank as usize + 1]);
+        let below = &children[start as usize..end as usize];
+        waiting.extend(below.iter().map(|&child| (child, index)));
+    }
+    for (link, &index) in links.iter_mut().zip(&indices) {
+        link.index = index;
+    }
+    let mut ends: Vec<u32> = (1..).take(ids.len()).collect();
+    for index in (0..ids.len()).rev() {
+        let end = ends[index];
+        if let Some(above) = ends.get_mut(parents[index] as usize) {
+            *above = end.max(*above);
+        }
+    }
+    indices.retain(|&index| index != NONE);
+    ids.shrink_to_fit();
+    parents.shrink_to_fit();
+    indices.shrink_to_fit();
+    Forest {
+        order: Order {
+            ids,
+            parents,
+            by_id: indices,
+        },
+        ends,
+    }
 }
 
-/// Gives each branch its piece of the order: sizes from the bottom up, then places from the top down. Children come in
-/// rising order of ids and take their room from the end, so the newest comes first.
-fn place<I, R>(sorted: &[I], links: &mut [Link], top_down: impl Fn() -> R) -> Forest<I>
-where
-    I: NodeId,
-    R: DoubleEndedIterator<Item = u32>,
-{
-    let mut n_placed = 0_usize;
-    for rank in top_down().rev() {
-        let Link { parent, size, .. } = links[rank as usize];
+/// The forest where parents have smaller ids than their children: each branch gets its piece of the order, by sizes from
+/// the bottom up, then places from the top down. Children come in rising order of ids and take their room from the end, so
+/// the newest comes first.
+fn place<I: NodeId>(sorted: &[I], links: &mut [Link]) -> Forest<I> {
+    let n_placed = sorted.len();
+    for rank in (0..n_placed).rev() {
+        let Link { parent, size, .. } = links[rank];
         if parent != NONE {
             links[parent as usize].size += size;
         }
-        n_placed += 1;
     }
     let mut free_end = u32::try_from(n_placed).unwrap_or(NONE);
     let mut ids = sorted
@@ -198,8 +206,8 @@ where
         .map_or(Vec::new(), |&any| vec![any; n_placed]);
     let mut parents = vec![NONE; n_placed];
     let mut ends = vec![0; n_placed];
-    for rank in top_down() {
-        let Link { parent, size, .. } = links[rank as usize];
+    for rank in 0..n_placed {
+        let Link { parent, size, .. } = links[rank];
         let (end, above) = if parent == NONE {
             let end = free_end;
             free_end -= size;
@@ -211,15 +219,14 @@ where
             (end, above.index)
         };
         let index = end - size;
-        let link = &mut links[rank as usize];
+        let link = &mut links[rank];
         link.index = index;
         link.free_end = end;
-        ids[index as usize] = sorted[rank as usize];
+        ids[index as usize] = sorted[rank];
         parents[index as usize] = above;
         ends[index as usize] = end;
     }
-    let mut by_id = Vec::with_capacity(n_placed);
-    by_id.extend(links.iter().map(|link| link.index).filter(|&i| i != NONE));
+    let by_id = links.iter().map(|link| link.index).collect();
     Forest {
         order: Order {
             ids,
