@@ -9,6 +9,7 @@
 mod bad_input;
 mod cli_access;
 mod cli_aggregate;
+mod cli_project;
 mod cli_settings;
 mod demo;
 mod deployment;

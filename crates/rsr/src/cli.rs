@@ -243,7 +243,9 @@ pub(crate) struct ValidateIati {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Project {
     /// Prints the hierarchy below a project
-    #[command(after_help = "Example: rsr project tree 7 --max-depth 3")]
+    #[command(
+        after_help = "Example: rsr project tree 7 --max-depth 3\n\nA project draws 50 of its children and says how many more it has; --json lists all."
+    )]
     Tree {
         /// The project at the top
         id: i64,
@@ -251,9 +253,13 @@ pub(crate) enum Project {
         #[arg(long, value_name = "N")]
         max_depth: Option<u32>,
     },
-    /// Finds cycles, orphans and too-deep branches in the data
+    /// Finds cycles, orphans, too-deep branches and wrong positions in the data
     #[command(after_help = "Example: rsr project check --json")]
-    Check,
+    Check {
+        /// Make the positions anew from the parent links first; the links themselves are never changed
+        #[arg(long)]
+        fix: bool,
+    },
 }
 
 #[derive(Args, Clone, Debug)]
