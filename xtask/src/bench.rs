@@ -20,7 +20,13 @@ const BENCHES: [(&str, &[(&str, &str)]); 5] = [
         ],
     ),
     ("hierarchy", &[("rsr-store", "hierarchy")]),
-    ("aggregation", &[("rsr-aggregation", "aggregation")]),
+    (
+        "aggregation",
+        &[
+            ("rsr-aggregation", "aggregation"),
+            ("rsr-aggregation", "databases"),
+        ],
+    ),
     ("iati", &[("rsr-iati", "iati"), ("rsr-iati", "validate")]),
     ("leaks", &[("rsr-monitoring", "leaks")]),
 ];

@@ -147,10 +147,12 @@ fn write_periods<S: BulkSource, K: Sink>(
     report: &mut BulkReport,
 ) -> Result<(), BulkError<S::Error, K::Error>> {
     let mut failed = None;
+    let mut finder = rollup.order().finder();
     source
         .each_period(&mut |period| {
             unless_failed(&mut failed, || {
-                if let Some(total) = rollup.total(period.id)?
+                if let Some(index) = finder.find(period.id)
+                    && let total = rollup.total_at(index)?
                     && total != period.stored
                 {
                     report.n_periods_written += 1;

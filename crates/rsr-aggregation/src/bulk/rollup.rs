@@ -259,6 +259,17 @@ impl Rollup {
             .transpose()
     }
 
+    /// What stands at each period, after the pass, parents before children. O(1) each.
+    ///
+    /// # Errors
+    ///
+    /// [`PeriodTooLarge`] in place of a period whose percentage cannot be held.
+    pub fn totals(&self) -> impl Iterator<Item = Result<(PeriodId, Total), PeriodTooLarge>> {
+        (0..)
+            .zip(self.order.ids())
+            .map(|(index, &period)| Ok((period, self.total_at(index)?)))
+    }
+
     pub(super) fn total_at(&self, index: u32) -> Result<Total, PeriodTooLarge> {
         let flags = self.flags[index as usize];
         let pair = self.pair.as_deref();

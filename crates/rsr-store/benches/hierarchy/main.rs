@@ -6,7 +6,6 @@
 #![expect(
     clippy::expect_used,
     clippy::cast_precision_loss,
-    clippy::print_stderr,
     reason = "a bench that cannot go on says so, and prints figures to a few digits"
 )]
 
@@ -79,9 +78,8 @@ fn open(url: &str) -> Store {
 }
 
 fn number(store: &Store) {
-    store
-        .write(|tx| tx.rebuild_positions())
-        .unwrap_or_else(|error: Error| panic!("{error}"));
+    let numbered: Result<(), Error> = store.write(|tx| tx.rebuild_positions());
+    numbered.expect("the tree can be numbered");
 }
 
 /// The names of one engine's cases.

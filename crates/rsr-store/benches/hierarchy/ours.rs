@@ -29,9 +29,7 @@ pub(crate) fn walk(store: &Store, walk: Walk, of: i64, n_max: usize, chunk: usiz
             request.sort.descending = field == SortField::Id;
             request.limit = NonZeroUsize::new(n_max);
             let children = Children::open(&mut snapshot, &request, &limits).expect("it is stored");
-            children
-                .map(|node| std::hint::black_box(node).expect("a row"))
-                .count()
+            count(children)
         }
         Walk::Descendants => {
             let filter = Filter::default();
@@ -42,19 +40,27 @@ pub(crate) fn walk(store: &Store, walk: Walk, of: i64, n_max: usize, chunk: usiz
             };
             let all = Descendants::open(&mut snapshot, scope, ProjectId(of), None, &limits);
             let all = all.expect("it is stored").take(n_max);
-            all.map(|node| std::hint::black_box(node).expect("a row"))
-                .count()
+            count(all)
         }
     };
     let after = Cost::at(&snapshot);
     Cost {
-        n: n as u64,
+        n,
         n_rows: after.n_rows - before.n_rows,
         n_steps: after
             .n_steps
             .zip(before.n_steps)
             .map(|(after, before)| after - before),
     }
+}
+
+fn count<T, E: std::fmt::Debug>(nodes: impl Iterator<Item = Result<T, E>>) -> u64 {
+    let mut n = 0;
+    for node in nodes {
+        std::hint::black_box(node.expect("a row"));
+        n += 1;
+    }
+    n
 }
 
 /// What a walk came to.

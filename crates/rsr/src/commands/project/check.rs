@@ -2,7 +2,7 @@
 
 use rsr_base::ProjectId;
 use rsr_hierarchy::Forest;
-use rsr_store::{Error, Snapshot};
+use rsr_store::Snapshot;
 use serde_json::json;
 
 use crate::context::Context;
@@ -19,7 +19,7 @@ const NAMED_MAX: usize = 20;
 pub(super) fn run(context: &Context, fix: bool) -> Outcome {
     let store = context.existing_store()?;
     if fix {
-        store.write(|tx| tx.rebuild_positions().map_err(Error::from))?;
+        store.write(|tx| tx.rebuild_positions())?;
     }
     let snapshot = store.snapshot()?;
     let links = all_links(&snapshot)?;
