@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod chaos;
 mod cli_access;
 mod cli_aggregate;
 mod cli_project;
@@ -24,3 +25,4 @@ mod memory;
 mod mistakes;
 mod real_files;
 mod service;
+mod worker;

@@ -9,6 +9,7 @@
 
 mod bench;
 mod ceilings;
+mod chaos;
 mod check_alone;
 mod ci;
 mod docs;
@@ -96,6 +97,15 @@ enum Command {
         #[arg(long, default_value_t = 60)]
         seconds: u32,
     },
+    /// Kills the program at random moments, on both databases, and looks at what is left
+    Chaos {
+        /// How often each part is killed
+        #[arg(long, default_value_t = 200)]
+        rounds: u32,
+        /// One part alone: worker
+        #[arg(long)]
+        only: Option<String>,
+    },
     /// Every interleaving of the concurrent models of rsr-cache and rsr-deletion
     Loom,
     /// Peak memory of the program as its input grows tenfold
@@ -154,6 +164,7 @@ fn dispatch(command: Command) -> Result<bool> {
         Command::Docs { check } => docs::run(check),
         Command::Bench { name, quick, json } => bench::run(&name, quick, json),
         Command::Fuzz { target, seconds } => fuzz::run(&target, seconds),
+        Command::Chaos { rounds, only } => chaos::run(rounds, only.as_deref()),
         Command::Loom => loom::run(),
         Command::Ceilings { repetitions, json } => ceilings::run(repetitions, json),
         Command::MeasurePeak { command } => ceilings::measure_peak(&command),

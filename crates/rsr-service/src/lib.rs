@@ -75,6 +75,7 @@ mod findings;
 mod gate;
 mod health;
 mod journal;
+mod mail;
 mod measure;
 mod metrics;
 pub mod naming;
@@ -95,4 +96,5 @@ mod watch;
 mod wire;
 
 pub use admin::SocketError;
-pub use serve::{Addresses, ServeError, Service, open_store, serve};
+pub use mail::{MailError, MailReport, send_waiting_mail};
+pub use serve::{Addresses, ServeError, Service, open_store, serve, work};

@@ -2,34 +2,47 @@
 //!
 //! A write wakes it, and it looks by itself every `aggregation.poll_interval`, since another process may queue too, and
 //! since jobs that failed come back after a wait. It stands still while memory is short. A root that fails stops no
-//! other.
+//! other. Jobs of projects that are being deleted are passed over.
 
 use std::collections::BTreeSet;
 
 use rsr_base::{PeriodId, ProjectId};
 use rsr_monitoring::{Scope, Work};
-use rsr_store::{Claim, ClaimReport, RollUpError, TreeReport};
+use rsr_store::{Claim, ClaimReport};
 
 use crate::app::App;
 use crate::drain::Phase;
 
 /// Roots looked at together.
 const ROOTS: usize = 16;
-/// Roots left out of one round, because their project is being deleted or their jobs could not be taken; past it the
-/// rest waits for the next.
+/// Roots left out of one round, because their jobs could not be taken; past it the rest waits for the next.
 const PASSED_MAX: usize = 1_000;
+/// Projects with waiting jobs, and levels above each, that are looked at for deletions. What is beyond is computed, and goes
+/// with its project.
+const PROJECTS_MAX: usize = 10_000;
+const ABOVE_MAX: usize = 1_000;
 
-/// Works until the service stops.
+/// Works until the service stops, with as many workers as the settings say.
 pub(crate) async fn keep(app: App) {
+    let mut workers = tokio::task::JoinSet::new();
+    for _worker in 0..app.settings().aggregation.workers {
+        workers.spawn(keep_one(app.clone()));
+    }
+    while let Some(ended) = workers.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "an aggregation worker failed");
+        }
+    }
+    app.drain.reached(Phase::Draining).await;
+}
+
+async fn keep_one(app: App) {
     loop {
         let settings = app.settings();
         tokio::select! {
             () = app.drain.reached(Phase::Draining) => return,
             () = app.queued.notified() => {}
             () = tokio::time::sleep(settings.aggregation.poll_interval) => {}
-        }
-        if settings.aggregation.workers == 0 {
-            continue;
         }
         let work = app.clone();
         if let Err(error) = tokio::task::spawn_blocking(move || run_waiting(&work)).await {
@@ -60,10 +73,7 @@ pub(crate) fn run_waiting(app: &App) {
                 continue;
             }
             is_done = false;
-            let is_deleting = root
-                .project
-                .is_some_and(|project| app.deletions.must_skip(project));
-            if is_deleting || !run_root(app, root.period) {
+            if !run_root(app, root.period) {
                 passed.insert(root.period);
             }
         }
@@ -77,10 +87,17 @@ pub(crate) fn run_waiting(app: &App) {
 /// Works off the jobs of one root; answers whether it could.
 fn run_root(app: &App, root: PeriodId) -> bool {
     let settings = app.settings();
-    let claimed = app.store.claim(root, &settings.aggregation);
+    let claimed = deleting_below(app, root)
+        .and_then(|deleting| app.store.claim_but(root, &settings.aggregation, &deleting));
     let claim = match claimed {
-        Ok(Some(claim)) => claim,
-        Ok(None) => return false,
+        Ok(claimed) => {
+            let skipped = &app.measure.metrics.work.aggregation.skipped;
+            skipped.add(claimed.n_skipped);
+            match claimed.claim {
+                Some(claim) => claim,
+                None => return false,
+            }
+        }
         Err(error) => {
             tracing::warn!(%root, %error, "jobs could not be claimed");
             return false;
@@ -88,6 +105,14 @@ fn run_root(app: &App, root: PeriodId) -> bool {
     };
     match work_off(app, claim) {
         Ok(report) => {
+            tracing::info!(
+                %root,
+                finished = report.n_finished,
+                failed = report.failed.len(),
+                periods = report.n_periods,
+                changed = report.n_periods_written,
+                "aggregated"
+            );
             for job in &report.failed {
                 let (id, reason) = (job.job, &job.reason);
                 if job.is_maxxed {
@@ -103,6 +128,23 @@ fn run_root(app: &App, root: PeriodId) -> bool {
             false
         }
     }
+}
+
+/// Projects that are being deleted and that jobs under a root belong to, or lie below.
+fn deleting_below(app: &App, root: PeriodId) -> Result<Vec<ProjectId>, rsr_store::Error> {
+    let mut deleting = BTreeSet::new();
+    if !app.deletions.is_idle() {
+        let snapshot = app.store.snapshot()?;
+        for project in snapshot.projects_waiting(root, PROJECTS_MAX)? {
+            let lineage = snapshot.with_ancestors(project, ABOVE_MAX)?;
+            deleting.extend(
+                lineage
+                    .into_iter()
+                    .filter(|id| app.deletions.must_skip(*id)),
+            );
+        }
+    }
+    Ok(deleting.into_iter().collect())
 }
 
 /// Works off what was claimed, and counts what came of it.
@@ -125,6 +167,15 @@ fn work_off(app: &App, claim: Claim) -> Result<ClaimReport, rsr_store::Error> {
     done
 }
 
+/// Removes finished jobs that are old, or too many.
+pub(crate) fn prune_jobs(app: &App) {
+    match app.store.prune_jobs(&app.settings().aggregation) {
+        Ok(0) => {}
+        Ok(n_jobs) => tracing::info!(n_jobs, "finished jobs removed"),
+        Err(error) => tracing::warn!(%error, "finished jobs could not be removed"),
+    }
+}
+
 /// Counts the queue for the metrics. O(jobs), so not at each scrape.
 pub(crate) fn count_jobs(app: &App) {
     match app
@@ -135,28 +186,6 @@ pub(crate) fn count_jobs(app: &App) {
         Ok(counts) => app.measure.metrics.work.aggregation.follow_jobs(&counts),
         Err(error) => tracing::debug!(%error, "the aggregation queue was not counted"),
     }
-}
-
-/// Rolls one tree up, and counts what came of it.
-pub(crate) fn roll_up(app: &App, root: ProjectId) -> Result<TreeReport, RollUpError> {
-    let done = measured(app, || app.store.roll_up(root));
-    let aggregation = &app.measure.metrics.work.aggregation;
-    match &done {
-        Ok(report) => {
-            app.caches.forget();
-            let [written, unchanged] = &aggregation.periods;
-            let periods = &report.periods;
-            written.add(periods.n_periods_written);
-            unchanged.add(periods.n_periods.saturating_sub(periods.n_periods_written));
-            let n_cycles = periods.broken.cycles.len();
-            aggregation.cycles.add(n_cycles as u64);
-            if n_cycles > 0 {
-                tracing::warn!(%root, n_cycles, "Circular reference detected among the periods of a tree");
-            }
-        }
-        Err(_failed) => aggregation.failed.inc(),
-    }
-    done
 }
 
 /// Counts the time and the memory of an aggregation.

@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::drain::Phase;
 use crate::naming::Namer;
 use crate::server::{Listening, accept_loop};
-use crate::{rollup, routes, watch};
+use crate::{mail, rollup, routes, watch};
 
 /// Opens the database these settings name, with connections for the service's readers, streams and workers.
 ///
@@ -61,11 +61,12 @@ impl Service {
         routes::public(&self.app)
     }
 
-    /// Does what is due in the background by the service's clock, the waiting aggregations too, as [`serve`] does by itself. For services that are
+    /// Does what is due in the background by the service's clock, the waiting aggregations and mails too, as [`serve`] does by itself. For services that are
     /// asked in memory.
     pub fn beat(&self) {
         watch::Duties::begin(&self.app).beat(&self.app);
         rollup::run_waiting(&self.app);
+        mail::send(&self.app);
     }
 
     /// The routes of the admin socket. Over any other connection each request needs the token.
@@ -163,7 +164,8 @@ pub async fn serve(
     };
     let watching = watch::keep(app.clone());
     let working = rollup::keep(app.clone());
-    let serving = async { tokio::join!(public, admin, second, watching, working) };
+    let mailing = mail::keep(app.clone());
+    let serving = async { tokio::join!(public, admin, second, watching, working, mailing) };
     let stopping = async {
         stop.await;
         let grace = app.settings().server.grace_time;
@@ -175,12 +177,30 @@ pub async fn serve(
     };
     ready(&addresses);
     tokio::select! {
-        ((), (), (), (), ()) = serving => {}
+        ((), (), (), (), (), ()) = serving => {}
         () = stopping => {}
     }
     app.journal.clear();
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Works the aggregation queue off, and sends mail, without listening, until `stop` resolves. What a worker has begun is
+/// ended first.
+pub async fn work(service: Service, stop: impl Future<Output = ()>) {
+    let app = service.app;
+    let stopping = async {
+        stop.await;
+        tracing::info!("stopping: what is under way ends first");
+        app.drain.advance(Phase::Draining);
+    };
+    tokio::join!(
+        watch::keep(app.clone()),
+        rollup::keep(app.clone()),
+        mail::keep(app.clone()),
+        stopping
+    );
+    tracing::info!("stopped");
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {

@@ -142,6 +142,8 @@ impl Watch {
 
 /// Time between two beats.
 const BEAT: Duration = Duration::from_secs(1);
+/// Time between two looks for finished jobs that may go.
+const PRUNE_EVERY: Duration = Duration::from_secs(600);
 
 /// Beats until the service stops.
 pub(crate) async fn keep(app: App) {
@@ -181,6 +183,7 @@ pub(crate) struct Duties {
     findings: Duration,
     profiles: Duration,
     jobs: Duration,
+    pruning: Duration,
 }
 
 impl Duties {
@@ -193,6 +196,7 @@ impl Duties {
             findings: now,
             profiles: now,
             jobs: now,
+            pruning: now,
         }
     }
 
@@ -235,6 +239,9 @@ impl Duties {
         let every = settings.monitoring.cache_metrics_update_frequency;
         if is_due(&mut self.jobs, now, every) {
             rollup::count_jobs(app);
+        }
+        if is_due(&mut self.pruning, now, PRUNE_EVERY) {
+            rollup::prune_jobs(app);
         }
         if is_due(&mut self.deletions, now, settings.deletion.cleanup_interval) {
             for stale in &app.deletions.sweep(false).stale {

@@ -2,8 +2,9 @@
 //!
 //! A dev-dependency only. It gives tests the things they cannot take from the machine without being at its mercy:
 //! the time ([`ManualClock`]) and the exact heap ([`CountingAllocator`] with [`peak_of`] and [`left_by`]); and numbers
-//! that look random and are the same in every run ([`Seeded`]). And a server that is only there for the tests: a database
-//! of each one's own ([`PostgresDatabase`]), and a tree of projects of any size to fill one with ([`Forest`]).
+//! that look random and are the same in every run ([`Seeded`]). And servers that are only there for the tests: a database
+//! of each one's own ([`PostgresDatabase`]) with a tree of projects of any size to fill it ([`Forest`]), and one that mail
+//! is sent to ([`SmtpServer`]).
 //!
 //! ```
 //! use std::time::Duration;
@@ -33,6 +34,7 @@ mod data;
 mod forest;
 mod postgres;
 mod seeded;
+mod smtp;
 
 pub use alloc::{CountingAllocator, left_by, peak_of};
 pub use bench::{Bench, Row};
@@ -41,6 +43,7 @@ pub use data::{iati_data, left_out};
 pub use forest::Forest;
 pub use postgres::{PostgresDatabase, PostgresServer};
 pub use seeded::Seeded;
+pub use smtp::{ReceivedMail, SmtpServer};
 
 /// The page of the package, so that its examples are tested.
 #[cfg(doctest)]

@@ -77,6 +77,9 @@ pub(crate) enum Command {
     /// Runs the HTTP service with its aggregation workers
     #[command(after_help = "Example: rsr serve --listen 127.0.0.1:9000")]
     Serve(Serve),
+    /// Runs aggregation workers alone, beside a service or on a second machine
+    #[command(after_help = "Example: rsr worker --workers 4 --database postgres://rsr@db/rsr")]
+    Worker(Worker),
     /// Reads IATI files into the database
     #[command(subcommand)]
     Import(Import),
@@ -172,6 +175,13 @@ pub(crate) struct Serve {
     pub(crate) workers: Option<u32>,
 }
 
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Worker {
+    /// How many workers
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) workers: Option<u32>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Import {
     /// Streams activity files of any version into the database; running it again changes nothing
@@ -263,14 +273,21 @@ pub(crate) enum Project {
 }
 
 #[derive(Args, Clone, Debug)]
-#[group(required = true, multiple = false)]
 pub(crate) struct Aggregate {
     /// This project and everything below it
-    #[arg(long, value_name = "ID")]
+    #[arg(
+        long,
+        value_name = "ID",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
     pub(crate) project: Option<i64>,
     /// Every project
     #[arg(long)]
     pub(crate) all: bool,
+    /// Make the disaggregations anew from what was reported
+    #[arg(long)]
+    pub(crate) rebuild: bool,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -291,9 +308,26 @@ pub(crate) enum Jobs {
         /// scheduled, running, finished, failed or maxxed
         #[arg(long)]
         state: Option<String>,
+        /// Only jobs under this root period
+        #[arg(long, value_name = "PERIOD")]
+        root_period: Option<i64>,
         /// Most jobs shown
         #[arg(long, default_value_t = 50)]
         limit: u32,
+    },
+    /// Queues a project and all below it to be computed anew
+    #[command(
+        after_help = "Example: rsr jobs recalculate 7 --quantitative\n\nWithout a flag: the periods with an approved update."
+    )]
+    Recalculate {
+        /// The project
+        project: i64,
+        /// Only periods of quantitative indicators
+        #[arg(long)]
+        quantitative: bool,
+        /// Every period; --quantitative has no effect then
+        #[arg(long)]
+        all: bool,
     },
     /// Asks again for a job that was given up
     #[command(after_help = "Example: rsr jobs retry 12")]

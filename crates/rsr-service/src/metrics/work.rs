@@ -13,6 +13,8 @@ pub(crate) struct WorkMetrics {
     pub(crate) depth: Histogram,
     pub(crate) truncated: Counter,
     pub(crate) aggregation: AggregationMetrics,
+    /// Sent, failed for now, given up.
+    pub(crate) mails: [Counter; 3],
     /// Exported, left out.
     pub(crate) exported: [Counter; 2],
     pub(crate) exported_bytes: Counter,
@@ -34,6 +36,8 @@ pub(crate) struct AggregationMetrics {
     /// Written, unchanged.
     pub(crate) periods: [Counter; 2],
     pub(crate) failed: Counter,
+    /// Jobs passed over, since their projects are being deleted.
+    pub(crate) skipped: Counter,
     pub(crate) duration: Histogram,
     pub(crate) cycles: Counter,
     pub(crate) depth_limited: Counter,
@@ -72,6 +76,7 @@ impl AggregationMetrics {
         Ok(Self {
             periods: each(&periods, ["written", "unchanged"])?,
             failed: periods.with(&["failed"])?,
+            skipped: periods.with(&["skipped"])?,
             duration,
             cycles,
             depth_limited,
@@ -133,8 +138,14 @@ impl WorkMetrics {
             "Connections to the database, by state.",
             &["state"],
         )?;
+        let mails = define.counter(
+            "rsr_mails_total",
+            "Mails taken from the outbox, by what became of them.",
+            &["outcome"],
+        )?;
         Ok(Self {
             aggregation: AggregationMetrics::define(define)?,
+            mails: each(&mails, ["sent", "failed", "given_up"])?,
             processed: each(&processed, ["standard", "chunked", "stream"])?,
             depth,
             truncated,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rsr_hierarchy::{CursorError, OpenError, RequestError};
-use rsr_store::{Conflict, Error as StoreError, RollUpError};
+use rsr_store::{Conflict, Error as StoreError};
 
 use super::{Kind, Problem};
 
@@ -88,20 +88,6 @@ impl<E: Into<Self>> From<OpenError<E>> for Problem {
                 "leads to a project that is not below this one any more: read the stream from its start",
             ),
             _ => Self::internal("an answer could not be opened"),
-        }
-    }
-}
-
-impl From<RollUpError> for Problem {
-    fn from(error: RollUpError) -> Self {
-        match error {
-            RollUpError::Store(error) => error.into(),
-            RollUpError::Numbers { root, .. } => Self::new(
-                Kind::Conflict,
-                format!("the numbers below project {root} cannot be rolled up: one is too large"),
-            )
-            .because(error),
-            error => Self::internal(error),
         }
     }
 }

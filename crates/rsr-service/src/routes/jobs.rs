@@ -1,12 +1,12 @@
-//! The aggregation queue, asking again, and rolling up at once.
+//! The aggregation queue, asking again, and asking for all of a project anew.
 
 use axum::Extension;
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::routing::{get, post};
 use http::StatusCode;
-use rsr_base::{JobId, ProjectId};
-use rsr_store::JobFilter;
+use rsr_base::{JobId, PeriodId, ProjectId};
+use rsr_store::{Error, JobFilter, Recalculation};
 use serde_json::{Value, json};
 
 use super::table::{Access, Field, FieldKind, Operation, Route};
@@ -15,21 +15,37 @@ use crate::app::App;
 use crate::params::{self, Params};
 use crate::problem::{Kind, Problem};
 use crate::rights::Right;
-use crate::rollup;
 use crate::target::Target;
-use crate::wire::job;
+use crate::wire::{Fields, job};
 
 const STATES: [&str; 5] = ["scheduled", "running", "finished", "failed", "maxxed"];
-const LIST: [Field; 2] = [
+const LIST: [Field; 3] = [
     Field::new(
         "state",
         FieldKind::Text,
         "scheduled, running, finished, failed or maxxed",
     ),
     Field::new(
+        "root_period",
+        FieldKind::Integer,
+        "Jobs under this topmost period alone",
+    ),
+    Field::new(
         "limit",
         FieldKind::Count,
         "Most jobs of this answer; 100 if not given, 1000 at most",
+    ),
+];
+const RECALCULATE: [Field; 2] = [
+    Field::new(
+        "quantitative",
+        FieldKind::Flag,
+        "Only periods of quantitative indicators",
+    ),
+    Field::new(
+        "all",
+        FieldKind::Flag,
+        "Every period, instead of those with an approved update; quantitative has no effect then",
     ),
 ];
 const LIMIT_DEFAULT: usize = 100;
@@ -63,10 +79,11 @@ pub(super) fn routes() -> Vec<Route> {
                 "POST",
                 "/api/v1/projects/{id}/recalculate/",
                 "recalculate",
-                "Rolls up the whole tree a project is in, at once",
+                "Queues a project and all below it to be computed anew; says how many jobs wait there",
             )
             .open_to(Access::Administer)
-            .heavy(),
+            .body(&RECALCULATE)
+            .answers(202, "application/json"),
             handler: post(recalculate),
         },
     ]
@@ -79,6 +96,14 @@ async fn list(
 ) -> Result<Json<Value>, Problem> {
     let mut params = Params::parse(query.as_deref())?;
     let state = params.text("state").filter(|state| !state.is_empty());
+    let root_period = params.text("root_period").filter(|root| !root.is_empty());
+    let root_period = root_period
+        .map(|root| root.parse().map(PeriodId))
+        .transpose()
+        .map_err(|_not_an_id| {
+            let accepted = "must be the id of a period";
+            Problem::field(Kind::InvalidParameter, "root_period", accepted)
+        })?;
     let limit = params
         .count("limit")?
         .unwrap_or(LIMIT_DEFAULT)
@@ -96,7 +121,7 @@ async fn list(
         .run(move || {
             let filter = JobFilter {
                 state: state.as_deref(),
-                ..JobFilter::default()
+                root_period,
             };
             let snapshot = work.store.snapshot()?;
             let jobs = snapshot.jobs_seen_by(caller.viewer(), filter, limit)?;
@@ -131,30 +156,33 @@ async fn recalculate(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
-) -> Result<Json<Value>, Problem> {
-    let project: ProjectId = params::id("project", &id)?;
-    let work = app.clone();
-    let (root, report) = app
-        .bridge
-        .run(move || {
-            let snapshot = work.store.snapshot()?;
-            work.refuse_while_deleted(&snapshot, &[Target::Project(project)])?;
-            let place = snapshot.place(project)?;
-            drop(snapshot);
-            let root = place
-                .ok_or_else(|| Problem::not_found("project", project))?
-                .root;
-            Ok((root, rollup::roll_up(&work, root)?))
-        })
+    mut fields: Fields,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let quantitative = fields.flag("quantitative")?.unwrap_or(false);
+    let which = match fields.flag("all")?.unwrap_or(false) {
+        true => Recalculation::All,
+        false if quantitative => Recalculation::Quantitative,
+        false => Recalculation::Reported,
+    };
+    fields.finish()?;
+    let unknown = |text: &str| {
+        let detail = format!("project {text} is not stored");
+        Problem::field(Kind::InvalidParameter, "project", detail)
+    };
+    let project = id.parse().map(ProjectId);
+    let project = project.map_err(|_not_an_id| unknown(&id))?;
+    let n_waiting = app
+        .write(
+            &caller,
+            Right::Edit,
+            &[Target::Project(project)],
+            move |_app, tx| match tx.recalculate(project, which) {
+                Err(Error::NotFound { id, .. }) => Err(unknown(&id)),
+                done => Ok(done?),
+            },
+        )
         .await?;
-    tracing::info!(%caller, %project, %root, periods = report.periods.n_periods, "recalculated");
-    Ok(Json(json!({
-        "project": project.0,
-        "root": root.0,
-        "periods": report.periods.n_periods,
-        "periods_changed": report.periods.n_periods_written,
-        "disaggregations": report.periods.n_disaggregations,
-        "disaggregations_changed": report.periods.n_disaggregations_written,
-        "jobs_finished": report.n_jobs_finished,
-    })))
+    tracing::info!(%caller, %project, ?which, n_waiting, "recalculation queued");
+    let answer = json!({ "project": project.0, "jobs_waiting": n_waiting });
+    Ok((StatusCode::ACCEPTED, Json(answer)))
 }

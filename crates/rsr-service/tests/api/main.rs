@@ -14,6 +14,7 @@ mod hierarchy;
 mod iati;
 mod items;
 mod live;
+mod mail;
 mod outside;
 mod projects;
 mod results;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::World;
 
 /// A project with one result, indicator and period; answers the period and a user.
-async fn period(world: &World, measure: &str) -> (i64, i64) {
+pub(crate) async fn period(world: &World, measure: &str) -> (i64, i64) {
     let project = world.plant(&[None])[0];
     period_of(world, project, measure).await
 }
@@ -215,22 +215,20 @@ async fn an_approved_report_is_counted_and_its_job_ends() {
     assert_eq!(value().await, "12.50");
     let jobs = world.get_all("/api/v1/jobs/").await.json();
     assert_eq!(jobs[0]["state"], "finished");
-    let again = world
-        .send(
-            Method::POST,
-            &format!("/api/v1/projects/{project}/recalculate/"),
-            &json!({}),
-        )
-        .await;
-    assert_eq!(
-        again.json()["periods_changed"],
-        0,
-        "a run that changes nothing writes nothing"
-    );
+    let recalculate = format!("/api/v1/projects/{project}/recalculate/");
+    let again = world.send(Method::POST, &recalculate, &json!({})).await;
+    assert_eq!(again.status, 202);
+    assert_eq!(again.json()["jobs_waiting"], 1);
+    let root = format!("/api/v1/jobs/?state=scheduled&root_period={period}");
+    assert_eq!(world.get_all(&root).await.ids().len(), 1);
+    let other = "/api/v1/jobs/?root_period=999";
+    assert_eq!(world.get_all(other).await.ids(), [0; 0]);
+    world.service.beat();
+    assert_eq!(value().await, "12.50");
     let metrics = world.get("/metrics/").await.text();
     assert!(metrics.contains("rsr_aggregation_periods_total{outcome=\"written\"} 1"));
     assert!(
-        metrics.contains("rsr_aggregation_jobs{status=\"finished\"} 1"),
+        metrics.contains("rsr_aggregation_jobs{status=\"finished\"} 2"),
         "{metrics}"
     );
 
@@ -239,14 +237,14 @@ async fn an_approved_report_is_counted_and_its_job_ends() {
         "invalid-parameter",
         Some("state"),
     );
-    let missing = world
-        .send(
-            Method::POST,
-            "/api/v1/projects/999/recalculate/",
-            &json!({}),
-        )
-        .await;
-    missing.is_problem(404, "not-found", None);
+    let root = "/api/v1/jobs/?root_period=top";
+    let refused = world.get_all(root).await;
+    refused.is_problem(400, "invalid-parameter", Some("root_period"));
+    for unknown in ["999", "all"] {
+        let path = format!("/api/v1/projects/{unknown}/recalculate/");
+        let refused = world.send(Method::POST, &path, &json!({})).await;
+        refused.is_problem(400, "invalid-parameter", Some("project"));
+    }
 }
 
 #[tokio::test]
@@ -302,4 +300,59 @@ async fn a_job_that_was_given_up_can_be_asked_for_again_and_no_other() {
     let kept = world.get_all("/api/v1/jobs/?state=maxxed").await.json();
     assert_eq!(kept[0], maxxed, "history");
     retry(&json!(999)).await.is_problem(404, "not-found", None);
+}
+
+#[tokio::test]
+async fn what_changes_how_a_period_counts_queues_it() {
+    let world = World::new();
+    let (period, user) = period(&world, "1").await;
+    let report = json!({ "user": user, "value": "12.50", "status": "A" });
+    let updates = format!("/api/v1/periods/{period}/updates/");
+    assert_eq!(
+        world.send(Method::POST, &updates, &report).await.status,
+        201
+    );
+    let waiting = async || {
+        let jobs = world.get_all("/api/v1/jobs/?state=scheduled").await;
+        let n = jobs.ids().len();
+        world.service.beat();
+        n
+    };
+    assert_eq!(waiting().await, 1);
+    let snapshot = world.store.snapshot().unwrap();
+    let project = snapshot
+        .project_of_period(rsr_base::PeriodId(period))
+        .unwrap();
+    let results = format!("/api/v1/projects/{project}/results/");
+    let results = world.get(&results).await.json();
+    let indicator = &results[0]["indicators"][0]["id"];
+    let steps = [
+        (
+            format!("indicators/{indicator}"),
+            json!({ "cumulative": true }),
+            1,
+        ),
+        (
+            format!("indicators/{indicator}"),
+            json!({ "title": "Other" }),
+            0,
+        ),
+        (format!("periods/{period}"), json!({ "end": null }), 1),
+        (
+            format!("periods/{period}"),
+            json!({ "end": "2031-12-31" }),
+            1,
+        ),
+        (
+            format!("periods/{period}"),
+            json!({ "target_value": "7" }),
+            0,
+        ),
+    ];
+    for (path, body, n_queued) in steps {
+        let path = format!("/api/v1/{path}/");
+        let done = world.send(Method::PATCH, &path, &body).await;
+        assert_eq!(done.status, 200, "{path} {body}: {}", done.text());
+        assert_eq!(waiting().await, n_queued, "{path} {body}");
+    }
 }

@@ -107,6 +107,20 @@ impl Snapshot {
         )
     }
 
+    /// Projects of jobs under a root that have not ended, `n` at most.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database alone.
+    pub fn projects_waiting(&self, root: PeriodId, n: usize) -> Result<Vec<ProjectId>, Error> {
+        self.db().rows(
+            "SELECT DISTINCT p.project_id FROM jobs j JOIN periods p ON p.id = j.period_id
+             WHERE j.root_period_id = ?1 AND j.state IN ('scheduled', 'failed', 'running') ORDER BY p.project_id LIMIT ?2",
+            params![root, i64::try_from(n).unwrap_or(i64::MAX)],
+            |row| row.int(0).map(ProjectId),
+        )
+    }
+
     /// How many jobs are in each state that any is in.
     ///
     /// # Errors

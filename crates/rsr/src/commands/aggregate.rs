@@ -93,8 +93,8 @@ pub(crate) fn run(context: &Context, flags: &Aggregate) -> Outcome {
     context.accept(&[Format::Text, Format::Json])?;
     let store = context.existing_store()?;
     let totals = match flags.project {
-        Some(id) => one(&store, ProjectId(id))?,
-        None => everything(context, &store)?,
+        Some(id) => one(&store, ProjectId(id), flags.rebuild)?,
+        None => each_tree(context, &store, flags.rebuild)?,
     };
     tell(context, &totals)
 }
@@ -127,12 +127,12 @@ fn tell(context: &Context, totals: &Totals) -> Outcome {
 }
 
 /// The whole tree that a project belongs to: its numbers count in everything above it.
-fn one(store: &Store, project: ProjectId) -> Result<Totals, Failure> {
+fn one(store: &Store, project: ProjectId, is_rebuilt: bool) -> Result<Totals, Failure> {
     let snapshot = store.snapshot()?;
     snapshot.project(project)?;
     let mut totals = Totals::default();
     match snapshot.place(project)? {
-        Some(place) => totals.add(place.root, store.roll_up(place.root))?,
+        Some(place) => totals.add(place.root, tree(store, place.root, is_rebuilt))?,
         None => totals.failed.push((
             project,
             "its parents lead in a circle: see `rsr project check`".to_owned(),
@@ -143,6 +143,19 @@ fn one(store: &Store, project: ProjectId) -> Result<Totals, Failure> {
 
 /// Every tree that has anything to roll up, each in a transaction of its own; stops between two at Ctrl-C.
 pub(crate) fn everything(context: &Context, store: &Store) -> Result<Totals, Failure> {
+    each_tree(context, store, false)
+}
+
+/// One tree; where asked for, with its disaggregations made anew.
+fn tree(store: &Store, root: ProjectId, is_rebuilt: bool) -> Result<TreeReport, RollUpError> {
+    if is_rebuilt {
+        store.rebuild_disaggregations(root)
+    } else {
+        store.roll_up(root)
+    }
+}
+
+fn each_tree(context: &Context, store: &Store, is_rebuilt: bool) -> Result<Totals, Failure> {
     let progress = Progress::items(context.is_quiet);
     progress.about("rolling up");
     let mut totals = Totals::default();
@@ -158,7 +171,7 @@ pub(crate) fn everything(context: &Context, store: &Store) -> Result<Totals, Fai
                 totals.is_stopped = true;
                 break 'all;
             }
-            totals.add(root, store.roll_up(root))?;
+            totals.add(root, tree(store, root, is_rebuilt))?;
             progress.add(1);
         }
     }

@@ -2,13 +2,14 @@
 
 use rsr_aggregation::Hundredths;
 use rsr_base::{PeriodId, ProjectId};
-use rsr_store::{AuditError, AuditRow, Error, Store};
+use rsr_settings::MailSettings;
+use rsr_store::{AuditError, AuditRow, Error, NewMail, Store};
 use serde_json::json;
 
 use crate::cli::Audit;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::output::{Format, Out};
+use crate::output::{Format, Out, note};
 use crate::table::Table;
 
 /// The columns of a finding for people.
@@ -36,6 +37,8 @@ const HEADER: [&str; 10] = [
 ];
 /// Findings under one header of a table for people; periods queued in one transaction.
 const TOGETHER: usize = 500;
+/// Findings in the table of a mail.
+const MAILED_MAX: usize = 10_000;
 /// Characters of a title in a table for people.
 const TITLE_MAX: usize = 24;
 
@@ -46,9 +49,11 @@ pub(crate) fn run(context: &Context, flags: &Audit) -> Outcome {
     let snapshot = store.snapshot()?;
     let mut printer = Printer::new(context.format)?;
     let mut queue = Queue::new(&store, flags.fix);
+    let mut mail = Mail::new(&context.settings().mail);
     let mut failed = None;
     let cancel = context.interrupt.flag();
     let audited = snapshot.audit(flags.project.map(ProjectId), &cancel, &mut |row| {
+        mail.row(&row);
         let done = printer.row(&row).and_then(|()| queue.add(row.period));
         done.map_err(|failure| {
             failed = Some(failure);
@@ -70,12 +75,79 @@ pub(crate) fn run(context: &Context, flags: &Audit) -> Outcome {
         Err(AuditError::Store(error)) => return Err(error.into()),
         Err(error) => return Err(Failure::of(Exit::PartWay, error)),
     };
+    drop(snapshot);
     let n_queued = queue.end()?;
-    printer.end(&Summary {
+    let summary = Summary {
         n_periods: report.n_periods,
         n_findings: report.n_findings,
         n_queued: flags.fix.then_some(n_queued),
-    })
+    };
+    mail.send(&store, &context.settings().mail, &summary)?;
+    printer.end(&summary)
+}
+
+/// One mail with the table of the findings, for those the settings name.
+struct Mail {
+    recipients: Vec<String>,
+    table: String,
+    n_rows: usize,
+}
+
+impl Mail {
+    fn new(settings: &MailSettings) -> Self {
+        let all = settings.audit_recipients.as_deref().unwrap_or_default();
+        let each = all.split(',').map(str::trim).filter(|one| !one.is_empty());
+        Self {
+            recipients: each.map(str::to_owned).collect(),
+            table: format!("{}\n", HEADER.join("\t")),
+            n_rows: 0,
+        }
+    }
+
+    fn row(&mut self, row: &AuditRow) {
+        self.n_rows += 1;
+        if !self.recipients.is_empty() && self.n_rows <= MAILED_MAX {
+            self.table.push_str(&Table::new(cells(row)).tsv());
+            self.table.push('\n');
+        }
+    }
+
+    /// Puts the mail into the outbox, and tries at once to send it. None where all is well.
+    fn send(
+        self,
+        store: &Store,
+        settings: &MailSettings,
+        summary: &Summary,
+    ) -> Result<(), Failure> {
+        if self.recipients.is_empty() || self.n_rows == 0 {
+            return Ok(());
+        }
+        let mut body = format!("{}\n", summary.in_words());
+        if self.n_rows > MAILED_MAX {
+            body.push_str(&format!("the table holds the first {MAILED_MAX} of them\n"));
+        }
+        let mail = NewMail {
+            recipients: self.recipients,
+            subject: format!("Audit of results: {} findings", self.n_rows),
+            body,
+            attachment: Some(("audit.tsv".to_owned(), self.table)),
+        };
+        store.write(|tx| tx.queue_mail(&mail))?;
+        let waits = match rsr_service::send_waiting_mail(store, settings) {
+            Ok(report) if settings.host.is_none() => {
+                drop(report);
+                Some("mail.host names no server".to_owned())
+            }
+            Ok(report) => report.failure,
+            Err(error) => Some(Failure::of(Exit::PartWay, error).to_string()),
+        };
+        if let Some(reason) = waits {
+            note(format_args!(
+                "the mail about it waits for `rsr serve` or `rsr worker` to send it: {reason}"
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// What is said at the end.
@@ -224,7 +296,7 @@ impl Printer {
             }
             Format::Tsv => {
                 self.out.flush()?;
-                crate::output::note(format_args!("{}", summary.in_words()));
+                note(format_args!("{}", summary.in_words()));
             }
             _ => self.out.line(summary.in_words())?,
         }

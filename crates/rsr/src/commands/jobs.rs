@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use rsr_base::JobId;
-use rsr_store::{ClaimReport, Conflict, Error, FailedJob, Store};
+use rsr_base::{JobId, PeriodId, ProjectId};
+use rsr_hierarchy::Viewer;
+use rsr_store::{ClaimReport, Conflict, Error, FailedJob, JobFilter, Recalculation, Store};
 use serde_json::json;
 
 use crate::cli::Jobs;
@@ -19,13 +20,37 @@ const STATES: [&str; 5] = ["scheduled", "running", "finished", "failed", "maxxed
 /// Lists jobs, or works off those that wait.
 pub(crate) fn run(context: &Context, which: &Jobs) -> Outcome {
     match which {
-        Jobs::List { state, limit } => list(context, state.as_deref(), *limit as usize),
+        Jobs::List {
+            state,
+            root_period,
+            limit,
+        } => {
+            let root = root_period.map(PeriodId);
+            list(context, state.as_deref(), root, *limit as usize)
+        }
+        Jobs::Recalculate {
+            project,
+            quantitative,
+            all,
+        } => {
+            let which = match (all, quantitative) {
+                (true, _) => Recalculation::All,
+                (false, true) => Recalculation::Quantitative,
+                (false, false) => Recalculation::Reported,
+            };
+            recalculate(context, ProjectId(*project), which)
+        }
         Jobs::Run => work_off(context),
         Jobs::Retry { id } => retry(context, JobId(*id)),
     }
 }
 
-fn list(context: &Context, state: Option<&str>, limit: usize) -> Outcome {
+fn list(
+    context: &Context,
+    state: Option<&str>,
+    root_period: Option<PeriodId>,
+    limit: usize,
+) -> Outcome {
     context.accept(&[Format::Text, Format::Json, Format::Tsv])?;
     if let Some(state) = state.filter(|state| !STATES.contains(state)) {
         let known = STATES.join(", ");
@@ -34,7 +59,9 @@ fn list(context: &Context, state: Option<&str>, limit: usize) -> Outcome {
             format_args!("--state {state} is none of {known}"),
         ));
     }
-    let jobs = context.existing_store()?.snapshot()?.jobs(state, limit)?;
+    let filter = JobFilter { state, root_period };
+    let snapshot = context.existing_store()?.snapshot()?;
+    let jobs = snapshot.jobs_seen_by(Viewer::Administrator, filter, limit)?;
     let mut out = Out::new();
     let mut table = Table::new(["job", "project", "period", "state", "attempts", "reason"]);
     for job in jobs {
@@ -65,6 +92,22 @@ fn list(context: &Context, state: Option<&str>, limit: usize) -> Outcome {
         Format::Json => {}
         Format::Tsv => out.line(table.tsv())?,
         _ => out.line(table.aligned())?,
+    }
+    out.end(Exit::Done)
+}
+
+/// Queues the periods of a project and of all below it.
+fn recalculate(context: &Context, project: ProjectId, which: Recalculation) -> Outcome {
+    context.accept(&[Format::Text, Format::Json])?;
+    let store = context.existing_store()?;
+    let n_waiting = store.write(|tx| tx.recalculate(project, which))?;
+    let mut out = Out::new();
+    if context.is_json() {
+        out.json(&json!({ "project": project.0, "jobs_waiting": n_waiting }))?;
+    } else {
+        out.line(format_args!(
+            "{n_waiting} jobs wait in project {project} and below it; `rsr jobs run`, a worker or the service does them"
+        ))?;
     }
     out.end(Exit::Done)
 }
@@ -136,7 +179,7 @@ impl Totals {
         &mut self,
         context: &Context,
         store: &Store,
-        root: rsr_base::PeriodId,
+        root: PeriodId,
     ) -> Result<bool, Failure> {
         let settings = &context.settings().aggregation;
         let Some(claim) = store.claim(root, settings)? else {

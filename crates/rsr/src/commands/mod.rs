@@ -23,6 +23,7 @@ mod side_by_side;
 pub(crate) mod tokens;
 pub(crate) mod users;
 mod validate;
+mod worker;
 
 use crate::cli::{Cli, Command};
 use crate::context::{self, Context};
@@ -37,6 +38,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
             let inputs = context::inputs(&common, &overrides);
             serve::run(&Context::new(&common, &overrides)?, inputs)
         }
+        Command::Worker(flags) => worker::run(&Context::new(&common, &worker::overrides(&flags))?),
         Command::Import(which) => import::run(&Context::new(&common, &[])?, &which),
         Command::Export(which) => export::run(&Context::new(&common, &[])?, &which),
         Command::Iati(which) => iati::run(&Context::new(&common, &[])?, &which),
