@@ -33,14 +33,16 @@
 //! |---|---|---|
 //! | age from which a deletion no longer counts | 3600 s | `deletion.stale_after` |
 //! | time between two sweeps of stale deletions | 900 s | `deletion.cleanup_interval` |
-//! | memory | 8 KiB, and some 60 bytes for each deletion under way | – |
+//! | memory | 8 KiB, and some 60 bytes for each deletion under way, here or elsewhere | – |
 //!
 //! # What it does not do
 //!
 //! It deletes nothing and locks nothing: it answers a question. It knows no database; other machines are reached through
-//! [`SharedTracker`], which a store implements.
+//! [`SharedTracker`], which a store implements. What they delete is known as of the last [`DeletionTracker::refresh`], and
+//! goes stale where it began.
 #![forbid(unsafe_code)]
 
+mod elsewhere;
 mod filter;
 mod guard;
 mod janitor;

@@ -2,47 +2,40 @@
 
 use std::error::Error;
 use std::fmt::Debug;
-use std::time::Duration;
 
 /// What other machines know of deletions. Implemented by a store that several machines use.
 ///
-/// A tracker with one of these is asked first itself; the shared one adds what others are deleting. An implementation
-/// ties what it records to the life of its connection or to a lease, so that a machine that dies releases what it held.
+/// The tracker itself keeps count, staleness and memory: it tells of each deletion that begins and ends here, and asks
+/// what the others are deleting, in [`DeletionTracker::refresh`](crate::DeletionTracker::refresh). An implementation ties
+/// what it records to the life of this process, by a session or a lease, so that a machine that dies releases what it
+/// held.
 pub trait SharedTracker<Id>: Send + Sync + Debug {
-    /// Records that this machine is deleting `id`. `token` tells this deletion from others of the same id and machine.
+    /// Records one deletion of `id` by this machine. Others of the same id count beside it.
     ///
     /// # Errors
     ///
-    /// Where it cannot be recorded; the deletion must then not begin.
-    fn begin(&self, id: Id, token: u64) -> Result<(), SharedError>;
+    /// Where it cannot be recorded; nothing is then.
+    fn begin(&self, id: Id) -> Result<(), SharedError>;
 
-    /// Says that the deletion is still going on.
+    /// Takes the record of one deletion of `id` away.
     ///
     /// # Errors
     ///
-    /// Where it cannot be recorded; the record goes stale after the time that the others use.
-    fn renew(&self, id: Id, token: u64) -> Result<(), SharedError>;
+    /// Where it cannot be taken away now; it ends with what ties it to this process.
+    fn release(&self, id: Id) -> Result<(), SharedError>;
 
-    /// Takes the record away. A record that is already gone is no error.
+    /// The ids that other machines are deleting now, in any order.
+    ///
+    /// Asked again and again, so this is where an implementation that lost its session records anew what this machine
+    /// holds.
     ///
     /// # Errors
     ///
-    /// Where it cannot be taken away now; it ends with the machine's lease.
-    fn release(&self, id: Id, token: u64) -> Result<(), SharedError>;
-
-    /// True while another machine is deleting `id` and has not gone stale. Asked on hot paths: an implementation answers
-    /// from memory that it keeps up to date.
-    fn contains(&self, id: Id) -> bool;
-
-    /// Takes records away that are older than this, whoever made them; answers how many.
-    ///
-    /// # Errors
-    ///
-    /// Where the records cannot be read or written now.
-    fn sweep(&self, stale_after: Duration) -> Result<u64, SharedError>;
+    /// Where the others cannot be asked now.
+    fn elsewhere(&self) -> Result<Vec<Id>, SharedError>;
 }
 
-/// Why the shared tracker could not be told.
+/// Why other machines could not be told or asked.
 #[derive(Debug, thiserror::Error)]
 #[error("the shared deletion tracker cannot be reached")]
 pub struct SharedError {

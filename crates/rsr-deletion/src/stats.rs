@@ -20,7 +20,9 @@ pub struct DeletionStats {
     pub n_swept: u64,
     /// Work that was left out because its id was being deleted.
     pub n_skipped: u64,
-    /// Failures to tell the shared tracker.
+    /// Ids that other machines were deleting when they were last asked.
+    pub n_elsewhere: u64,
+    /// Failures to tell other machines of a deletion.
     pub n_shared_failures: u64,
     /// When the last sweep ran, if one has.
     pub last_sweep: Option<SystemTime>,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rsr_base::{ProjectId, SharedClock, coarse_clock};
 use rsr_settings::DeletionSettings;
 
+use crate::elsewhere::Elsewhere;
 use crate::filter::{Filter, IdHasher, IdHashing};
 use crate::guard::DeletionGuard;
 use crate::shared::{SharedError, SharedTracker};
@@ -38,6 +39,7 @@ pub(crate) struct Inner<Id: DeletionId> {
     shards: Box<[Shard<Id>]>,
     clock: SharedClock,
     shared: Option<StdArc<dyn SharedTracker<Id>>>,
+    elsewhere: Elsewhere<Id>,
     stale_after_ns: AtomicU64,
     cleanup_interval: Duration,
     next_token: AtomicU64,
@@ -61,6 +63,8 @@ struct Owner {
     token: u64,
     /// When it began or was renewed.
     since_ns: u64,
+    /// Other machines were told, and have to be told of its end.
+    is_shared: bool,
 }
 
 impl<Id: DeletionId> Clone for DeletionTracker<Id> {
@@ -115,6 +119,7 @@ impl<Id: DeletionId> DeletionTracker<Id> {
                 shards: (0..SHARDS).map(shard).collect(),
                 clock,
                 shared,
+                elsewhere: Elsewhere::new(),
                 stale_after_ns: AtomicU64::new(nanos(settings.stale_after)),
                 cleanup_interval: settings.cleanup_interval,
                 next_token: AtomicU64::new(1),
@@ -134,9 +139,7 @@ impl<Id: DeletionId> DeletionTracker<Id> {
     /// [`DeletionTracker::try_begin`] refuses instead.
     pub fn begin(&self, id: Id) -> DeletionGuard<Id> {
         let guard = self.begin_here(id);
-        if let Some(shared) = &self.inner.shared {
-            self.inner.note(shared.begin(id, guard.token));
-        }
+        self.inner.note(self.inner.share(id, guard.token));
         guard
     }
 
@@ -147,9 +150,7 @@ impl<Id: DeletionId> DeletionTracker<Id> {
     /// [`SharedError`] where they cannot be told; nothing is tracked then.
     pub fn try_begin(&self, id: Id) -> Result<DeletionGuard<Id>, SharedError> {
         let guard = self.begin_here(id);
-        if let Some(shared) = &self.inner.shared {
-            shared.begin(id, guard.token)?;
-        }
+        self.inner.share(id, guard.token)?;
         Ok(guard)
     }
 
@@ -160,6 +161,7 @@ impl<Id: DeletionId> DeletionTracker<Id> {
         let owner = Owner {
             token,
             since_ns: inner.now(),
+            is_shared: false,
         };
         inner.n_begun.fetch_add(1, Ordering::Relaxed);
         inner.filter.add(hash);
@@ -171,29 +173,46 @@ impl<Id: DeletionId> DeletionTracker<Id> {
         }
     }
 
-    /// True while `id` is being deleted, here or on another machine, by a deletion that is not stale.
+    /// True while `id` is being deleted by a deletion that is not stale, here or, as of the last
+    /// [`DeletionTracker::refresh`], on another machine.
     #[inline]
     #[must_use]
     pub fn contains(&self, id: Id) -> bool {
         let hash = IdHasher::of(id);
-        if self.inner.filter.may_contain(hash) && self.inner.is_tracked(id, hash) {
-            return true;
-        }
-        match &self.inner.shared {
-            Some(shared) => shared.contains(id),
-            None => false,
-        }
+        self.inner.filter.may_contain(hash) && self.inner.is_tracked(id, hash)
     }
 
-    /// True where surely nothing is being deleted, so that callers can spare themselves finding out which ids to ask
-    /// for. Never true where other machines may be deleting. Costs a lock for each of a few shards.
+    /// True where nothing is being deleted, here or as far as is known elsewhere, so that callers can spare themselves
+    /// finding out which ids to ask for. Costs a lock for each of a few shards.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         let is_empty = |shard: &Shard<Id>| {
             let owners = shard.owners.lock();
             owners.unwrap_or_else(PoisonError::into_inner).is_empty()
         };
-        self.inner.shared.is_none() && self.inner.shards.iter().all(is_empty)
+        self.inner.elsewhere.len() == 0 && self.inner.shards.iter().all(is_empty)
+    }
+
+    /// Asks what other machines are deleting now. Costs what their store's answer costs; nothing where this tracker is
+    /// not shared.
+    ///
+    /// To be called every so often, for [`DeletionTracker::contains`] on hot paths, and before a write that must not go
+    /// under a deletion that somebody else has begun.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedError`] where they cannot be asked; what was known stays.
+    pub fn refresh(&self) -> Result<(), SharedError> {
+        let inner = &self.inner;
+        let Some(shared) = &inner.shared else {
+            return Ok(());
+        };
+        let _asking = inner.elsewhere.asking.lock();
+        let ids = shared.elsewhere()?;
+        inner
+            .elsewhere
+            .replace(ids.into_iter().collect(), &inner.filter);
+        Ok(())
     }
 
     /// As [`DeletionTracker::contains`], for work that is left out where it answers true: that is counted.
@@ -265,11 +284,35 @@ impl<Id: DeletionId> Inner<Id> {
     #[cold]
     fn is_tracked(&self, id: Id, hash: u64) -> bool {
         let owners = self.lock(hash);
-        let Some(owners) = owners.get(&id) else {
-            return false;
-        };
         let now = self.now();
-        owners.iter().any(|owner| !self.is_stale(owner, now))
+        let is_fresh = |owners: &Vec<Owner>| owners.iter().any(|owner| !self.is_stale(owner, now));
+        if owners.get(&id).is_some_and(is_fresh) {
+            return true;
+        }
+        drop(owners);
+        self.elsewhere.contains(id)
+    }
+
+    /// Tells other machines of a deletion that is tracked here.
+    fn share(&self, id: Id, token: u64) -> Result<(), SharedError> {
+        let Some(shared) = &self.shared else {
+            return Ok(());
+        };
+        shared.begin(id)?;
+        let mut owners = self.lock(IdHasher::of(id));
+        let owners_of_id = owners.get_mut(&id).into_iter().flatten();
+        let mut own = owners_of_id.filter(|owner| owner.token == token);
+        let is_held = own.next().map(|owner| owner.is_shared = true).is_some();
+        drop(owners);
+        // It may have been swept meanwhile.
+        if is_held { Ok(()) } else { shared.release(id) }
+    }
+
+    /// Tells other machines of the end of a deletion that they were told of.
+    fn unshare(&self, id: Id) {
+        if let Some(shared) = &self.shared {
+            self.note(shared.release(id));
+        }
     }
 
     pub(crate) fn renew(&self, id: Id, token: u64) {
@@ -283,14 +326,17 @@ impl<Id: DeletionId> Inner<Id> {
         let was_known = known.is_some();
         match known {
             Some(owner) => owner.since_ns = since_ns,
-            None => owners_of_id.push(Owner { token, since_ns }),
+            None => owners_of_id.push(Owner {
+                token,
+                since_ns,
+                is_shared: false,
+            }),
         }
         drop(owners);
         if was_known {
             self.filter.remove(hash);
-        }
-        if let Some(shared) = &self.shared {
-            self.note(shared.renew(id, token));
+        } else {
+            self.note(self.share(id, token));
         }
     }
 
@@ -298,22 +344,21 @@ impl<Id: DeletionId> Inner<Id> {
     pub(crate) fn finish(&self, id: Id, token: u64) {
         let hash = IdHasher::of(id);
         let mut owners = self.lock(hash);
-        let mut was_tracked = false;
+        let mut ended = None;
         if let Some(owners_of_id) = owners.get_mut(&id) {
-            let before = owners_of_id.len();
-            owners_of_id.retain(|owner| owner.token != token);
-            was_tracked = owners_of_id.len() < before;
+            let index = owners_of_id.iter().position(|owner| owner.token == token);
+            ended = index.map(|index| owners_of_id.swap_remove(index));
             if owners_of_id.is_empty() {
                 owners.remove(&id);
             }
         }
         drop(owners);
-        if was_tracked {
-            self.filter.remove(hash);
-        }
         self.n_finished.fetch_add(1, Ordering::Relaxed);
-        if let Some(shared) = &self.shared {
-            self.note(shared.release(id, token));
+        if let Some(owner) = ended {
+            self.filter.remove(hash);
+            if owner.is_shared {
+                self.unshare(id);
+            }
         }
     }
 
@@ -327,7 +372,7 @@ impl<Id: DeletionId> Inner<Id> {
 
     fn sweep(&self, is_dry_run: bool) -> Sweep<Id> {
         let now = self.now();
-        let mut stale = Vec::new();
+        let (mut stale, mut shared) = (Vec::new(), Vec::new());
         for shard in &self.shards {
             let mut owners = shard.owners.lock().unwrap_or_else(PoisonError::into_inner);
             owners.retain(|id, owners_of_id| {
@@ -336,6 +381,7 @@ impl<Id: DeletionId> Inner<Id> {
                     if is_stale {
                         let age = Duration::from_nanos(now.saturating_sub(owner.since_ns));
                         stale.push(StaleDeletion { id: *id, age });
+                        shared.extend(owner.is_shared.then_some(*id));
                     }
                     !is_stale || is_dry_run
                 });
@@ -352,10 +398,7 @@ impl<Id: DeletionId> Inner<Id> {
                 .fetch_add(stale.len() as u64, Ordering::Relaxed);
             self.swept_ns
                 .store(now.saturating_add(1), Ordering::Relaxed);
-            if let Some(shared) = &self.shared {
-                let stale_after = Duration::from_nanos(self.stale_after_ns.load(Ordering::Relaxed));
-                self.note(shared.sweep(stale_after).map(drop));
-            }
+            shared.into_iter().for_each(|id| self.unshare(id));
         }
         Sweep { stale, is_dry_run }
     }
@@ -384,6 +427,7 @@ impl<Id: DeletionId> Inner<Id> {
             n_finished: load(&self.n_finished),
             n_swept: load(&self.n_swept),
             n_skipped: load(&self.n_skipped),
+            n_elsewhere: self.elsewhere.len() as u64,
             n_shared_failures: load(&self.n_shared_failures),
             last_sweep: swept.and_then(|swept| {
                 let ago = Duration::from_nanos(now.saturating_sub(swept));
