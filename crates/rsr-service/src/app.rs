@@ -1,7 +1,7 @@
 //! What all handlers share.
 
 use std::fmt::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use http::Uri;
@@ -75,6 +75,16 @@ impl std::ops::Deref for App {
 }
 
 impl App {
+    /// A handle that keeps nothing alive.
+    pub(crate) fn downgrade(&self) -> Weak<Parts> {
+        Arc::downgrade(&self.0)
+    }
+
+    /// The service behind such a handle, while there is one.
+    pub(crate) fn upgrade(parts: &Weak<Parts>) -> Option<Self> {
+        parts.upgrade().map(Self)
+    }
+
     pub(crate) fn new(live: Arc<LiveSettings>, store: Store, clock: SharedClock) -> Self {
         let settings = live.current();
         let bounds = Bounds::of(&settings);
@@ -82,7 +92,7 @@ impl App {
         let measure = Measure::new(Arc::clone(&live), &store, Arc::clone(&clock));
         let token = settings.server.api_token.as_ref();
         let caches = Caches::new(&settings.cache, &clock);
-        let deletions = DeletionTracker::with_clock(&settings.deletion, Arc::clone(&clock));
+        let deletions = deletions(&settings, &store, &clock);
         let watch = Watch::new(&settings, measure.limit(), Arc::clone(&clock));
         let history = settings.leaks.history_path.as_deref();
         let earlier = history.map_or(Duration::ZERO, |path| watch.load(path, clock.wall()));
@@ -171,38 +181,24 @@ impl App {
                 require(&snapshot, &caller, right, &targets)?;
                 app.refuse_while_deleted(&snapshot, &targets)?;
                 drop(snapshot);
-                let done = app.store.write(|tx| {
+                app.write_here(|tx| {
                     require(tx, &caller, right, &targets)?;
                     app.refuse_while_deleted(tx, &targets)?;
                     work(&app, tx)
-                });
-                app.caches.forget();
-                app.queued.notify_one();
-                done
+                })
             })
             .await
     }
 
-    /// As [`App::write`], of a deletion that is tracked already and would refuse itself.
-    pub(crate) async fn delete<T: Send + 'static>(
+    /// Writes on this thread, which may wait, and forgets what the caches knew.
+    pub(crate) fn write_here<T>(
         &self,
-        caller: &Caller,
-        project: ProjectId,
-        work: impl FnOnce(&Self, &mut Tx) -> Result<T, Problem> + Send + 'static,
+        work: impl FnOnce(&mut Tx) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
-        let app = self.clone();
-        let caller = caller.clone();
-        self.bridge
-            .run(move || {
-                let done = app.store.write(|tx| {
-                    require(tx, &caller, Right::Own, &[Target::Project(project)])?;
-                    work(&app, tx)
-                });
-                app.caches.forget();
-                app.queued.notify_one();
-                done
-            })
-            .await
+        let done = self.store.write(work);
+        self.caches.forget();
+        self.queued.notify_one();
+        done
     }
 
     /// A question of this caller about one project.
@@ -240,6 +236,19 @@ impl App {
             reasons.push("the service is stopping");
         }
         reasons
+    }
+}
+
+/// What is being deleted: by all machines, where the database has several.
+fn deletions(
+    settings: &Settings,
+    store: &Store,
+    clock: &SharedClock,
+) -> DeletionTracker<ProjectId> {
+    let clock = Arc::clone(clock);
+    match store.shared_deletions() {
+        Some(shared) => DeletionTracker::with_shared(&settings.deletion, clock, shared),
+        None => DeletionTracker::with_clock(&settings.deletion, clock),
     }
 }
 

@@ -72,6 +72,7 @@ pub mod client;
 mod dashboard;
 mod drain;
 mod findings;
+mod follow;
 mod gate;
 mod health;
 mod journal;

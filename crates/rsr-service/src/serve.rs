@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::Router;
 use rsr_base::SharedClock;
 use rsr_settings::{LiveSettings, Settings};
-use rsr_store::Store;
+use rsr_store::{Following, Store};
 use tokio::net::TcpListener;
 
 use crate::admin::{AdminSocket, SocketError};
@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::drain::Phase;
 use crate::naming::Namer;
 use crate::server::{Listening, accept_loop};
-use crate::{mail, rollup, routes, watch};
+use crate::{follow, mail, rollup, routes, watch};
 
 /// Opens the database these settings name, with connections for the service's readers, streams and workers.
 ///
@@ -37,14 +37,18 @@ pub fn open_store(settings: &Settings, clock: SharedClock) -> Result<Store, rsr_
 #[derive(Clone, Debug)]
 pub struct Service {
     app: App,
+    /// Hears the other machines until the last clone goes.
+    following: Arc<Option<Following>>,
 }
 
 impl Service {
     /// A service over this store. Clones share it.
     #[must_use]
     pub fn new(settings: Arc<LiveSettings>, store: Store, clock: SharedClock) -> Self {
+        let app = App::new(settings, store, clock);
         Self {
-            app: App::new(settings, store, clock),
+            following: Arc::new(follow::follow(&app)),
+            app,
         }
     }
 
@@ -124,7 +128,10 @@ pub async fn serve(
     ready: impl FnOnce(&Addresses),
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let app = service.app;
+    let Service {
+        app,
+        following: _following,
+    } = service;
     let settings = app.settings();
     let server = &settings.server;
     if server.api_token.is_none() {

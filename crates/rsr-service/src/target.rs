@@ -55,6 +55,8 @@ impl App {
         snapshot: &Snapshot,
         targets: &[Target],
     ) -> Result<(), Problem> {
+        // Another machine may have begun a moment ago.
+        self.deletions.refresh()?;
         if self.deletions.is_idle() {
             return Ok(());
         }

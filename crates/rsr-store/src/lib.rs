@@ -57,6 +57,7 @@
 //! | workers that write side by side, with PostgreSQL | 8 | `database.pool_size` |
 //! | a claim without a sign of life | 60 s | `aggregation.job_lease` |
 //! | runs of a job before it is given up | 5 | `aggregation.max_attempts` |
+//! | age of a version that is answered without asking | 750 ms | fixed |
 //! | levels of the tree, children of a project | none | |
 //!
 //! # Engines
@@ -70,16 +71,18 @@
 //!
 //! # What it does not do
 //!
-//! It computes no totals, decides nothing about who may write, knows no HTTP and no JSON, starts no thread, and keeps
-//! no cache of rows.
+//! It computes no totals, decides nothing about who may write, knows no HTTP and no JSON, starts no thread but
+//! the one of [`Store::follow`], and keeps no cache of rows.
 #![forbid(unsafe_code)]
 
 mod audit;
 mod copy;
 mod database;
+mod deletions;
 mod elements;
 mod error;
 mod export;
+mod follow;
 mod hierarchy;
 mod import;
 mod numbers;
@@ -100,6 +103,7 @@ pub use copy::{CopyProgress, CopyReport};
 pub use database::DatabaseStatus;
 pub use error::{Conflict, Error};
 pub use export::{Activities, ActivityFilter, Omission};
+pub use follow::{Following, News};
 pub use hierarchy::{
     ChildRow, ListedProjects, NamedOrganisation, ParentRow, Resume, RoleRow, SectorRow,
 };

@@ -10,7 +10,8 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::pool::{Pool, PoolUse};
+use crate::follow::Heard;
+use crate::pool::{Pool, PoolUse, Pooled};
 use crate::snapshot::Snapshot;
 use crate::sql::postgres::Postgres;
 use crate::sql::sqlite::Sqlite;
@@ -22,19 +23,21 @@ use crate::tx::Tx;
 /// Clones share the connections. The database closes when the last clone, snapshot and transaction is gone.
 #[derive(Clone, Debug)]
 pub struct Store {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    engine: Arc<dyn Engine>,
+pub(crate) struct Inner {
+    pub(crate) engine: Arc<dyn Engine>,
     readers: Arc<Pool>,
     writer: Arc<Pool>,
     /// Those that aggregate: the writer itself, where the engine has one alone.
     workers: Arc<Pool>,
     /// One connection that only looks whether others wrote.
     watcher: Arc<Pool>,
-    clock: SharedClock,
+    pub(crate) clock: SharedClock,
+    /// What is known without asking, while somebody listens.
+    pub(crate) heard: Arc<Heard>,
 }
 
 impl Store {
@@ -69,6 +72,7 @@ impl Store {
                 workers,
                 watcher,
                 clock,
+                heard: Arc::new(Heard::new()),
             }),
         })
     }
@@ -89,14 +93,19 @@ impl Store {
     /// [`Error::Busy`] where another one was open all the time waited, [`Error::Locked`] where another process wrote.
     pub fn begin(&self) -> Result<Tx, Error> {
         let db = self.inner.writer.begin(Begin::Write)?;
-        Ok(Tx::new(db, wall_ms(&self.inner.clock)))
+        Ok(self.transaction(db))
     }
 
     /// Begins a transaction of a worker, that stands beside those of other workers where the engine can do so. It ends where
     /// nothing is heard of it for so long.
     pub(crate) fn begin_work(&self, silence_max: Duration) -> Result<Tx, Error> {
         let db = self.inner.workers.begin(Begin::Work { silence_max })?;
-        Ok(Tx::new(db, wall_ms(&self.inner.clock)))
+        Ok(self.transaction(db))
+    }
+
+    fn transaction(&self, db: Pooled) -> Tx {
+        let inner = &self.inner;
+        Tx::new(db, wall_ms(&inner.clock), Arc::clone(&inner.heard))
     }
 
     /// Runs `work` in one write transaction, which is kept where it answers `Ok` and undone where it does not.
@@ -115,13 +124,17 @@ impl Store {
     }
 
     /// A number that is another one once anybody, of this process or not, has written since it was last asked. Equal
-    /// numbers mean the same data; their order means nothing. Costs some microseconds with SQLite, a round trip with
-    /// PostgreSQL, where what is written to other databases of the server may change it too.
+    /// numbers mean the same data; their order means nothing. Costs some microseconds with SQLite. With PostgreSQL it costs
+    /// a round trip, or nothing while [`Store::follow`] listens; what is written to other databases of the server may
+    /// change it too.
     ///
     /// # Errors
     ///
     /// Those of the database alone.
     pub fn version(&self) -> Result<i64, Error> {
+        if let Some(version) = self.inner.heard.version(&self.inner.clock) {
+            return Ok(version);
+        }
         let watch = |db: &dyn Session| self.inner.engine.data_version(db);
         self.inner.watcher.with(watch)
     }

@@ -53,7 +53,10 @@ async fn cleanup(
 ) -> Result<Json<Value>, Problem> {
     let dry_run = fields.flag("dry_run")?.unwrap_or(false);
     fields.finish()?;
-    let swept = wire::sweep(&app.deletions.sweep(dry_run));
+    let tracker = app.deletions.clone();
+    // On a thread that may wait: other machines are told.
+    let swept = app.bridge.run(move || Ok(tracker.sweep(dry_run))).await?;
+    let swept = wire::sweep(&swept);
     tracing::info!(%caller, dry_run, removed = %swept["removed"], "deletion tracker swept");
     Ok(Json(swept))
 }

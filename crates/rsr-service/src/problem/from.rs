@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rsr_deletion::SharedError;
 use rsr_hierarchy::{CursorError, OpenError, RequestError};
 use rsr_store::{Conflict, Error as StoreError};
 
@@ -35,6 +36,13 @@ impl From<StoreError> for Problem {
             .because(error),
             error => Self::internal(error),
         }
+    }
+}
+
+/// Nothing is written while nobody can tell whether another machine deletes it.
+impl From<SharedError> for Problem {
+    fn from(error: SharedError) -> Self {
+        Self::busy("the database is busy", MOMENT).because(error)
     }
 }
 

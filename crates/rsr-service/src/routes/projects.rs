@@ -392,27 +392,24 @@ async fn remove(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let project: ProjectId = params::id("project", &id)?;
-    let check = app.clone();
-    let asking = caller.clone();
-    app.bridge
-        .run(move || {
-            let snapshot = check.store.snapshot()?;
-            require(&snapshot, &asking, Right::Own, &[Target::Project(project)])?;
-            check.refuse_while_deleted(&snapshot, &[Target::Project(project)])
-        })
-        .await?;
-    let guard = app.deletions.begin(project);
-    let n_deleted = app
-        .delete(&caller, project, move |app, tx| {
-            // Held until the transaction has ended, whichever way it ends.
-            let guard = guard;
+    let (work, asking) = (app.clone(), caller.clone());
+    let delete = move || {
+        let (app, target) = (&work, [Target::Project(project)]);
+        let snapshot = app.store.snapshot()?;
+        require(&snapshot, &asking, Right::Own, &target)?;
+        app.refuse_while_deleted(&snapshot, &target)?;
+        drop(snapshot);
+        // Held until the transaction has ended, whichever way it ends.
+        let guard = app.deletions.try_begin(project)?;
+        app.write_here(|tx| {
+            require(tx, &asking, Right::Own, &target)?;
             let n_deleted = tx.delete_project(guard.id())?;
             let [_export, memory, _aggregation] = &app.measure.metrics.work.operation_memory;
             observe_memory(memory);
-            Ok((n_deleted, guard))
+            Ok(n_deleted)
         })
-        .await?
-        .0;
+    };
+    let n_deleted = app.bridge.run(delete).await?;
     tracing::info!(%caller, %project, n_deleted, "project deleted");
     Ok(Json(serde_json::json!({ "id": project.0, "deleted_projects": n_deleted })).into_response())
 }

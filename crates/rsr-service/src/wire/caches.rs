@@ -102,6 +102,8 @@ pub(crate) fn deletions(stats: &DeletionStats) -> Value {
         "finished": stats.n_finished,
         "swept": stats.n_swept,
         "skipped": stats.n_skipped,
+        "elsewhere": stats.n_elsewhere,
+        "shared_failures": stats.n_shared_failures,
         "last_sweep": stats.last_sweep.map(rfc3339),
         "stale_after_seconds": stats.stale_after.as_secs_f64(),
     })

@@ -12,7 +12,9 @@ use std::time::Duration;
 use rsr_base::ByteSize;
 
 use crate::error::Error;
+use meeting::{Meeting, Word};
 
+pub(crate) mod meeting;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
@@ -42,6 +44,10 @@ pub(crate) trait Engine: Send + Sync + Debug {
     fn complaints(&self, db: &dyn Session, n: usize) -> Result<Vec<String>, Error>;
     /// Writes a copy of the database as it is at this moment to a file that is not there yet.
     fn copy_to(&self, target: &Path) -> Result<(), Error>;
+    /// How machines that share the database meet; `None` where it belongs to one.
+    fn meeting(&self) -> Option<&dyn Meeting> {
+        None
+    }
 }
 
 /// What a connection is for.
@@ -129,6 +135,10 @@ pub(crate) trait Session: Send + Debug {
     /// The same without waiting. Answers whether it holds the number.
     fn try_hold(&self, _number: i64) -> Result<bool, Error> {
         Ok(true)
+    }
+    /// Says a word to all machines, which hear it once the transaction is kept. Nothing where there are no others.
+    fn tell(&self, _word: Word) -> Result<(), Error> {
+        Ok(())
     }
     /// Runs a script of many statements without parameters.
     fn script(&self, sql: &str) -> Result<(), Error>;

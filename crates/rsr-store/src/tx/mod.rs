@@ -1,8 +1,10 @@
 //! Writing: everything between `begin` and `commit` happens, or nothing does.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use crate::error::Error;
+use crate::follow::Heard;
 use crate::pool::Pooled;
 use crate::snapshot::Snapshot;
 use crate::sql::{Session, params};
@@ -27,13 +29,15 @@ pub use recalculate::Recalculation;
 pub struct Tx {
     snapshot: Snapshot,
     now_ms: i64,
+    heard: Arc<Heard>,
 }
 
 impl Tx {
-    pub(crate) fn new(db: Pooled, now_ms: i64) -> Self {
+    pub(crate) fn new(db: Pooled, now_ms: i64, heard: Arc<Heard>) -> Self {
         Self {
             snapshot: Snapshot::new(db),
             now_ms,
+            heard,
         }
     }
 
@@ -61,7 +65,11 @@ impl Tx {
     ///
     /// [`Error::DiskFull`], [`Error::Io`]: nothing was kept.
     pub fn commit(self) -> Result<(), Error> {
-        self.db().commit()
+        let done = self.db().commit();
+        // This process's own writes are seen by whoever asks next, and not only once they are heard of. Where the
+        // connection broke, it may have been kept.
+        self.heard.changed();
+        done
     }
 }
 

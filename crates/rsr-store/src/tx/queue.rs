@@ -4,6 +4,7 @@ use rsr_base::{JobId, PeriodId};
 
 use super::Tx;
 use crate::error::{Conflict, Error};
+use crate::sql::meeting::Word;
 use crate::sql::{id_list, params};
 
 /// Periods that one statement queues.
@@ -59,6 +60,9 @@ impl Tx {
                      root_period_id = excluded.root_period_id",
                 params![&id_list(some.iter().map(|id| id.0)), self.now_ms],
             )?;
+        }
+        if n_queued > 0 {
+            self.db().tell(Word::Queued)?;
         }
         Ok(n_queued as u64)
     }

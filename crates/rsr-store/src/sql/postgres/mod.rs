@@ -16,6 +16,7 @@ use postgres::{Client, Config, NoTls, Statement};
 use rsr_base::ByteSize;
 use rsr_settings::DatabaseSettings;
 
+use super::meeting::{Meeting, Word};
 use super::{Begin, Column, EachRow, Engine, Role, Session, Table, Value, Work, params};
 use crate::error::Error;
 use address::Address;
@@ -26,6 +27,7 @@ use waiting::Waiting;
 mod address;
 mod dialect;
 mod failure;
+mod meeting;
 mod migrate;
 mod numeric;
 mod tls;
@@ -165,6 +167,10 @@ impl Engine for Postgres {
 
     fn migrate(&self, now_ms: i64) -> Result<i64, Error> {
         migrate::migrate(&self.open(Role::Writer)?, now_ms)
+    }
+
+    fn meeting(&self) -> Option<&dyn Meeting> {
+        Some(self)
     }
 
     fn location(&self) -> String {
@@ -488,7 +494,7 @@ impl Session for PostgresSession {
             });
         }
         self.settle()?;
-        self.script("COMMIT")?;
+        self.script(meeting::COMMIT)?;
         self.waiting.borrow_mut().clear();
         self.state.set(State::Idle);
         Ok(())
@@ -522,6 +528,10 @@ impl Session for PostgresSession {
         let db: &dyn Session = self;
         let sql = "SELECT pg_try_advisory_xact_lock(CAST(?1 AS BIGINT))";
         Ok(db.number(sql, params![number])? != 0)
+    }
+
+    fn tell(&self, word: Word) -> Result<(), Error> {
+        self.script(&format!("NOTIFY {}", meeting::channel(word)))
     }
 
     fn script(&self, sql: &str) -> Result<(), Error> {
