@@ -20,6 +20,7 @@ mod export_files;
 mod iati_files;
 mod json_outputs;
 mod layers;
+mod machines;
 mod manual;
 mod memory;
 mod mistakes;

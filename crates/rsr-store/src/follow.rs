@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -44,7 +44,29 @@ impl News {
 /// Follows what other machines write until this is dropped; its thread ends within a beat.
 #[must_use = "nothing is heard any more when this is dropped"]
 pub struct Following {
-    is_stopping: Arc<AtomicBool>,
+    signal: Arc<Signal>,
+}
+
+#[derive(Default)]
+struct Signal {
+    is_stopping: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Signal {
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        self.is_stopping
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits, but not where it is time to stop.
+    fn pause(&self) {
+        let waited = self
+            .changed
+            .wait_timeout_while(self.lock(), PAUSE, |is_stopping| !*is_stopping);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
 }
 
 impl Store {
@@ -70,18 +92,19 @@ impl Store {
         if self.engine().meeting().is_none() {
             return Ok(None);
         }
-        let is_stopping = Arc::new(AtomicBool::new(false));
-        let (store, seen) = (Arc::downgrade(&self.inner), Arc::clone(&is_stopping));
+        let signal = Arc::new(Signal::default());
+        let (store, seen) = (Arc::downgrade(&self.inner), Arc::clone(&signal));
         thread::Builder::new()
             .name("follow".to_owned())
             .spawn(move || run(&store, &seen, &mut each_beat))?;
-        Ok(Some(Following { is_stopping }))
+        Ok(Some(Following { signal }))
     }
 }
 
 impl Drop for Following {
     fn drop(&mut self) {
-        self.is_stopping.store(true, Ordering::Relaxed);
+        *self.signal.lock() = true;
+        self.signal.changed.notify_all();
     }
 }
 
@@ -91,10 +114,10 @@ impl fmt::Debug for Following {
     }
 }
 
-fn run(store: &Weak<Inner>, is_stopping: &AtomicBool, each_beat: &mut dyn FnMut(News)) {
+fn run(store: &Weak<Inner>, signal: &Signal, each_beat: &mut dyn FnMut(News)) {
     let mut ear = None;
     let mut is_lost = false;
-    while !is_stopping.load(Ordering::Relaxed) {
+    while !*signal.lock() {
         let Some(inner) = store.upgrade() else { return };
         match beat(&inner, &mut ear) {
             Ok(news) => {
@@ -111,7 +134,7 @@ fn run(store: &Weak<Inner>, is_stopping: &AtomicBool, each_beat: &mut dyn FnMut(
                 }
                 each_beat(News::UNKNOWN);
                 drop(inner);
-                thread::sleep(PAUSE);
+                signal.pause();
             }
         }
     }

@@ -41,9 +41,8 @@ impl Snapshot {
             "WITH RECURSIVE up(id) AS (
                  SELECT id FROM projects WHERE id = ?1
                  UNION
-                 SELECT p.parent_id FROM up JOIN projects p ON p.id = up.id WHERE p.parent_id IS NOT NULL
-                 LIMIT ?2)
-             SELECT id FROM up",
+                 SELECT p.parent_id FROM up JOIN projects p ON p.id = up.id WHERE p.parent_id IS NOT NULL)
+             SELECT id FROM up LIMIT ?2",
             params![id, i64::try_from(n).unwrap_or(i64::MAX)],
             |row| Ok(ProjectId(row.int(0)?)),
         )

@@ -169,3 +169,29 @@ fn a_deep_chain_moves_in_one_piece() {
     assert_eq!(snapshot.place(at).unwrap().unwrap().root, other);
     assert_eq!(snapshot.position_disagreements(None, 10).unwrap(), []);
 }
+
+#[test]
+fn those_above_are_found_once_each_the_nearest_of_a_long_chain() {
+    let test = TestStore::new();
+    let top = test.project("top", None);
+    let middle = test.project("middle", Some(top));
+    let leaf = test.project("leaf", Some(middle));
+    test.project("beside", Some(top));
+    let above = |id, n| {
+        let mut ids = test
+            .store
+            .snapshot()
+            .unwrap()
+            .with_ancestors(id, n)
+            .unwrap();
+        ids.sort();
+        ids
+    };
+    assert_eq!(above(leaf, 10), [top, middle, leaf]);
+    assert_eq!(above(leaf, 2), [middle, leaf]);
+    assert_eq!(above(ProjectId(9_999), 10), []);
+    test.meddle(&format!(
+        "UPDATE projects SET parent_id = {leaf} WHERE id = {top}"
+    ));
+    assert_eq!(above(leaf, 10), [top, middle, leaf], "round in a circle");
+}

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ::postgres::{Client, NoTls};
-use rsr_base::ProjectId;
+use rsr_base::{Clock as _, ProjectId, SystemClock};
 use rsr_deletion::DeletionTracker;
 use rsr_settings::DeletionSettings;
 use rsr_store::{Following, News, Store};
@@ -18,6 +18,9 @@ use super::support::TestStore;
 const SECOND: Duration = Duration::from_secs(1);
 /// A machine under load may take its time to do what has no promise.
 const LONG: Duration = Duration::from_secs(30);
+
+/// News that a test has not looked at.
+const WAITING_MAX: usize = 10_000;
 
 /// A second machine over the same database, and a connection past both. `None` where there is no server.
 fn two_machines() -> Option<(TestStore, Store, Client)> {
@@ -33,10 +36,11 @@ fn two_machines() -> Option<(TestStore, Store, Client)> {
 
 /// Follows, and passes on what is new.
 fn follow(store: &Store) -> (Following, Receiver<News>) {
-    let (tell, told) = mpsc::channel();
+    let (tell, told) = mpsc::sync_channel(WAITING_MAX);
     let each_beat = move |news| {
         // The test may have ended.
-        tell.send(news).ok();
+        // The test may have ended, or look elsewhere for long.
+        let _is_told = tell.try_send(news).is_ok();
     };
     let following = store.follow(each_beat).unwrap();
     (following.expect("a server has several machines"), told)
@@ -45,7 +49,7 @@ fn follow(store: &Store) -> (Following, Receiver<News>) {
 /// Waits for news of this kind; answers how long it took.
 #[track_caller]
 fn wait_for(told: &Receiver<News>, is_it: impl Fn(&News) -> bool) -> Duration {
-    let began = Instant::now();
+    let began = SystemClock::new();
     loop {
         let left = LONG.saturating_sub(began.elapsed());
         if is_it(&told.recv_timeout(left).expect("news in time")) {
@@ -57,7 +61,9 @@ fn wait_for(told: &Receiver<News>, is_it: impl Fn(&News) -> bool) -> Duration {
 /// Waits until versions are counted rather than asked for: then they are small.
 #[track_caller]
 fn wait_until_trusted(store: &Store, told: &Receiver<News>) {
-    wait_for(told, |_any| (1..100_000).contains(&store.version().unwrap()));
+    wait_for(told, |_any| {
+        (1..100_000).contains(&store.version().unwrap())
+    });
 }
 
 /// Ends every connection but this one, those that listen among them.
@@ -78,9 +84,12 @@ fn a_write_of_another_machine_is_heard() {
     for _ in 0..20 {
         let before = two.version().unwrap();
         one.project("new", None);
-        let committed = Instant::now();
+        let committed = SystemClock::new();
         while two.version().unwrap() == before {
-            assert!(committed.elapsed() < SECOND, "an old version after a second");
+            assert!(
+                committed.elapsed() < SECOND,
+                "an old version after a second"
+            );
             std::thread::yield_now();
         }
         took.push(committed.elapsed());
@@ -113,9 +122,12 @@ fn what_is_written_while_nobody_listens_is_not_missed() {
         let before = two.version().unwrap();
         assert!(cut_all(&mut client) >= 1);
         one.project("in the gap", None);
-        let committed = Instant::now();
+        let committed = SystemClock::new();
         while two.version().unwrap() == before {
-            assert!(committed.elapsed() < SECOND, "an old version after a second");
+            assert!(
+                committed.elapsed() < SECOND,
+                "an old version after a second"
+            );
             std::thread::yield_now();
         }
         wait_until_trusted(&two, &told);
@@ -165,7 +177,9 @@ fn a_job_that_is_queued_wakes_the_workers_of_other_machines() {
 }
 
 fn tracker(store: &Store) -> DeletionTracker<ProjectId> {
-    let shared = store.shared_deletions().expect("a server has several machines");
+    let shared = store
+        .shared_deletions()
+        .expect("a server has several machines");
     let clock = Arc::new(ManualClock::new());
     DeletionTracker::with_shared(&DeletionSettings::default(), clock, shared)
 }
@@ -212,7 +226,10 @@ fn a_machine_that_dies_lets_go_and_one_that_lost_its_connection_does_not() {
     let mut kill = || -> i64 { client.query_one(holders, &[]).unwrap().get(0) };
     assert_eq!(kill(), 1);
     there.refresh().unwrap();
-    assert!(!there.contains(ProjectId(7)), "as of a machine that is gone");
+    assert!(
+        !there.contains(ProjectId(7)),
+        "as of a machine that is gone"
+    );
     here.refresh().unwrap();
     there.refresh().unwrap();
     assert!(there.contains(ProjectId(7)), "it lives, and marks anew");
