@@ -1,6 +1,6 @@
 //! A running service, and the smallest client that can talk to it.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -103,6 +103,12 @@ impl Server {
         }
     }
 
+    /// Where it listens: address and port.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Asks with GET.
     ///
     /// # Panics
@@ -182,6 +188,24 @@ impl Drop for Server {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// Asks someone else's server with GET.
+///
+/// # Errors
+///
+/// Where nobody listens there, or the answer is not whole in time.
+///
+/// # Panics
+///
+/// Where it answers in another language than HTTP.
+pub fn ask(address: &str, path: &str) -> io::Result<Response> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    let text = read_text_at_most(stream, BODY_MAX).map_err(io::Error::other)?;
+    Ok(parse(&text))
 }
 
 fn parse(text: &str) -> Response {

@@ -24,6 +24,7 @@ mod machines;
 mod manual;
 mod memory;
 mod mistakes;
+mod prometheus;
 mod real_files;
 mod service;
 mod worker;

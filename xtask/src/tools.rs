@@ -15,7 +15,7 @@ pub struct Tool {
 }
 
 /// All of them.
-pub const TOOLS: [Tool; 2] = [
+pub const TOOLS: [Tool; 4] = [
     Tool {
         program: "xmllint",
         versions: None,
@@ -27,6 +27,18 @@ pub const TOOLS: [Tool; 2] = [
         versions: Some("/usr/lib/postgresql"),
         package: "postgresql",
         purpose: "a database server of the tests' own",
+    },
+    Tool {
+        program: "prometheus",
+        versions: None,
+        package: "prometheus",
+        purpose: "the server that asks what dashboards and rules ask, and promtool",
+    },
+    Tool {
+        program: "amtool",
+        versions: None,
+        package: "prometheus-alertmanager",
+        purpose: "the judge of the routes that alerts take",
     },
 ];
 
@@ -77,7 +89,7 @@ mod tests {
     fn root_on_debian_installs() {
         assert_eq!(
             plan(|_| false, true, true),
-            Plan::Install(vec!["libxml2-utils", "postgresql"])
+            Plan::Install(TOOLS.map(|tool| tool.package).to_vec())
         );
     }
 
@@ -97,7 +109,7 @@ mod tests {
         assert!(
             line.contains("xmllint")
                 && line.contains("initdb")
-                && line.ends_with("sudo apt-get install libxml2-utils postgresql"),
+                && line.contains("sudo apt-get install libxml2-utils postgresql"),
             "{line}"
         );
     }

@@ -85,6 +85,7 @@ mod params;
 mod problem;
 mod profiles;
 mod progress;
+mod provisioning;
 mod rights;
 mod rollup;
 mod routes;
@@ -98,4 +99,8 @@ mod wire;
 
 pub use admin::SocketError;
 pub use mail::{MailError, MailReport, send_waiting_mail};
+pub use provisioning::{
+    ProvisionedFile, ProvisionedQuery, QueryError, alert_cases, provisioned_queries, provisioning,
+};
+pub use serve::{Addresses, ServeError, Service, open_store, serve};
 pub use serve::{Addresses, ServeError, Service, open_store, serve, work};

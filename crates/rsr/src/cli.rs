@@ -131,6 +131,9 @@ pub(crate) enum Command {
     /// Checks limits, folders, socket and database, and says what to do
     #[command(after_help = "Example: rsr doctor --json")]
     Doctor,
+    /// Grafana dashboards, Prometheus rules and what loads them
+    #[command(subcommand)]
+    Dashboards(Dashboards),
     /// Prints what a shell needs to complete commands and flags
     #[command(after_help = "Example: rsr completions bash > /etc/bash_completion.d/rsr")]
     Completions {
@@ -140,6 +143,16 @@ pub(crate) enum Command {
     /// Every command on one page, as Markdown, or as pages for man
     #[command(after_help = "Example: rsr manual --folder /usr/local/share/man/man1")]
     Manual(Manual),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Dashboards {
+    /// Writes all of them into a folder; files of the same names are replaced
+    #[command(after_help = "Example: rsr dashboards export monitoring")]
+    Export {
+        /// The folder; it is made where there is none
+        folder: PathBuf,
+    },
 }
 
 #[derive(Args, Clone, Debug)]

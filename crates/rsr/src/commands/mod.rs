@@ -3,6 +3,7 @@
 mod aggregate;
 mod audit;
 mod caches;
+mod dashboards;
 mod database;
 mod deletions;
 mod demo;
@@ -58,6 +59,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
             demo::run(&Context::new(&common, &demo::overrides(&flags))?, &flags)
         }
         Command::Database(which) => database::run(&Context::new(&common, &[])?, &which),
+        Command::Dashboards(which) => dashboards::run(&common, &which),
         Command::Completions { shell } => manual::completions(shell),
         Command::Manual(flags) => manual::run(&flags),
         Command::Doctor => doctor::run(&Context::new(&common, &[])?),
