@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use rsr_base::{Clock as _, system_clock};
 use rsr_service::{alert_cases, provisioned_queries};
+use rsr_tests::documents::read;
 use rsr_tests::serving::{Server, ask};
 use rsr_tests::{Said, run_expecting};
 use serde_json::Value;
@@ -92,7 +94,7 @@ struct Prometheus {
 impl Prometheus {
     fn start(folder: &Path, target: &str) -> Self {
         let monitoring = folder.join("monitoring/prometheus");
-        let config = fs::read_to_string(monitoring.join("prometheus.yml")).unwrap();
+        let config = read(&monitoring.join("prometheus.yml"));
         let config = config
             .replace("rsr:8000", target)
             .replace("15s", "1s")
@@ -175,7 +177,7 @@ fn every_panel_and_rule_is_answered_with_data() {
     let server = Server::start(folder.path(), &[]);
     let prometheus = Prometheus::start(folder.path(), server.address());
     let mut open: Vec<_> = provisioned_queries().unwrap();
-    let since = Instant::now();
+    let since = system_clock();
     let mut last = String::new();
     // Rates need two scrapes with something between them, so there is traffic until every question has its answer.
     while !open.is_empty() && since.elapsed() < PATIENCE {

@@ -102,5 +102,4 @@ pub use mail::{MailError, MailReport, send_waiting_mail};
 pub use provisioning::{
     ProvisionedFile, ProvisionedQuery, QueryError, alert_cases, provisioned_queries, provisioning,
 };
-pub use serve::{Addresses, ServeError, Service, open_store, serve};
 pub use serve::{Addresses, ServeError, Service, open_store, serve, work};

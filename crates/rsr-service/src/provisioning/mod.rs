@@ -15,7 +15,6 @@ mod recording;
 mod tests;
 
 use alerts::ALERTS;
-use board::Board;
 pub use query::QueryError;
 use query::{Known, Scope};
 
