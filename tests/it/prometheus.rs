@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use rsr_base::{Clock as _, system_clock};
+use rsr_base::system_clock;
 use rsr_service::{alert_cases, provisioned_queries};
 use rsr_tests::documents::read;
 use rsr_tests::serving::{Server, ask};
