@@ -376,7 +376,7 @@ fn what_cannot_be_done_is_said_and_leaves_nothing() {
             "--active-from",
             &["iati", "filter", "two.xml", "--active-from", "2020-13-01"],
         ),
-        (2, "required", &["iati", "filter", "two.xml"]),
+        (2, "needs", &["iati", "filter", "two.xml"]),
         (2, "add -o FILE", &["iati", "merge", "two.xml", "--json"]),
     ] {
         let said = run_expecting(here, code, command);

@@ -8,8 +8,11 @@ use rsr_tests::{Said, run_expecting};
 fn shells_take_the_completions() {
     let folder = tempfile::tempdir().unwrap();
     let script = run_expecting(folder.path(), 0, ["completions", "bash"]).out;
+    let file = folder.path().join("rsr.bash");
+    std::fs::write(&file, &script).unwrap();
     let said: Said = Command::new("bash")
-        .args(["-n", "-c", &script])
+        .arg("-n")
+        .arg(file)
         .output()
         .unwrap()
         .into();

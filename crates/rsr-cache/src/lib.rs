@@ -4,7 +4,7 @@
 //! what is held in between is never more than the cache was allowed, in entries and in bytes, and never longer than its
 //! time. Every entry that leaves is counted by its cause. Sweeping, clearing and [`Reclaim`](rsr_base::Reclaim) have freed
 //! the memory when they return, and so has any other call with the strict and the fast store; the default store lets go
-//! of single values with its next housekeeping, at the next sweep at the latest.
+//! of single values with its housekeeping, at a sweep at the latest, once no thread is in the middle of a read.
 //!
 //! ```
 //! use std::time::Duration;

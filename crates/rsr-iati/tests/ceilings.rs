@@ -322,7 +322,7 @@ fn hostile_input_is_validated() {
     let n = 120_000_000 / TRANSACTION.len() as u64;
     validated(
         "validating one activity of 120 MB",
-        mib(40),
+        mib(48), // what the rules keep of an activity, 16 MiB, and the room it grew in
         Repeated::new(HEAD, TRANSACTION, n, TAIL),
         "rules-too-large",
     );

@@ -26,7 +26,11 @@ pub(crate) fn said_of(error: &clap::Error, arguments: impl Iterator<Item = OsStr
     };
     match error.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            format!("{name} needs a command: {}; {help}", commands_of(command))
+            let all = commands_of(command);
+            match words.as_slice() {
+                [] => format!("a command is needed: {all}; {help}"),
+                _ => format!("{name} needs a command: {all}; {help}"),
+            }
         }
         ErrorKind::InvalidSubcommand => {
             match context(error, ContextKind::SuggestedSubcommand).as_str() {
@@ -119,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_missing_command_is_answered_with_those_there_are() {
-        check("rsr", "rsr needs a command: demo, serve, ");
+        check("rsr", "a command is needed: demo, serve, ");
         check("rsr database", "`database` needs a command: migrate, ");
     }
 

@@ -248,12 +248,22 @@ fn what_one_call_removed_is_free_at_once_or_after_a_sweep() {
             let replaced = put(&Put::new());
             let tagged = put(&Put::new().tag("tag"));
             assert_eq!(cache.invalidate_tag("tag"), 1);
-            if cache.store_name() == "default" {
+            let held = [removed, replaced, tagged];
+            let is_free = || held.iter().all(|held| held.strong_count() == 0);
+            // moka frees when no reader of the process is in the middle of a read any more; other tests read too.
+            let sweeps_max = if cache.store_name() == "default" {
+                100_000
+            } else {
+                0
+            };
+            for _sweep in 0..sweeps_max {
+                if is_free() {
+                    break;
+                }
                 cache.cleanup();
+                std::thread::yield_now();
             }
-            for held in [removed, replaced, tagged] {
-                assert_eq!(held.strong_count(), 0, "{}", cache.store_name());
-            }
+            assert!(is_free(), "{}", cache.store_name());
         },
     );
 }

@@ -59,7 +59,7 @@ pub(super) const BOARD: Board = Board {
                     unit: "none",
                     queries: &[(
                         "over 50 MB",
-                        r#"sum(increase(rsr_request_memory_peak_bytes_count{$}[15m])) - sum(increase(rsr_request_memory_peak_bytes_bucket{$,le="5.24288e+07"}[15m]))"#,
+                        r#"sum(increase(rsr_request_memory_peak_bytes_count{$}[15m])) - sum(increase(rsr_request_memory_peak_bytes_bucket{$,le=~"52428800|52428800.0|5.24288e.07"}[15m]))"#,
                     )],
                 },
             ],

@@ -16,7 +16,7 @@ use crate::table::Table;
 pub(crate) enum Users {
     /// Stores a user, or gives one that is stored more roles
     #[command(
-        after_help = "Examples: rsr users add Ada --email ada@example.org --role editor:7\n          \
+        after_help = "Example: rsr users add Ada --email ada@example.org --role editor:7\n          \
                       rsr users add --user 3 --role viewer:org:2"
     )]
     Add {
