@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use rsr_tests::{Said, run_expecting};
+use rsr_tests::documents::read;
+use rsr_tests::{Said, run_expecting, workspace};
 
 #[test]
 fn shells_take_the_completions() {
@@ -33,6 +34,11 @@ fn every_command_has_a_page_with_an_example() {
         assert!(folder.path().join("man").join(page).is_file(), "{page}");
     }
     let page = run_expecting(folder.path(), 0, ["manual"]).out;
+    let kept = read(&workspace().join("docs/reference/commands.md"));
+    assert!(
+        page == kept,
+        "docs/reference/commands.md is out of date: run `cargo xtask docs`"
+    );
     for section in page.split("\n## ").skip(1) {
         let name = section.lines().next().unwrap();
         assert!(

@@ -261,7 +261,7 @@ fn what_one_call_removed_is_free_at_once_or_after_a_sweep() {
                     break;
                 }
                 cache.cleanup();
-                std::thread::yield_now();
+                thread::yield_now();
             }
             assert!(is_free(), "{}", cache.store_name());
         },
