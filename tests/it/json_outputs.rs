@@ -40,7 +40,7 @@ fn arguments(command: &str) -> Vec<&str> {
         "rsr validate iati --explain" => &["9.1.1"],
         "rsr iati merge -o FILE" | "rsr iati upgrade -o FILE" => &["three.xml"],
         "rsr iati filter -o FILE" => &["three.xml", "--status", "2"],
-        "rsr project tree" => &["1"],
+        "rsr project tree" | "rsr jobs recalculate" => &["1"],
         "rsr aggregate" => &["--all"],
         _ => &[],
     };
