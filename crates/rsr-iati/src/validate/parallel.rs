@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -87,6 +88,8 @@ struct Outcome {
 }
 
 type Job = (usize, Arc<Part>);
+/// A part's number, and what became of it.
+type Done = (usize, thread::Result<Outcome>);
 
 struct Team<'t> {
     prologue: &'t [u8],
@@ -98,7 +101,7 @@ impl Team<'_> {
     fn read(&self, mut source: Source<'_>, mut outlet: Outlet<'_>) -> Summary {
         let in_flight_max = self.n_threads * 2;
         let (jobs, waiting) = sync_channel::<Job>(in_flight_max);
-        let (results, done) = sync_channel::<(usize, Outcome)>(in_flight_max);
+        let (results, done) = sync_channel::<Done>(in_flight_max);
         let waiting = Mutex::new(waiting);
         thread::scope(|scope| {
             // The threads end when it is dropped, which has to be before they are waited for.
@@ -155,23 +158,31 @@ impl Team<'_> {
                     // Nothing is on its way that could be waited for.
                     continue;
                 }
-                if let Ok((number, outcome)) = done.recv()
-                    && let Some((_, slot)) = parts.get_mut(number - n_taken)
-                {
-                    *slot = Some(outcome);
+                match done.recv() {
+                    Ok((number, Ok(outcome))) => {
+                        if let Some((_, slot)) = parts.get_mut(number - n_taken) {
+                            *slot = Some(outcome);
+                        }
+                    }
+                    // A fault in a thread is the caller's, who would else wait for a part that nobody reads.
+                    Ok((_, Err(fault))) => resume_unwind(fault),
+                    Err(_) => {
+                        unreachable!("threads end after `jobs` does, and hand every fault on")
+                    }
                 }
             }
         })
     }
 
-    fn work(&self, waiting: &Mutex<Receiver<Job>>, results: &SyncSender<(usize, Outcome)>) {
+    fn work(&self, waiting: &Mutex<Receiver<Job>>, results: &SyncSender<Done>) {
         loop {
             let job = waiting
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .recv();
             let Ok((number, part)) = job else { return };
-            if results.send((number, self.outcome(&part))).is_err() {
+            let outcome = catch_unwind(AssertUnwindSafe(|| self.outcome(&part)));
+            if results.send((number, outcome)).is_err() {
                 return;
             }
         }
