@@ -78,6 +78,23 @@ pub enum Error {
         /// What the server or the system said.
         reason: String,
     },
+    /// The server undid the transaction in favour of another one: nothing of it is kept. Try again.
+    #[error("the server undid the change in favour of another one: {reason}")]
+    Undone {
+        /// What the server said.
+        reason: String,
+    },
+    /// The connection broke in a commit, and what became of that is not known. Look before trying again.
+    #[error(
+        "the connection to PostgreSQL at {server} broke while a change was being committed, and whether it was kept is \
+         not known: {reason}"
+    )]
+    Uncertain {
+        /// Host, port and database.
+        server: String,
+        /// What the server or the system said.
+        reason: String,
+    },
     /// The database was written by a newer version of this program.
     #[error("the database has schema {found}, this program knows {known}: use a newer version")]
     NewerSchema {
@@ -206,8 +223,18 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         matches!(
             self,
-            Self::Busy { .. } | Self::Locked | Self::Slow { .. } | Self::ConnectionLost { .. }
+            Self::Busy { .. }
+                | Self::Locked
+                | Self::Slow { .. }
+                | Self::ConnectionLost { .. }
+                | Self::Undone { .. }
         )
+    }
+
+    /// Whether a transaction that ended so kept nothing and waited for nothing: the same one may be tried again at once.
+    #[must_use]
+    pub fn is_undone(&self) -> bool {
+        matches!(self, Self::ConnectionLost { .. } | Self::Undone { .. })
     }
 
     pub(crate) fn not_found(kind: &'static str, id: impl ToString) -> Self {

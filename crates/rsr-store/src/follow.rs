@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
@@ -17,6 +17,8 @@ use crate::store::{Inner, Store};
 const BEAT: Duration = Duration::from_millis(250);
 /// Time from such a question until its answer no longer counts.
 const TRUST: Duration = Duration::from_millis(750);
+/// Silence after the trust ended from which on the server counts as one that does not answer.
+const SILENT: Duration = Duration::from_secs(2);
 /// Wait before a listener that was lost is replaced once more.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -121,6 +123,7 @@ fn run(store: &Weak<Inner>, signal: &Signal, each_beat: &mut dyn FnMut(News)) {
         let Some(inner) = store.upgrade() else { return };
         match beat(&inner, &mut ear) {
             Ok(news) => {
+                inner.heard.is_lost.store(false, Ordering::Release);
                 if std::mem::take(&mut is_lost) {
                     tracing::info!("other machines are heard again");
                 }
@@ -128,6 +131,7 @@ fn run(store: &Weak<Inner>, signal: &Signal, each_beat: &mut dyn FnMut(News)) {
             }
             Err(error) => {
                 inner.heard.distrust();
+                inner.heard.is_lost.store(true, Ordering::Release);
                 ear = None;
                 if !std::mem::replace(&mut is_lost, true) {
                     tracing::warn!(%error, "other machines are not heard: the database is asked each time");
@@ -194,6 +198,8 @@ pub(crate) struct Heard {
     version: AtomicI64,
     /// The time of the store's clock until which nothing can have been missed; 0 while nobody listens.
     until_ns: AtomicU64,
+    /// Whether the last attempt to listen failed.
+    is_lost: AtomicBool,
 }
 
 impl Heard {
@@ -201,7 +207,15 @@ impl Heard {
         Self {
             version: AtomicI64::new(1),
             until_ns: AtomicU64::new(0),
+            is_lost: AtomicBool::new(false),
         }
+    }
+
+    /// Whether whoever follows has no connection, or one that no longer answers.
+    pub(crate) fn is_out_of_touch(&self, clock: &SharedClock) -> bool {
+        let until_ns = self.until_ns.load(Ordering::Acquire);
+        let is_silent = until_ns != 0 && nanos(clock.elapsed()) > until_ns + nanos(SILENT);
+        is_silent || self.is_lost.load(Ordering::Acquire)
     }
 
     /// The version, while it can be trusted. The time is looked at first: a version that is read later is no older.

@@ -44,7 +44,7 @@
 //! | statements a connection keeps prepared | 256 | fixed |
 //! | one statement of a snapshot, on a server | 60 s, then [`Error::Slow`] | `database.statement_timeout` |
 //! | a silent write transaction, on a server | 60 s, then the server ends it | fixed |
-//! | rows that wait to be sent together | 256 KiB | fixed |
+//! | rows that wait to be sent together | 1 MiB | fixed |
 //! | wait for a server that does not answer | 5 s, then [`Error::Unreachable`] | `connect_timeout` in `database.url` |
 //! | activities of one import transaction | 100, or 8 MiB of fragments | `iati.import_chunk_size` |
 //! | one activity in memory while it is imported | 512 KiB of fragments and its largest element | fixed |

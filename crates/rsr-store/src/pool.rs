@@ -22,6 +22,8 @@ pub(crate) struct Pool {
 struct State {
     idle: Vec<Box<dyn Session>>,
     n_used: usize,
+    /// Whether the last one who asked waited in vain.
+    has_refused: bool,
 }
 
 /// How many connections of a pool are in use.
@@ -61,7 +63,8 @@ impl Pool {
             .freed
             .wait_timeout_while(state, self.wait, full)
             .unwrap_or_else(PoisonError::into_inner);
-        if full(&mut state) {
+        state.has_refused = full(&mut state);
+        if state.has_refused {
             return Err(Error::Busy {
                 pool: self.name(),
                 connections: self.connections_max,
@@ -117,6 +120,12 @@ impl Pool {
         let idle = std::mem::take(&mut state.idle);
         drop(state);
         drop(idle);
+    }
+
+    /// Whether somebody waited in vain, and all connections are still in use.
+    pub(crate) fn is_refusing(&self) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.has_refused && state.n_used >= self.connections_max
     }
 
     pub(crate) fn usage(&self) -> PoolUse {

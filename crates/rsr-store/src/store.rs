@@ -177,6 +177,13 @@ impl Store {
         &*self.inner.engine
     }
 
+    /// Whether the database does not answer: its server was lost, or is silent, as far as [`Store::follow`] knows; or all
+    /// connections for snapshots are in use and somebody waited for one in vain. Costs nothing.
+    #[must_use]
+    pub fn is_out_of_touch(&self) -> bool {
+        self.inner.heard.is_out_of_touch(&self.inner.clock) || self.inner.readers.is_refusing()
+    }
+
     /// Connections that snapshots use.
     #[must_use]
     pub fn readers(&self) -> PoolUse {

@@ -136,6 +136,29 @@ impl PostgresServer {
         })
     }
 
+    /// Starts a copy of it that follows it, as `pg_basebackup` and streaming replication make one, to be
+    /// [promoted](Self::promote) where the first is lost.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not start.
+    #[must_use]
+    pub fn standby(&self) -> Self {
+        let Server { folder, port, .. } = &self.server;
+        let copy = format!(
+            r#"rm -rf data
+"$1/pg_basebackup" -h '{folder}' -p {port} -U {USER} -D data -R -X stream -c fast >&2
+chmod 700 data
+printf "unix_socket_directories = '%s'\n%s\n" "$dir" "$3" >>data/postgresql.conf"#
+        );
+        Self::start("", &copy).expect("the first server is there, so this machine has PostgreSQL")
+    }
+
+    /// Makes a standby the server that takes writes.
+    pub fn promote(&self) {
+        self.control(&["promote"]);
+    }
+
     /// Makes an empty database.
     pub fn create(&self, name: &str) {
         self.server.run("createdb", &["--template=template0", name]);

@@ -118,7 +118,8 @@ pub(crate) trait Session: Send + Debug {
     fn note_ids(&self) -> Result<(), Error> {
         Ok(())
     }
-    /// Tells the engine that much was written to some tables, where its plans depend on what it knows of them.
+    /// Tells the engine that much was written to some tables, or to `table (columns)`, where its plans depend on what it
+    /// knows of them.
     fn note_bulk(&self, _tables: &[&str]) -> Result<(), Error> {
         Ok(())
     }

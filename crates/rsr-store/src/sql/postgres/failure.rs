@@ -14,12 +14,13 @@ pub(super) fn of(server: &str, sql: &str, error: PgError) -> Error {
     let code = error.code().map_or("", |code| code.code());
     match code {
         "" if error.is_closed() || is_io(&error) => lost(server, said),
-        // A transaction that has to be run again, or that waited too long for a lock.
-        "40001" | "40P01" | "55P03" => Error::Locked,
+        // A transaction that has to be run again: it met another one, or waited for one that waited for it.
+        "40001" | "40P01" => Error::Undone { reason: said },
+        "55P03" => Error::Locked,
         // statement_timeout, or somebody who ended the statement.
         "57014" => Error::Slow { reason: said },
         "53100" => Error::DiskFull,
-        "25006" => Error::ReadOnly,
+        _ if is_demoted(&error) => lost(server, said),
         "42501" => unusable(
             server,
             said,
@@ -38,6 +39,14 @@ pub(super) fn of(server: &str, sql: &str, error: PgError) -> Error {
             source: Box::new(error),
         },
     }
+}
+
+/// Whether the server is, or became, one that takes no writes: it recovers, or follows another one since a failover.
+pub(super) fn is_demoted(error: &PgError) -> bool {
+    error.as_db_error().is_some_and(|error| {
+        error.code().code() == "25006"
+            || error.code().code() == "0A000" && error.message().contains("during recovery")
+    })
 }
 
 /// The error of an attempt to connect.

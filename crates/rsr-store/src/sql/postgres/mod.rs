@@ -23,6 +23,7 @@ use address::Address;
 use tls::Tls;
 use values::{Param, PostgresRow};
 use waiting::Waiting;
+use witness::Witness;
 
 mod address;
 mod dialect;
@@ -33,6 +34,7 @@ mod numeric;
 mod tls;
 mod values;
 mod waiting;
+mod witness;
 
 /// Statements each connection keeps prepared.
 const STATEMENTS_KEPT: usize = 256;
@@ -114,7 +116,10 @@ impl Postgres {
         let client = connected.map_err(|error| failure::connecting(&self.server, &error))?;
         let session = PostgresSession {
             client: RefCell::new(client),
+            engine: self.clone(),
             server: self.server.clone(),
+            witness: RefCell::default(),
+            is_demoted: Cell::new(false),
             prepared: RefCell::default(),
             waiting: RefCell::default(),
             state: Cell::new(State::Idle),
@@ -133,6 +138,12 @@ impl Postgres {
              SET idle_in_transaction_session_timeout = {silence_ms};
              SET default_transaction_read_only = {is_reader}; SET standard_conforming_strings = on"
         ))?;
+        if role == Role::Writer {
+            // Long texts are compressed in a fraction of the time, where the server was built with that.
+            session.script(
+                "DO $$ BEGIN SET default_toast_compression = 'lz4'; EXCEPTION WHEN OTHERS THEN NULL; END $$",
+            )?;
+        }
         Ok(session)
     }
 }
@@ -236,7 +247,13 @@ struct Prepared {
 
 struct PostgresSession {
     client: RefCell<Client>,
+    /// Where another connection comes from, to ask what became of a commit.
+    engine: Postgres,
     server: String,
+    /// Of the transaction that is open, where it is one that writes alone.
+    witness: RefCell<Witness>,
+    /// Whether its server no longer takes writes: after a failover it is the wrong one.
+    is_demoted: Cell<bool>,
     prepared: RefCell<Prepared>,
     waiting: RefCell<Waiting>,
     state: Cell<State>,
@@ -260,6 +277,9 @@ impl PostgresSession {
     fn fail(&self, sql: &str, error: postgres::Error) -> Error {
         if self.state.get() == State::Open {
             self.state.set(State::Failed);
+        }
+        if failure::is_demoted(&error) {
+            self.is_demoted.set(true);
         }
         failure::of(&self.server, sql, error)
     }
@@ -335,8 +355,11 @@ impl PostgresSession {
         };
         let mut ids = Vec::new();
         let flow = self.query_stored(
-            "SELECT nextval(pg_get_serial_sequence(?1, 'id')) FROM generate_series(1, CAST(?2 AS BIGINT))",
-            params![table, n],
+            // By name: the server would look it up for each row otherwise.
+            &format!(
+                "SELECT nextval('{table}_id_seq') FROM generate_series(1, CAST(?1 AS BIGINT))"
+            ),
+            params![n],
             &mut |row| {
                 ids.push(row.int(0)?);
                 Ok(ControlFlow::Continue(()))
@@ -478,6 +501,7 @@ impl Session for PostgresSession {
             ),
         };
         self.state.set(State::Open);
+        self.witness.borrow_mut().is_due = begin == Begin::Write;
         let begun = self.script(sql);
         if begun.is_err() {
             self.rollback()?;
@@ -494,7 +518,7 @@ impl Session for PostgresSession {
             });
         }
         self.settle()?;
-        self.script(meeting::COMMIT)?;
+        self.end()?;
         self.waiting.borrow_mut().clear();
         self.state.set(State::Idle);
         Ok(())
@@ -503,10 +527,17 @@ impl Session for PostgresSession {
     fn rollback(&self) -> Result<(), Error> {
         self.waiting.borrow_mut().clear();
         if self.client.borrow().is_closed() {
-            return Err(Error::ConnectionLost {
-                server: self.server.clone(),
-                reason: "closed by the server".to_owned(),
-            });
+            return Err(failure::lost(
+                &self.server,
+                "closed by the server".to_owned(),
+            ));
+        }
+        // Whoever holds it lets go of it, and connects anew.
+        if self.is_demoted.get() {
+            return Err(failure::lost(
+                &self.server,
+                "it takes no writes any more".to_owned(),
+            ));
         }
         if self.in_transaction() {
             self.script("ROLLBACK")?;

@@ -11,7 +11,7 @@ use super::numeric;
 use crate::sql::Value;
 
 /// Bytes of rows after which they are sent, whatever comes next.
-pub(super) const WAITING_BYTES_MAX: usize = 256 << 10;
+pub(super) const WAITING_BYTES_MAX: usize = 1 << 20;
 
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const END: i16 = -1;

@@ -1,6 +1,7 @@
 //! The suite over a PostgreSQL server of the tests' own.
 
 mod copy;
+mod faults;
 mod machines;
 mod server;
 mod tls;
