@@ -29,6 +29,9 @@ use crate::rights::{Right, require};
 use crate::target::Target;
 use crate::watch::Watch;
 
+/// How often a transaction is begun that ends without having kept anything, by no fault of its own.
+const WRITE_TRIES: usize = 3;
+
 /// One running service. Cloning shares it.
 #[derive(Clone, Debug)]
 pub(crate) struct App(Arc<Parts>);
@@ -170,7 +173,7 @@ impl App {
         caller: &Caller,
         right: Right,
         targets: &[Target],
-        work: impl FnOnce(&Self, &mut Tx) -> Result<T, Problem> + Send + 'static,
+        work: impl Fn(&Self, &mut Tx) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         let app = self.clone();
         let targets = targets.to_vec();
@@ -190,12 +193,19 @@ impl App {
             .await
     }
 
-    /// Writes on this thread, which may wait, and forgets what the caches knew.
+    /// Writes on this thread, which may wait, and forgets what the caches knew. A transaction that the server undid, or
+    /// whose connection broke before it was kept, is tried again.
     pub(crate) fn write_here<T>(
         &self,
-        work: impl FnOnce(&mut Tx) -> Result<T, Problem>,
+        mut work: impl FnMut(&mut Tx) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
-        let done = self.store.write(work);
+        let mut done = self.store.write(&mut work);
+        for _more in 1..WRITE_TRIES {
+            match &done {
+                Err(problem) if problem.is_undone() => done = self.store.write(&mut work),
+                _ => break,
+            }
+        }
         self.caches.forget();
         self.queued.notify_one();
         done
@@ -234,6 +244,9 @@ impl App {
         let mut reasons = Vec::new();
         if !self.drain.is_serving() {
             reasons.push("the service is stopping");
+        }
+        if self.store.is_out_of_touch() {
+            reasons.push("the database does not answer");
         }
         reasons
     }

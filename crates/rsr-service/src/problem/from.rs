@@ -8,6 +8,9 @@ use rsr_store::{Conflict, Error as StoreError};
 
 use super::{Kind, Problem};
 
+/// After this a server may be there again, or somebody have made room on a disk.
+const WHILE: Duration = Duration::from_secs(5);
+
 /// After this the writer, or a reader, is most likely free again.
 const MOMENT: Duration = Duration::from_secs(1);
 
@@ -20,9 +23,17 @@ impl From<StoreError> for Problem {
             StoreError::Busy { .. }
             | StoreError::Locked
             | StoreError::Slow { .. }
-            | StoreError::ConnectionLost { .. } => {
+            | StoreError::ConnectionLost { .. }
+            | StoreError::Undone { .. } => {
                 Self::busy("the database is busy", MOMENT).because(error)
             }
+            StoreError::Uncertain { .. } => Self::new(
+                Kind::Unavailable,
+                "the database was lost while it kept the change, and whether it did is not known: look before sending it \
+                 again",
+            )
+            .after(WHILE)
+            .because(error),
             StoreError::Cancelled => Self::new(Kind::Stopping, "the service is stopping"),
             StoreError::DiskFull
             | StoreError::Io { .. }
@@ -33,6 +44,7 @@ impl From<StoreError> for Problem {
                 Kind::Unavailable,
                 "the database cannot be used; the service's log has more under this request's id",
             )
+            .after(WHILE)
             .because(error),
             error => Self::internal(error),
         }

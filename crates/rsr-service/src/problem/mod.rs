@@ -243,6 +243,13 @@ impl Problem {
         self
     }
 
+    /// Whether it is one of the database, and the same transaction may be tried again at once.
+    pub(crate) fn is_undone(&self) -> bool {
+        let cause = self.cause.as_deref();
+        let cause = cause.and_then(|cause| cause.downcast_ref::<rsr_store::Error>());
+        cause.is_some_and(rsr_store::Error::is_undone)
+    }
+
     pub(crate) const fn kind(&self) -> Kind {
         self.kind
     }

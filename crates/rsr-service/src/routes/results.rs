@@ -337,8 +337,8 @@ async fn edit_period(
     let target = [Target::Period(period)];
     app.write(&caller, Right::Edit, &target, move |_app, tx| {
         tx.edit_period(period, &edit)?;
-        if let Some((text, pair)) = manual {
-            tx.set_manual_value(period, text.as_deref(), pair)?;
+        if let Some((text, pair)) = &manual {
+            tx.set_manual_value(period, text.as_deref(), *pair)?;
         }
         Ok(())
     })
