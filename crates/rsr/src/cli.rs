@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::arguments;
 use crate::commands::findings::Findings;
 use crate::commands::iati::Iati;
 use crate::commands::memory::Memory;
@@ -461,11 +462,12 @@ pub(crate) enum Settings {
 
 /// Reads the command line; the exit code where there is nothing to run.
 pub(crate) fn parse() -> Result<Cli, ExitCode> {
-    Cli::try_parse().map_err(|error| {
+    let arguments = arguments::all();
+    Cli::try_parse_from(&arguments).map_err(|error| {
         if error.use_stderr() {
             output::note(format_args!(
                 "rsr: {}",
-                usage::said_of(&error, std::env::args_os().skip(1))
+                usage::said_of(&error, arguments.into_iter().skip(1))
             ));
             return Exit::Usage.into();
         }

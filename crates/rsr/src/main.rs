@@ -4,6 +4,7 @@
 //! programs goes to standard output; what it says to people, logs and progress goes to standard error.
 #![forbid(unsafe_code)]
 
+mod arguments;
 mod cli;
 mod commands;
 mod context;
