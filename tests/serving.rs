@@ -208,6 +208,36 @@ pub fn ask(address: &str, path: &str) -> io::Result<Response> {
     Ok(parse(&text))
 }
 
+/// Asks someone who may end or break off at any moment, with a JSON body.
+///
+/// # Errors
+///
+/// Where nobody listens there, or the answer is not whole in time.
+pub fn exchange(address: &str, method: &str, path: &str, body: &str) -> io::Result<Response> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes())?;
+    let text = read_text_at_most(stream, BODY_MAX).map_err(io::Error::other)?;
+    let cut = || io::Error::from(io::ErrorKind::UnexpectedEof);
+    let (head, body) = text.split_once("\r\n\r\n").ok_or_else(cut)?;
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let is_it = name.eq_ignore_ascii_case("content-length");
+        is_it.then(|| value.trim().parse::<usize>().ok()).flatten()
+    });
+    let is_whole = length.map_or(body.ends_with("0\r\n\r\n"), |length| body.len() >= length);
+    if is_whole {
+        Ok(parse(&text))
+    } else {
+        Err(cut())
+    }
+}
+
 fn parse(text: &str) -> Response {
     let (head, body) = text
         .split_once("\r\n\r\n")

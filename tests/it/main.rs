@@ -12,6 +12,7 @@ mod cli_access;
 mod cli_aggregate;
 mod cli_project;
 mod cli_settings;
+mod database;
 mod demo;
 mod deployment;
 mod documents;

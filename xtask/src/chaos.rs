@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use crate::run;
 
 /// What can be killed: modules of `tests/it/chaos`.
-const PARTS: [&str; 1] = ["worker"];
+const PARTS: [&str; 2] = ["worker", "machines"];
 
 /// Runs the rounds of one part, or of all; answers whether nothing was lost.
 pub(crate) fn run(rounds: u32, only: Option<&str>) -> Result<bool> {

@@ -2,6 +2,7 @@
 //!
 //! A few rounds here; `cargo xtask chaos --rounds N` runs as many as asked for, and says what it saw.
 
+mod machines;
 mod worker;
 
 use std::time::Duration;

@@ -46,9 +46,9 @@ fn on_postgresql() {
 }
 
 /// One tree: its top, and for each project the period that is reported on.
-struct Tree {
-    top: ProjectId,
-    periods: Vec<PeriodId>,
+pub(super) struct Tree {
+    pub(super) top: ProjectId,
+    pub(super) periods: Vec<PeriodId>,
     /// What its top must show once all is done.
     sum: i128,
 }
@@ -220,7 +220,7 @@ impl<'f> Story<'f> {
 }
 
 /// A bush: each project hangs below one a third as far down the list.
-fn plant(tx: &mut Tx, nth: usize) -> Result<Tree, rsr_store::Error> {
+pub(super) fn plant(tx: &mut Tx, nth: usize) -> Result<Tree, rsr_store::Error> {
     let mut projects: Vec<ProjectId> = Vec::new();
     for place in 0..PROJECTS {
         let parent = place.checked_sub(1).map(|before| projects[before / 3]);
