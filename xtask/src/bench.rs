@@ -10,7 +10,7 @@ use xtask::bench_page;
 use crate::{run, workspace};
 
 /// A name that people type, and the bench binaries behind it.
-const BENCHES: [(&str, &[(&str, &str)]); 5] = [
+const BENCHES: [(&str, &[(&str, &str)]); 6] = [
     (
         "cache",
         &[
@@ -29,6 +29,7 @@ const BENCHES: [(&str, &[(&str, &str)]); 5] = [
     ),
     ("iati", &[("rsr-iati", "iati"), ("rsr-iati", "validate")]),
     ("leaks", &[("rsr-monitoring", "leaks")]),
+    ("machines", &[("rsr-store", "machines")]),
 ];
 
 /// Runs the benches of that name; answers whether they ended well.
