@@ -3,6 +3,7 @@
 mod copy;
 mod faults;
 mod machines;
+mod migrations;
 mod server;
 mod tls;
 mod support {
