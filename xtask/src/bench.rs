@@ -27,7 +27,7 @@ const BENCHES: [(&str, &[(&str, &str)]); 6] = [
             ("rsr-aggregation", "databases"),
         ],
     ),
-    ("iati", &[("rsr-iati", "iati"), ("rsr-iati", "validate")]),
+    ("iati", &[("rsr-iati", "iati")]),
     ("leaks", &[("rsr-monitoring", "leaks")]),
     ("machines", &[("rsr-store", "machines")]),
 ];
