@@ -50,6 +50,12 @@ enum Command {
         /// A line of JSON a suite
         #[arg(long)]
         json: bool,
+        /// Broken copies of real files that are made and compared
+        #[arg(long, default_value_t = 1_000)]
+        mutants: usize,
+        /// Another seed makes other mutants
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
     },
     /// Generates the codelist tables of rsr-iati from the official validator's codelist_rules.json
     IatiCodelists {
@@ -142,7 +148,11 @@ fn dispatch(command: Command) -> Result<bool> {
     match command {
         Command::Test { filter } => test::run(filter.as_deref()),
         Command::Ci { fast } => ci::run(fast),
-        Command::Conformance { json } => conformance(json),
+        Command::Conformance {
+            json,
+            mutants,
+            seed,
+        } => conformance(json, mutants, seed),
         Command::IatiCodelists { rules } => {
             let text = std::fs::read_to_string(rules)?;
             written(
@@ -171,13 +181,13 @@ fn dispatch(command: Command) -> Result<bool> {
     }
 }
 
-fn conformance(json: bool) -> Result<bool> {
+fn conformance(json: bool, mutants: usize, seed: u64) -> Result<bool> {
     use anyhow::Context as _;
 
     let root = workspace::root();
     let data = workspace::iati_data()
         .context("there is no IATI test data: name its folder in RSR_IATI_DATA")?;
-    let suites = xtask::conformance::run(&data, &root)?;
+    let suites = xtask::conformance::run(&data, &root, mutants, seed)?;
     let commit = std::process::Command::new("git")
         .args(["rev-parse", "--short", "HEAD"])
         .output()?;

@@ -19,6 +19,7 @@ pub(super) fn cases(data: &Path) -> Result<Suite> {
         about: "each rule of IATI-Validator-Codelists with a good and a bad code",
         n_cases: 0,
         disagreements: Vec::new(),
+        details: Vec::new(),
     };
     for (path, attributes) in root.as_object().context("an object of paths")? {
         for (attribute, it) in attributes.as_object().context("an object of attributes")? {

@@ -1,6 +1,7 @@
 //! The files that the official validator is tested with: each has to be found what its name says.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::fs::File;
 use std::path::Path;
 
@@ -23,6 +24,18 @@ pub(super) enum Expected {
     NotXml,
     /// Some finding with one of these codes.
     Codes(&'static [&'static str]),
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Valid => write!(f, "nothing critical: errors and warnings at most"),
+            Self::NoError => write!(f, "no error"),
+            Self::Schema => write!(f, "something against the schema (schema-…)"),
+            Self::NotXml => write!(f, "that it is no XML (xml-not-well-formed)"),
+            Self::Codes(parts) => write!(f, "one of the codes {}…", parts.join("…, ")),
+        }
+    }
 }
 
 /// Parts of names with what they mean, first match first.
@@ -82,6 +95,7 @@ pub(super) fn cases(data: &Path) -> Result<Suite> {
         about: "test files of the official validator: what their names say is found",
         n_cases: 0,
         disagreements: Vec::new(),
+        details: Vec::new(),
     };
     for path in xml_files(&data.join("examples/validator-tests"))? {
         suite.n_cases += 1;
@@ -104,8 +118,17 @@ pub(super) fn cases(data: &Path) -> Result<Suite> {
                 .iter()
                 .any(|code| parts.iter().any(|part| code.starts_with(part))),
         };
+        let codes: Vec<_> = codes.into_iter().collect();
+        let found = if codes.is_empty() {
+            "nothing".to_owned()
+        } else {
+            codes.join(" ")
+        };
+        let short = path.file_name().unwrap_or_default().to_string_lossy();
+        suite
+            .details
+            .push([short.into_owned(), expected.to_string(), found]);
         if !agrees {
-            let codes: Vec<_> = codes.into_iter().collect();
             let answers = format!("{expected:?}, ours {}", codes.join(" "));
             suite.disagreements.push(Disagreement {
                 case: name,

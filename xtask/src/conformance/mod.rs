@@ -5,6 +5,7 @@
 
 mod codelists;
 mod files;
+mod mutants;
 mod rules;
 mod schema;
 #[cfg(test)]
@@ -28,6 +29,8 @@ pub struct Suite {
     pub n_cases: usize,
     /// Cases that were answered otherwise.
     pub disagreements: Vec<Disagreement>,
+    /// Cases that deserve a line each, whatever was answered: what it is, what has to be found, what we find.
+    pub details: Vec<[String; 3]>,
 }
 
 /// One case that was answered otherwise.
@@ -41,18 +44,20 @@ pub struct Disagreement {
     pub reason: Option<&'static str>,
 }
 
-/// Asks all suites. `data` is the folder of IATI test data, `root` that of the workspace.
+/// Asks all suites. `data` is the folder of IATI test data, `root` that of the workspace; so many broken copies of real
+/// files are made from this seed.
 ///
 /// # Errors
 ///
 /// A file of the test data cannot be read, or xmllint does not run.
-pub fn run(data: &Path, root: &Path) -> Result<Vec<Suite>> {
+pub fn run(data: &Path, root: &Path, mutants: usize, seed: u64) -> Result<Vec<Suite>> {
     Ok(vec![
         schema::cases(data)?,
         rules::cases(data, root)?,
         codelists::cases(data)?,
         files::cases(data)?,
         schema::real(data)?,
+        mutants::cases(data, root, mutants, seed)?,
     ])
 }
 
@@ -79,6 +84,7 @@ pub fn page(suites: &[Suite], made: &str) -> String {
         about,
         n_cases,
         disagreements,
+        ..
     } in suites
     {
         let n = disagreements.len();
@@ -105,6 +111,16 @@ pub fn page(suites: &[Suite], made: &str) -> String {
                 it.answers,
                 it.reason.unwrap_or("not known yet")
             );
+        }
+    }
+    for suite in suites.iter().filter(|suite| !suite.details.is_empty()) {
+        let _ = writeln!(
+            out,
+            "\n## {}: case by case\n\n| case | what has to be found | what we find |\n|---|---|---|",
+            suite.name
+        );
+        for [case, expected, found] in &suite.details {
+            let _ = writeln!(out, "| {case} | {expected} | {found} |");
         }
     }
     out

@@ -24,6 +24,7 @@ pub(super) fn cases(data: &Path, root: &Path) -> Result<Suite> {
         about: "good and bad files of each kind of rule, from the validator and IATI-Rulesets",
         n_cases: 0,
         disagreements: Vec::new(),
+        details: Vec::new(),
     };
     for line in read(&root.join(CASES))?.lines() {
         let [rules, file, expected] = line.split(' ').collect::<Vec<_>>()[..] else {

@@ -10,27 +10,35 @@ use rsr_iati::xml::{Reader, Token};
 
 use super::{Disagreement, Suite, shown, xml_files};
 
-struct Verdict {
-    first: Option<u64>,
-    version: Version,
-    is_organisation: bool,
+pub(super) struct Verdict {
+    pub(super) first: Option<u64>,
+    pub(super) version: Version,
+    pub(super) is_organisation: bool,
+    /// There is a schema for the version it names.
+    pub(super) knows_version: bool,
+    /// It is not well-formed, or holds what XML forbids.
+    pub(super) is_broken: bool,
 }
 
 /// The line of the first thing the schema finds, or where parsing ends.
-fn check(path: &Path, version: Option<Version>) -> Result<Verdict> {
+pub(super) fn check(path: &Path, version: Option<Version>) -> Result<Verdict> {
     let mut reader = Reader::new(File::open(path)?);
     let mut checker = Checker::new(version);
     let mut first = None;
+    let (mut knows_version, mut is_broken) = (true, false);
     loop {
         match reader.advance() {
             Ok(Token::Done) => break,
             Ok(_) => checker.check(&reader, &mut |finding| {
-                if finding.code != Code::UnknownVersion.as_str() {
-                    first = first.or(Some(finding.line));
+                if finding.code == Code::UnknownVersion.as_str() {
+                    knows_version = false;
+                } else {
+                    first = first.or(Some(finding.line()));
                 }
             }),
             Err(error) => {
                 first = Some(error.position.line);
+                is_broken = true;
                 break;
             }
         }
@@ -39,6 +47,8 @@ fn check(path: &Path, version: Option<Version>) -> Result<Verdict> {
         first,
         version: checker.version().unwrap_or(Version::V203),
         is_organisation: checker.kind() == Some(FileKind::Organisations),
+        knows_version,
+        is_broken,
     })
 }
 
@@ -48,6 +58,7 @@ pub(super) fn cases(data: &Path) -> Result<Suite> {
         about: "should-pass and should-fail files of IATI-Schemas 2.03",
         n_cases: 0,
         disagreements: Vec::new(),
+        details: Vec::new(),
     };
     for kind in ["activity-tests", "organisation-tests"] {
         for (folder, expected) in [("should-pass", true), ("should-fail", false)] {
@@ -74,6 +85,7 @@ pub(super) fn real(data: &Path) -> Result<Suite> {
         about: "real files: verdict, and line of the first error, of `xmllint --schema`",
         n_cases: 0,
         disagreements: Vec::new(),
+        details: Vec::new(),
     };
     for path in xml_files(&data.join("real"))? {
         suite.n_cases += 1;

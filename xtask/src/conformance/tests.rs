@@ -11,6 +11,7 @@ fn suites() -> Vec<Suite> {
             answers: "valid, ours 7".to_owned(),
             reason: Some("ours is right"),
         }],
+        details: Vec::new(),
     }]
 }
 
