@@ -1,6 +1,6 @@
 //! Files that take their names only when they are whole.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,7 +16,9 @@ static MADE: AtomicU32 = AtomicU32::new(0);
 
 /// A file beside its target, `.NAME.PROCESS-N.part`. Dropped without [`persist`](Self::persist), it is gone.
 ///
-/// What a process that was killed left of the same target is removed when the next one begins there.
+/// What a process that was killed left of the same target is removed when the next one begins there. Those that are being
+/// written are known by their process and, since processes of two containers may write to one folder, by a lock that lasts
+/// as long as the file that [`beside`](Self::beside) gives.
 #[derive(Debug)]
 pub struct Unfinished {
     path: PathBuf,
@@ -41,7 +43,15 @@ impl Unfinished {
                 .create_new(true)
                 .open(&path)
             {
-                Ok(file) => return Ok((Self { path, kept: false }, file)),
+                Ok(file) => {
+                    let unfinished = Self { path, kept: false };
+                    // Where a file system has no locks, the number of the process is all that protects it.
+                    let _locked: Result<(), TryLockError> = file.try_lock();
+                    // Somebody may have taken it for abandoned before it was locked.
+                    if unfinished.path.exists() {
+                        return Ok((unfinished, file));
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
@@ -96,7 +106,7 @@ fn prefix(target: &Path) -> String {
     format!(".{}.", name.to_string_lossy())
 }
 
-/// Removes the unfinished files of this target whose process is no more. What cannot be removed is in nobody's way.
+/// Removes the unfinished files of this target whose process is no more and which nobody has locked. What cannot be removed is in nobody's way.
 fn remove_abandoned(target: &Path) {
     let Ok(entries) = fs::read_dir(folder_of(target)) else {
         return;
@@ -109,7 +119,9 @@ fn remove_abandoned(target: &Path) {
             .and_then(|name| name.strip_prefix(&prefix)?.strip_suffix(".part"))
             .and_then(|middle| middle.split_once('-'))
             .and_then(|(process, _)| process.parse::<u32>().ok());
-        if process.is_some_and(|process| !is_running(process)) {
+        // A process of another container has a number that means nothing here, and its lock on the file.
+        let is_held = || File::open(entry.path()).is_ok_and(|file| file.try_lock().is_err());
+        if process.is_some_and(|process| !is_running(process)) && !is_held() {
             let _gone: io::Result<()> = fs::remove_file(entry.path());
         }
     }
@@ -149,4 +161,25 @@ pub fn numbered(target: &Path, number: usize) -> PathBuf {
     let stem = without_gz.strip_suffix(".xml").unwrap_or(without_gz);
     let endings = name.get(stem.len()..).unwrap_or_default();
     target.with_file_name(format!("{stem}-{number}{endings}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_container_writes_stays_and_what_nobody_writes_goes() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let target = folder.path().join("out.xml");
+        // No process of this machine has that number.
+        let number = folder.path().join(".out.xml.4000000000-0.part");
+        let theirs = File::create(&number).expect("a file can be made");
+        theirs.lock().expect("it can be locked");
+        let ours = Unfinished::beside(&target).expect("there is room");
+        assert!(number.exists(), "somebody holds it");
+        drop(theirs);
+        let more = Unfinished::beside(&target).expect("there is room");
+        assert!(!number.exists(), "nobody holds it");
+        assert!(ours.0.path().exists() && more.0.path().exists());
+    }
 }
