@@ -3,7 +3,7 @@
 //! Each step runs in a process of its own, which asks the kernel for the largest resident set of its only child.
 
 use std::fs::{self, File};
-use std::io::BufWriter;
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -85,6 +85,7 @@ pub(crate) fn run(repetitions: usize, as_json: bool) -> Result<bool> {
         }
     }
     rows.extend(large_field(&program, &folder, as_json)?);
+    rows.extend(many_activities(&program, &folder, as_json)?);
     fs::remove_dir_all(&folder).context("cannot remove target/ceilings")?;
     Ok(rows.iter().all(|row| row.peak_bytes <= row.limit_bytes))
 }
@@ -131,6 +132,60 @@ fn large_field(program: &Path, folder: &Path, as_json: bool) -> Result<Vec<Row>>
         print(&row, as_json);
         rows.push(row);
     }
+    Ok(rows)
+}
+
+/// Reading, writing and validating many small activities: a hundred times as many may take 2 MB more.
+fn many_activities(program: &Path, folder: &Path, as_json: bool) -> Result<Vec<Row>> {
+    const FEW: u64 = 10_000;
+    const MANY: u64 = 1_000_000;
+    const MORE: u64 = 2_000_000;
+    let scenarios = [
+        ("many-read", &["iati", "stats", "many.xml"][..]),
+        (
+            "many-written",
+            &["iati", "upgrade", "many.xml", "-o", "out.xml", "--no-split"],
+        ),
+        ("many-validated", &["validate", "iati", "many.xml"]),
+    ];
+    let mut peaks = Vec::new();
+    for n in [FEW, MANY] {
+        let mut out = BufWriter::new(File::create(folder.join("many.xml"))?);
+        writeln!(out, "<iati-activities version=\"2.03\">")?;
+        for i in 0..n {
+            writeln!(
+                out,
+                "<iati-activity><iati-identifier>XX-MANY-{i}</iati-identifier>\
+                 <reporting-org ref=\"XX-MANY\" type=\"22\"><narrative>Wells</narrative></reporting-org>\
+                 <title><narrative>Well {i}</narrative></title><description><narrative>Deep</narrative></description>\
+                 <participating-org role=\"4\"><narrative>Wells</narrative></participating-org>\
+                 <activity-status code=\"2\"/><activity-date type=\"2\" iso-date=\"2024-01-01\"/></iati-activity>"
+            )?;
+        }
+        writeln!(out, "</iati-activities>")?;
+        out.flush()?;
+        for (scenario, arguments) in scenarios {
+            peaks.push((scenario, n, measured(program, folder, arguments)?));
+        }
+    }
+    let few = |scenario| {
+        let first = peaks.iter().find(|(known, ..)| *known == scenario);
+        first.map_or(0, |(_, _, peak)| *peak)
+    };
+    let rows: Vec<Row> = peaks
+        .iter()
+        .map(|&(scenario, n, peak_bytes)| Row {
+            scenario,
+            n,
+            peak_bytes,
+            limit_bytes: if n == FEW {
+                LIMIT
+            } else {
+                few(scenario) + MORE
+            },
+        })
+        .collect();
+    rows.iter().for_each(|row| print(row, as_json));
     Ok(rows)
 }
 

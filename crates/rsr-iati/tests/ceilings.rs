@@ -265,6 +265,7 @@ fn memory_stays_under_its_ceilings() {
 
     hostile_input_is_validated();
     a_long_text_is_held_twice_at_most();
+    a_million_activities_take_what_ten_thousand_take();
 
     let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     let zeros = vec![b' '; 1 << 16];
@@ -302,6 +303,76 @@ fn memory_stays_under_its_ceilings() {
         .unwrap()
     });
     assert!(summary.files.len() > 3, "{}", summary.files.len());
+}
+
+/// A file of so many valid activities, each under an identifier of its own; never in memory.
+struct Numbered {
+    n: u64,
+    last: u64,
+    piece: String,
+    at: usize,
+}
+
+impl Numbered {
+    fn new(last: u64) -> Self {
+        Self {
+            n: 0,
+            last,
+            piece: "<iati-activities version='2.03'>".to_owned(),
+            at: 0,
+        }
+    }
+}
+
+impl Read for Numbered {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.piece.len() {
+            self.n += 1;
+            self.at = 0;
+            self.piece.clear();
+            let n = self.n;
+            if n <= self.last {
+                self.piece.push_str(&format!(
+                    "<iati-activity><iati-identifier>XX-{n}</iati-identifier>\
+                     <reporting-org ref='XX' type='22'><narrative>Wells</narrative></reporting-org>\
+                     <title><narrative>W</narrative></title><description><narrative>Deep</narrative></description>\
+                     <participating-org role='4'/><activity-status code='2'/>\
+                     <activity-date type='2' iso-date='2024-01-01'/></iati-activity>\n"
+                ));
+            } else if n == self.last + 1 {
+                self.piece.push_str("</iati-activities>");
+            }
+        }
+        let n = (&self.piece.as_bytes()[self.at..]).read(into)?;
+        self.at += n;
+        Ok(n)
+    }
+}
+
+/// Reading, writing and validating: the peaks lie within 2 MB of each other.
+fn a_million_activities_take_what_ten_thousand_take() {
+    type Work = fn(u64);
+    let works: [(&str, Work); 3] = [
+        ("read", |n| {
+            let (counts, ..) = read(Numbered::new(n));
+            assert_eq!(counts.n_read, n);
+        }),
+        ("written", |n| {
+            let options = ExportOptions::default();
+            let summary = export(&mut Many(n, 0), io::sink(), &options, &mut |_| {}).unwrap();
+            assert_eq!(summary.n_activities, n);
+        }),
+        ("validated", |n| {
+            let summary = validate(Numbered::new(n), &Options::default(), &mut |_| {});
+            assert_eq!((summary.n_subjects, summary.n_critical), (n, 0));
+        }),
+    ];
+    for (what, work) in works {
+        let peak = |n| peak_of(&ALLOCATOR, || work(n)).1;
+        let (few, many) = (peak(10_000), peak(1_000_000));
+        println!("{what}: 10,000 activities {few}, 1,000,000 activities {many}");
+        assert!(many <= few + ByteSize::from_mib(2), "{what}: {few}, {many}");
+    }
 }
 
 /// The validator has an answer to everything, in memory that does not grow with the input.

@@ -1,15 +1,11 @@
 //! Activities on their way out: repeated identifiers are found, and groups without findings are not shown.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use super::identifiers::Identifiers;
 use super::subject::Subject;
 use super::{Group, Options, Summary};
 use crate::report::{Finding, Severity};
-
-/// Identifiers that are remembered to find a second one.
-const IDENTIFIERS_MAX: usize = 1_000_000;
 
 /// An activity that has been read, with what was found in it.
 #[derive(Debug, Default)]
@@ -23,8 +19,7 @@ pub(super) struct Ended {
 /// Takes activities in the order of the file.
 pub(super) struct Outlet<'s> {
     sink: &'s mut dyn FnMut(Group),
-    /// Hashes of the identifiers so far.
-    identifiers: Option<HashSet<u64>>,
+    identifiers: Option<Identifiers>,
     findings_max: usize,
     n_repeated: u64,
     /// What was found of the file itself.
@@ -36,7 +31,7 @@ impl<'s> Outlet<'s> {
     pub(super) fn new(options: &Options, sink: &'s mut dyn FnMut(Group)) -> Self {
         Self {
             sink,
-            identifiers: options.duplicates.then(HashSet::new),
+            identifiers: options.duplicates.then(Identifiers::default),
             findings_max: options.findings_max,
             n_repeated: 0,
             file: Ended {
@@ -77,17 +72,8 @@ impl<'s> Outlet<'s> {
     }
 
     fn is_repeated(&mut self, identifier: &str) -> bool {
-        let Some(known) = self.identifiers.as_mut().filter(|_| !identifier.is_empty()) else {
-            return false;
-        };
-        let mut hasher = DefaultHasher::new();
-        identifier.hash(&mut hasher);
-        let hash = hasher.finish();
-        if known.len() < IDENTIFIERS_MAX {
-            !known.insert(hash)
-        } else {
-            known.contains(&hash)
-        }
+        let known = self.identifiers.as_mut();
+        !identifier.is_empty() && known.is_some_and(|known| known.is_repeated(identifier))
     }
 
     /// Takes in a part of the file that has been read: its activities, what was found beside them, and its numbers.
@@ -123,16 +109,13 @@ impl<'s> Outlet<'s> {
 
 /// **Source:** rule 1.1.2 of the official validator.
 fn repeated(ended: &Ended) -> Finding {
+    let message = format!(
+        "the identifier {} stands for more than one activity of the file",
+        ended.subject.identifier
+    );
     Finding {
-        code: Cow::Borrowed("1.1.2"),
-        severity: Severity::Error,
         category: Cow::Borrowed("identifiers"),
-        message: format!(
-            "the identifier {} stands for more than one activity of the file",
-            ended.subject.identifier
-        ),
-        path: ended.path.clone(),
-        line: ended.subject.line,
-        codelist: None,
+        ..Finding::new(Severity::Error, "1.1.2", message)
+            .at_line(ended.subject.line, ended.path.clone())
     }
 }
