@@ -94,9 +94,14 @@ fn parents(db: &dyn Session, run: i64) -> Result<u64, Error> {
     )?;
     db.execute(
         "INSERT INTO import_touched (project_id)
-         SELECT project_id FROM import_seen WHERE run = ?1 AND is_changed = 1
-         UNION SELECT project_id FROM import_wanted",
+         SELECT project_id FROM import_seen WHERE run = ?1 AND is_changed = 1",
         params![run],
+    )?;
+    // A union would gather both in memory of its own.
+    db.execute(
+        "INSERT INTO import_touched (project_id) SELECT w.project_id FROM import_wanted w
+         WHERE NOT EXISTS (SELECT 1 FROM import_touched t WHERE t.project_id = w.project_id)",
+        params![],
     )?;
     cut(db)?;
     db.script("DROP TABLE import_wanted")?;
@@ -145,11 +150,7 @@ fn in_cycles(db: &dyn Session) -> Result<i64, Error> {
 
 /// A finding of linking: it stands in no file.
 pub(super) fn linked(identifier: Option<&str>, code: &'static str, message: String) -> Finding {
-    let nowhere = Position {
-        offset: 0,
-        line: 0,
-        column: 0,
-    };
+    let nowhere = Position::NOWHERE;
     let mut finding = keep::finding(identifier, nowhere, Severity::Warning, code, message);
     finding.path.push_str("/related-activity");
     finding

@@ -25,6 +25,8 @@ const APPLICATION_ID: i64 = 0x7273_7231;
 /// Page cache of a connection, KiB: readers are many and read along indexes, the writer sorts and links.
 const READER_CACHE_KIB: i64 = 2_048;
 const WRITER_CACHE_KIB: i64 = 12_288;
+/// The same for temporary tables, whose pages would else grow with what an import touches.
+const TEMPORARY_CACHE_KIB: i64 = 512;
 
 /// A SQLite file.
 #[derive(Clone, Debug)]
@@ -68,8 +70,8 @@ impl Sqlite {
             Role::Writer => WRITER_CACHE_KIB,
         };
         session.script(&format!(
-            "PRAGMA cache_size = -{cache_kib}; PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL;
-             PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;
+            "PRAGMA cache_size = -{cache_kib}; PRAGMA temp.cache_size = -{TEMPORARY_CACHE_KIB};
+             PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;
              PRAGMA journal_size_limit = 67108864;"
         ))?;
         if role == Role::Reader {
