@@ -1,48 +1,100 @@
-//! What reading finds and survives.
+//! What is wrong in a file, and how bad it is.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::Read;
 
 use crate::xml::{Notice, NoticeKind, Position, Reader};
 
-/// How bad a finding of reading is.
+/// How bad a finding is. Files without a critical finding count as valid, as they do for the official validator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// Nothing is lost: something was moved to its place in 2.03, or is worth knowing.
     Note,
-    /// Something has no place in 2.03 and will be missing from an export.
+    /// Good practice that is not followed, or something that has no place in 2.03 and will be missing from an export.
     Warning,
     /// The file breaks a rule; what it says is kept as written.
     Error,
+    /// Not IATI: a reader of the file cannot rely on its structure.
+    Critical,
+}
+
+impl Severity {
+    /// The word in reports.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Critical => "critical",
+        }
+    }
 }
 
 impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Note => "note",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        })
+        f.pad(self.word())
     }
 }
 
-/// Something that reading found and survived.
+/// Something that is wrong in a file: found by reading, which survived it, or by validating.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// A name that stays the same between releases.
-    pub code: &'static str,
+    /// A name that stays the same between releases; [`explain`](crate::report::explain) says more about it.
+    pub code: Cow<'static, str>,
     /// How bad it is.
     pub severity: Severity,
+    /// The part of the standard it belongs to: "iati", "identifiers", "financial" …
+    pub category: Cow<'static, str>,
     /// What it is, for a person.
     pub message: String,
     /// The elements down to the one it is about: `iati-activities/iati-activity/title`.
     pub path: String,
-    /// Where in the file.
+    /// Where in the file. Validating knows the line alone, where the element's start tag ends, as libxml2 counts;
+    /// [`Position::NOWHERE`]: it is about the whole file or about several.
     pub position: Position,
-    /// Of the activity, once it is known.
+    /// Of the activity, where reading found it and once it is known. A report has it in the group of the finding.
     pub identifier: Option<String>,
     /// How often: the same trouble at the same path of one activity is told a few times and then counted.
     pub count: u64,
+    /// The codelist that was asked, where one was.
+    pub codelist: Option<Cow<'static, str>>,
+}
+
+impl Finding {
+    /// A finding about the whole file, of the category "iati"; whoever knows more fills it in.
+    #[must_use]
+    pub fn new(
+        severity: Severity,
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            code: code.into(),
+            severity,
+            category: Cow::Borrowed("iati"),
+            message: message.into(),
+            path: String::new(),
+            position: Position::NOWHERE,
+            identifier: None,
+            count: 1,
+            codelist: None,
+        }
+    }
+
+    /// The same at this place of a file.
+    pub(crate) fn at_line(mut self, line: u64, path: String) -> Self {
+        self.position.line = line;
+        self.path = path;
+        self
+    }
+
+    /// The line; 0 where it is about the whole file.
+    #[must_use]
+    pub fn line(&self) -> u64 {
+        self.position.line
+    }
 }
 
 /// `line: severity code message (path)`; whoever knows the file writes its name and a colon before it.
@@ -108,15 +160,11 @@ impl Findings {
             None => (xml.path(), xml.position()),
             Some((base, position)) => (format!("{base}/{}", xml.path()), *position),
         };
-        let identifier = self.identifier.clone();
         Finding {
-            code,
-            severity,
-            message: message.to_owned(),
             path,
             position,
-            identifier,
-            count: 1,
+            identifier: self.identifier.clone(),
+            ..Finding::new(severity, code, message)
         }
     }
 

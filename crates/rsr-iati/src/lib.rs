@@ -100,5 +100,6 @@ pub mod report;
 pub mod rules;
 pub mod schema;
 pub mod validate;
+mod version;
 pub mod writer;
 pub mod xml;

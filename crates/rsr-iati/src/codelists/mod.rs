@@ -232,13 +232,9 @@ impl Rule {
             )
         };
         sink(Finding {
-            code: Cow::Borrowed(self.id),
-            severity: self.severity,
             category: Cow::Borrowed(self.category),
-            message,
-            path,
-            line,
             codelist: Some(Cow::Borrowed(list.name)),
+            ..Finding::new(self.severity, self.id, message).at_line(line, path)
         });
     }
 }

@@ -6,7 +6,7 @@ fn codes(xml: &str) -> Vec<String> {
     let mut found = Vec::new();
     while reader.advance().expect("it is well-formed") != Token::Done {
         checker.check(&reader, &mut |finding| {
-            found.push(format!("{}@{}", finding.code, finding.line));
+            found.push(format!("{}@{}", finding.code, finding.line()));
         });
     }
     found

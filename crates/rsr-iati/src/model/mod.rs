@@ -1,4 +1,5 @@
-//! An activity of IATI 2.03, element by element: a struct for each, with every attribute and child the standard names.
+//! Activities and organisations of IATI 2.03, element by element: a struct for each, with every attribute and child that
+//! the standard names. A test holds that against the tables of the schemas.
 //!
 //! An activity is an [`ActivityHead`] and any number of [`ActivityElement`]s; nothing here ever holds a whole one. Values
 //! keep the text they were given beside what it means ([`Decimal`], [`Date`] …): a wrong date is kept, told about, and
@@ -30,10 +31,12 @@
 
 mod about;
 mod activity;
+mod children;
 mod element;
 mod fragment;
 mod gaps;
 mod money;
+mod organisation;
 mod place;
 mod pull;
 mod raw;
@@ -49,12 +52,18 @@ pub use about::{
     Identifier, LegacyData, Organisation, OtherIdentifier, ParticipatingOrg, PolicyMarker,
     RecipientCountry, RecipientRegion, RelatedActivity, ReportingOrg, Sector, Tag, Website,
 };
-pub use activity::{ActivityElement, ElementKind, FragmentError};
+pub use activity::{ActivityElement, ElementKind};
+pub use children::FragmentError;
 pub use gaps::{Gap, GapKind};
 pub use money::{
     Budget, BudgetItem, CapitalSpend, CountryBudgetItems, CrsAdd, Forecast, Fss, LoanStatus,
     LoanTerms, OtherFlag, PlannedDisbursement, Provider, Receiver, Transaction, TransactionCountry,
     TransactionRegion, TransactionSector,
+};
+pub use organisation::{
+    BudgetCountry, BudgetRegion, Line, OrganisationDocument, OrganisationElement,
+    OrganisationElementKind, OrganisationHead, RecipientCountryBudget, RecipientOrg,
+    RecipientOrgBudget, RecipientRegionBudget, TotalBudget, TotalExpenditure,
 };
 pub use place::{Administrative, Location, LocationId, Point};
 pub use raw::{Extra, RawAttribute, RawElement, RawNode};

@@ -20,18 +20,18 @@
 //! # Ok::<(), rsr_iati::reader::ReadError>(())
 //! ```
 
+mod organisations;
 mod upgrade;
-mod version;
 
 use std::fmt;
 use std::io::Read;
 
-pub use version::Version;
-
 use crate::finding::Findings;
 pub use crate::finding::{Finding, Severity};
 use crate::model::{ActivityElement, ActivityHead, Input, Pull, Stop};
+pub use crate::version::Version;
 use crate::xml::{self, Limits, Position, Reader, Token};
+pub use organisations::{OrganisationEvent, OrganisationReader};
 use upgrade::Upgrade;
 
 /// What a reader comes upon, in the order of the file.
@@ -394,7 +394,7 @@ impl<'r> ActivityReader<'r> {
     }
 
     fn version_of(&mut self, name: &str) -> Version {
-        Version::of_name(name).unwrap_or_else(|| {
+        Version::of_attribute(Some(name)).unwrap_or_else(|| {
             let version = if name.trim_start().starts_with('1') {
                 Version::V105
             } else {

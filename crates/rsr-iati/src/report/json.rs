@@ -170,7 +170,7 @@ fn error(out: &mut impl Write, findings: &[&Finding]) -> io::Result<()> {
             b"{\"text\":"
         })?;
         string(out, &finding.message)?;
-        write!(out, ",\"line\":{},\"path\":", finding.line)?;
+        write!(out, ",\"line\":{},\"path\":", finding.line())?;
         string(out, &finding.path)?;
         out.write_all(b"}")?;
     }

@@ -15,13 +15,12 @@
 //! ```
 
 mod explain;
-mod finding;
 mod json;
 #[cfg(test)]
 mod tests;
 mod text;
 
+pub use crate::finding::{Finding, Severity};
 pub use explain::explain;
-pub use finding::{Finding, Severity};
 pub use json::JsonReport;
 pub use text::TextReport;

@@ -129,3 +129,34 @@ fn every_code_is_explained() {
     }
     assert_eq!(explain("no such code"), None);
 }
+
+#[test]
+fn every_code_that_the_sources_name_is_explained() {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let code = regex_lite::Regex::new(
+        r#"(?:Severity::[A-Z][a-z]+,|find\(|refuse\(|linked\([a-z]+,)\s*"([a-z]+(?:[-.][a-z0-9]+)+)"#,
+    )
+    .expect("it is a pattern");
+    let mut folders = vec![here.join("src"), here.join("../rsr-store/src/import")];
+    let mut n = 0;
+    while let Some(folder) = folders.pop() {
+        // The crate may be on its own.
+        let Ok(entries) = std::fs::read_dir(&folder) else {
+            continue;
+        };
+        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            #[expect(clippy::disallowed_methods, reason = "a test reads sources")]
+            let text = std::fs::read_to_string(&path).expect("a source can be read");
+            for found in code.captures_iter(&text) {
+                let code = found.get(1).map_or("", |code| code.as_str());
+                assert!(explain(code).is_some(), "{code} of {}", path.display());
+                n += 1;
+            }
+        }
+    }
+    assert!(n > 20, "{n} codes are found in the sources");
+}

@@ -317,8 +317,11 @@ impl Capture {
         }
         let wanted = self.path.last().copied().flatten().and_then(|parent| {
             let name = name?;
-            let children = &anchor.wants.list.get(parent.want)?.children;
-            let (_, child) = children.iter().find(|(known, _)| *known == name)?;
+            let want = anchor.wants.list.get(parent.want)?;
+            if want.children_bits >> (name % 64) & 1 == 0 {
+                return None;
+            }
+            let (_, child) = want.children.iter().find(|(known, _)| *known == name)?;
             Some((parent.node, *child, name))
         });
         match wanted {
@@ -398,15 +401,11 @@ impl Capture {
         sink: &mut dyn FnMut(Finding),
     ) {
         if self.is_too_large {
-            sink(Finding {
-                code: Cow::Borrowed("rules-too-large"),
-                severity: Severity::Warning,
-                category: Cow::Borrowed("iati"),
-                message: format!("{} is too large for its rules to be asked", reader.name()),
-                path: reader.path(),
-                line: self.tree.line(0),
-                codelist: None,
-            });
+            let message = format!("{} is too large for its rules to be asked", reader.name());
+            sink(
+                Finding::new(Severity::Warning, "rules-too-large", message)
+                    .at_line(self.tree.line(0), reader.path()),
+            );
             return;
         }
         let world = World {
@@ -485,12 +484,7 @@ fn finding<R: Read>(
         format!("has to be so that {says}: {found}")
     };
     Finding {
-        code: Cow::Owned(case.id.clone()),
-        severity: case.severity,
         category: Cow::Owned(case.category.clone()),
-        message,
-        path: reader.path(),
-        line,
-        codelist: None,
+        ..Finding::new(case.severity, case.id.clone(), message).at_line(line, reader.path())
     }
 }

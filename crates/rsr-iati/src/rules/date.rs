@@ -10,6 +10,10 @@ const DAY_MS: i64 = 86_400_000;
 /// A day or a day with time; a time without a zone counts as UTC. `None` for anything else: such a text is the
 /// schema's matter, and rules about dates pass it by.
 pub(super) fn parse(text: &str) -> Option<Moment> {
+    if let Some([year, month, day]) = plain_day(text.as_bytes()) {
+        let is_day = (1..=12).contains(&month) && (1..=days_in(year, month)).contains(&day);
+        return is_day.then(|| days(year, month, day) * DAY_MS);
+    }
     let (day, time) = match text.split_once('T') {
         Some((day, time)) => (day, Some(time)),
         None => (text, None),
@@ -33,6 +37,26 @@ pub(super) fn parse(text: &str) -> Option<Moment> {
         Some(_) if !day_zone.is_empty() => None,
         Some(time) => Some(midnight + time_ms(time)?),
     }
+}
+
+/// Year, month and day of a text of the form that almost all dates have, `2024-12-31`; `None` for any other form.
+fn plain_day(text: &[u8]) -> Option<[i64; 3]> {
+    let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text else {
+        return None;
+    };
+    let mut all_digits = true;
+    let mut number = |digits: &[u8]| {
+        digits.iter().fold(0_i64, |sum, digit| {
+            all_digits &= digit.is_ascii_digit();
+            sum * 10 + i64::from(digit.wrapping_sub(b'0'))
+        })
+    };
+    let parts = [
+        number(&[y1, y2, y3, y4]),
+        number(&[m1, m2]),
+        number(&[d1, d2]),
+    ];
+    all_digits.then_some(parts)
 }
 
 fn days_in(year: i64, month: i64) -> i64 {

@@ -276,6 +276,9 @@ fn numbers(left: f64, comparison: Comparison, right: f64) -> bool {
 
 /// A number as XPath reads it: digits with at most one point and a minus; everything else is none.
 pub(super) fn to_number(text: &str) -> f64 {
+    if let Some(number) = short_number(text.as_bytes()) {
+        return number;
+    }
     let text = text.trim_matches([' ', '\t', '\n', '\r']);
     let digits = text.strip_prefix('-').unwrap_or(text);
     let good = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.')
@@ -284,5 +287,73 @@ pub(super) fn to_number(text: &str) -> f64 {
         text.parse().unwrap_or(f64::NAN)
     } else {
         f64::NAN
+    }
+}
+
+/// A number of at most fifteen digits and nothing around them: such digits and such powers of ten are exact as floating
+/// point, so their quotient is rounded once, as in any reading.
+fn short_number(text: &[u8]) -> Option<f64> {
+    const POWERS: [f64; 16] = [
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+    ];
+    if text.is_empty() || text.len() > 15 {
+        return None;
+    }
+    let (mut digits, mut n_digits, mut point) = (0_u64, 0, None);
+    for &b in text {
+        match b {
+            b'0'..=b'9' => {
+                digits = digits * 10 + u64::from(b - b'0');
+                n_digits += 1;
+            }
+            b'.' if point.is_none() => point = Some(n_digits),
+            _ => return None,
+        }
+    }
+    if n_digits == 0 {
+        return None;
+    }
+    let places: usize = point.map_or(0, |before| n_digits - before);
+    #[expect(clippy::cast_precision_loss, reason = "fifteen digits are exact")]
+    let digits = digits as f64;
+    Some(digits / POWERS.get(places)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::float_cmp, reason = "they are the same to the last bit")]
+    fn short_numbers_are_read_like_long_ones() {
+        for text in [
+            "0",
+            "7",
+            "100.00",
+            "0.1",
+            ".5",
+            "5.",
+            "33.33",
+            "123456789012345",
+            "1234567.1234567",
+            "0.0000000000001",
+            "99999999999.999",
+        ] {
+            let expected: f64 = text.parse().expect("it is a number");
+            assert_eq!(short_number(text.as_bytes()), Some(expected), "{text}");
+            assert_eq!(to_number(text), expected, "{text}");
+        }
+        for text in [
+            "",
+            ".",
+            "-1",
+            "+1",
+            "1.2.3",
+            " 1",
+            "1e3",
+            "1234567890123456",
+        ] {
+            assert_eq!(short_number(text.as_bytes()), None, "{text}");
+        }
     }
 }

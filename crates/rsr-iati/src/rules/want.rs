@@ -9,6 +9,8 @@ pub(super) struct Want {
     parent: usize,
     /// Names with their places in the list.
     pub(super) children: Vec<(Name, usize)>,
+    /// By the last bits of their numbers: a child whose bit is not set is not wanted.
+    pub(super) children_bits: u64,
     pub(super) attributes: Vec<Name>,
     /// Its text with that of all elements inside it.
     pub(super) text: bool,
@@ -201,6 +203,7 @@ impl Wants {
             });
             if let Some(want) = self.list.get_mut(parent) {
                 want.children.push((name, next));
+                want.children_bits |= 1 << (name % 64);
             }
             next
         })

@@ -170,13 +170,9 @@ fn instance<R: Read>(
                 sink(Code::BadValue.at(message, path(), line));
             }
             // An element that no schema knows may be nil for all that is known of it.
-            "nil"
-                if trim(attribute.value) != "false"
-                    && trim(attribute.value) != "0"
-                    && mode != Mode::Lax =>
-            {
+            "nil" if mode != Mode::Lax => {
                 sink(Code::NotNillable.at(
-                    format!("{} may not be nil", reader.name()),
+                    format!("{} may not say whether it is nil", reader.name()),
                     path(),
                     line,
                 ));

@@ -239,7 +239,8 @@ impl Checker {
             Content::Text(_) => self.gather(reader, sink),
             Content::Sequence { mixed: true, .. } | Content::Choice { mixed: true, .. } => {}
             Content::Sequence { .. } | Content::Choice { .. } => {
-                if !frame.is_text_spoilt && !reader.is_blank() {
+                // libxml2 takes a CDATA section for characters whatever is in it.
+                if !frame.is_text_spoilt && (reader.is_cdata() || !reader.is_blank()) {
                     frame.is_text_spoilt = true;
                     let message = format!(
                         "{} holds elements alone, not text such as {}",

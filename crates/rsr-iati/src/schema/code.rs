@@ -1,7 +1,5 @@
 //! The kinds of schema findings.
 
-use std::borrow::Cow;
-
 use crate::report::{Finding, Severity};
 
 /// The rules of the schemas that a file can break. The codes are stable.
@@ -105,7 +103,9 @@ impl Code {
             Self::BadValue => {
                 "The text or attribute is no value of the type that the schema gives it."
             }
-            Self::NotNillable => "No IATI element may be declared nil with xsi:nil.",
+            Self::NotNillable => {
+                "No IATI element may say whether it is nil with xsi:nil, not even that it is not."
+            }
             Self::BadType => {
                 "xsi:type names a type that the schema does not have or that does not fit the element."
             }
@@ -118,19 +118,12 @@ impl Code {
 
     /// A finding of this kind.
     pub(crate) fn at(self, message: String, path: String, line: u64) -> Finding {
-        Finding {
-            code: Cow::Borrowed(self.as_str()),
-            // A file of a version to come may be in order; all else breaks the structure.
-            severity: if self == Self::UnknownVersion {
-                Severity::Error
-            } else {
-                Severity::Critical
-            },
-            category: Cow::Borrowed("iati"),
-            message,
-            path,
-            line,
-            codelist: None,
-        }
+        // A file of a version to come may be in order; all else breaks the structure.
+        let severity = if self == Self::UnknownVersion {
+            Severity::Error
+        } else {
+            Severity::Critical
+        };
+        Finding::new(severity, self.as_str(), message).at_line(line, path)
     }
 }

@@ -25,11 +25,11 @@ mod tables;
 mod tests;
 mod uri;
 
-use std::fmt;
 use std::io::Read;
 
 use crate::xml::Reader;
 
+pub use crate::version::Version;
 pub use checker::Checker;
 pub use code::Code;
 pub use fragment::{FragmentChecker, check_children, check_fragment};
@@ -78,65 +78,4 @@ pub enum FileKind {
     Activities,
     /// The root is `iati-organisations`.
     Organisations,
-}
-
-/// A version of the standard that there is a schema for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the names are the versions")]
-pub enum Version {
-    V101,
-    V102,
-    V103,
-    V104,
-    V105,
-    V201,
-    V202,
-    V203,
-}
-
-impl Version {
-    /// All of them, oldest first.
-    pub const ALL: [Self; 8] = [
-        Self::V101,
-        Self::V102,
-        Self::V103,
-        Self::V104,
-        Self::V105,
-        Self::V201,
-        Self::V202,
-        Self::V203,
-    ];
-
-    /// As it is written in `@version`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::V101 => "1.01",
-            Self::V102 => "1.02",
-            Self::V103 => "1.03",
-            Self::V104 => "1.04",
-            Self::V105 => "1.05",
-            Self::V201 => "2.01",
-            Self::V202 => "2.02",
-            Self::V203 => "2.03",
-        }
-    }
-
-    /// The version that an `@version` means. Files older than the attribute, and those that say 1.0, are read as 1.01.
-    /// `None` for anything else that no schema is known for.
-    #[must_use]
-    pub fn of_attribute(text: Option<&str>) -> Option<Self> {
-        match text.map_or("", simple::trim) {
-            "" | "1" | "1.0" | "1.00" => Some(Self::V101),
-            text => Self::ALL
-                .into_iter()
-                .find(|version| version.as_str() == text),
-        }
-    }
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
 }

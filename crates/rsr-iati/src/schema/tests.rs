@@ -177,3 +177,106 @@ fn old_and_missing_versions_are_read_as_1_01() {
     assert_eq!(Version::of_attribute(Some("2.3")), None);
     assert_eq!(trim("\t 2.03\r\n"), "2.03");
 }
+
+/// A value of a type.
+fn sample(simple: SimpleType) -> &'static str {
+    match simple {
+        SimpleType::Text | SimpleType::NameToken | SimpleType::Name => "x",
+        SimpleType::Uri => "http://example.org",
+        SimpleType::Boolean
+        | SimpleType::Int
+        | SimpleType::Integer
+        | SimpleType::NonNegative
+        | SimpleType::Positive => "1",
+        SimpleType::Date => "2024-02-29",
+        SimpleType::DateTime => "2024-02-29T00:00:00Z",
+        SimpleType::Decimal => "1.5",
+        SimpleType::Language | SimpleType::Lang => "fr",
+        SimpleType::Space => "preserve",
+    }
+}
+
+/// The attributes of a type, each once.
+fn all_attributes(id: tables::TypeId) -> String {
+    let known = type_of(id).attributes.iter();
+    known
+        .map(|it| format!(" {}=\"{}\"", name_of(it.0), sample(it.1)))
+        .collect()
+}
+
+/// An element with everything that the tables name in it, each once.
+fn all_of(name: &str, id: tables::TypeId) -> String {
+    let inside = match &type_of(id).content {
+        Content::Anything => "x".to_owned(),
+        Content::Text(simple) => sample(*simple).to_owned(),
+        Content::Sequence { particles, .. } | Content::Choice { particles, .. } => {
+            let named = particles.iter().filter(|particle| particle.0 != NO_NAME);
+            named
+                .map(|particle| all_of(name_of(particle.0), particle.1))
+                .collect()
+        }
+    };
+    format!("<{name}{}>{inside}</{name}>", all_attributes(id))
+}
+
+/// Names and values, in no order.
+fn words(xml: &str) -> Vec<String> {
+    // An element without content is written in two ways.
+    let mut words: Vec<String> = xml
+        .split(['<', '>', ' '])
+        .map(|word| word.trim_end_matches('/').to_owned())
+        .filter(|word| !word.is_empty() && !word.starts_with('/'))
+        .collect();
+    words.sort();
+    words
+}
+
+/// The children of a root's element by the tables of 2.03, and its own attributes.
+fn children_by_tables(kind: FileKind, name: &str) -> (Vec<String>, String) {
+    let schema = tables::Schema::find("2.03", kind).unwrap();
+    let id = schema.element(lookup(name.as_bytes())).unwrap();
+    let Content::Sequence { particles, .. } = &type_of(id).content else {
+        panic!("{name} holds a sequence")
+    };
+    let named = particles.iter().filter(|particle| particle.0 != NO_NAME);
+    let children = named
+        .map(|particle| all_of(name_of(particle.0), particle.1))
+        .collect();
+    (children, all_attributes(id))
+}
+
+#[test]
+fn the_model_has_every_element_and_attribute_of_2_03() {
+    use crate::model::{ActivityElement, OrganisationElement};
+    use crate::reader::{ActivityReader, OrganisationReader};
+
+    let (children, attributes) = children_by_tables(FileKind::Activities, "iati-activity");
+    assert_eq!(children.len(), 34, "all that 2.03 has");
+    for xml in &children {
+        let element = ActivityElement::from_xml(xml).unwrap();
+        assert_eq!(words(&element.to_xml()), words(xml));
+        assert_eq!(element.gaps(), [], "{xml}");
+    }
+    let file = format!(
+        "<iati-activities version='2.03'><iati-activity{attributes}>{}</iati-activity></iati-activities>",
+        children.concat()
+    );
+    let mut reader = ActivityReader::new(file.as_bytes());
+    while reader.next_event().unwrap().is_some() {}
+    assert_eq!(reader.take_findings(), []);
+
+    let (children, attributes) = children_by_tables(FileKind::Organisations, "iati-organisation");
+    assert_eq!(children.len(), 9, "all that 2.03 has");
+    for xml in &children {
+        let element = OrganisationElement::from_xml(xml).unwrap();
+        assert_eq!(words(&element.to_xml()), words(xml));
+        assert_eq!(element.gaps(), [], "{xml}");
+    }
+    let file = format!(
+        "<iati-organisations version='2.03'><iati-organisation{attributes}>{}</iati-organisation></iati-organisations>",
+        children.concat()
+    );
+    let mut reader = OrganisationReader::new(file.as_bytes());
+    while reader.next_event().unwrap().is_some() {}
+    assert_eq!(reader.take_findings(), []);
+}

@@ -50,14 +50,18 @@ pub(super) fn in_parts(
 ) -> Summary {
     let mut source = match Source::new(input, part_bytes) {
         Ok(source) => source,
-        Err(error) => return validate_any(&mut Broken(Some(error)), options, sink),
+        Err(error) => {
+            return validate_any(Reader::of_unzipped(&mut Broken(Some(error))), options, sink);
+        }
     };
     let prologue = match source.prologue() {
         Ok(Some(prologue)) => prologue,
-        Ok(None) => return validate_any(&mut source.into_rest(), options, sink),
+        Ok(None) => {
+            return validate_any(Reader::of_unzipped(&mut source.into_rest()), options, sink);
+        }
         Err(error) => {
             let mut rest = source.into_rest().chain(Broken(Some(error)));
-            return validate_any(&mut rest, options, sink);
+            return validate_any(Reader::of_unzipped(&mut rest), options, sink);
         }
     };
     Team {
@@ -197,7 +201,7 @@ impl Team<'_> {
         };
         let closing = if part.is_last { &[][..] } else { CLOSING };
         let mut input = prologue.chain(&*part.bytes).chain(closing);
-        let mut reader = Reader::new(&mut input as &mut dyn Read);
+        let mut reader = Reader::of_unzipped(&mut input as &mut dyn Read);
         let mut run = Run::new(self.options);
         let mut activities = Vec::new();
         let mut keep = |ended| activities.push(ended);
@@ -237,17 +241,23 @@ impl Team<'_> {
             input = Box::new(input.chain(Shared { part, at: 0 }));
         }
         let n_lines_before = source.n_lines();
+        // Trouble may come before any part could be given.
+        let is_first = first
+            .as_ref()
+            .map_or(!source.is_begun(), |part| part.is_first);
         let mut input = input.chain(source.into_rest()).chain(Broken(trouble));
         let mut run = Run::new(self.options);
         let mut take = |ended| outlet.activity(ended);
-        let is_first = first.as_ref().is_some_and(|part| part.is_first);
         if is_first {
-            run.read_to_end_of_input(&mut Reader::new(&mut input as &mut dyn Read), &mut take);
+            run.read_to_end_of_input(
+                &mut Reader::of_unzipped(&mut input as &mut dyn Read),
+                &mut take,
+            );
         } else {
             let before = first.map_or(n_lines_before, |part| part.n_lines_before);
             let shift = before - count_lines(self.prologue);
             let mut input = self.prologue.chain(&mut input as &mut dyn Read);
-            let mut reader = Reader::new(&mut input as &mut dyn Read);
+            let mut reader = Reader::of_unzipped(&mut input as &mut dyn Read);
             // Where the root could not be gone on with, no part but the first was ever whole.
             run.resume(&mut reader, shift, &mut take);
             run.read_to_end_of_input(&mut reader, &mut take);

@@ -1,6 +1,5 @@
 //! The checks side by side, token by token.
 
-use std::borrow::Cow;
 use std::io::Read;
 
 use super::outlet::Ended;
@@ -82,6 +81,9 @@ impl<'o> Run<'o> {
                 Ok(Token::Done) => return,
                 Ok(token) => self.token(token, reader, sink),
                 Err(error) => {
+                    if reader.has_notices() {
+                        self.notices(reader);
+                    }
                     self.summary.is_cut_short = true;
                     let finding = schema::Code::NotWellFormed.at(
                         error.kind.to_string(),
@@ -170,15 +172,13 @@ impl<'o> Run<'o> {
                 let is_subject = matches!(&**element, "iati-activity" | "iati-organisation");
                 self.summary.n_subjects += u64::from(is_subject && !self.watch.is_inside());
             }
-            let finding = Finding {
-                code: Cow::Borrowed(notice.kind.code()),
-                severity: severity_of(&notice.kind),
-                category: Cow::Borrowed("iati"),
-                message: notice.kind.to_string(),
-                path,
-                line: notice.position.line + self.line_shift,
-                codelist: None,
-            };
+            let line = notice.position.line + self.line_shift;
+            let finding = Finding::new(
+                severity_of(&notice.kind),
+                notice.kind.code(),
+                notice.kind.to_string(),
+            )
+            .at_line(line, path);
             let gathered = if self.watch.is_inside() {
                 &mut self.findings
             } else {
@@ -228,7 +228,7 @@ impl Gathered {
         match finding.severity {
             Severity::Critical => summary.n_critical += 1,
             Severity::Error => summary.n_error += 1,
-            Severity::Warning => summary.n_warning += 1,
+            Severity::Warning | Severity::Note => summary.n_warning += 1,
         }
         if self.findings.len() < self.max {
             self.findings.push(finding);

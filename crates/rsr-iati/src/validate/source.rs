@@ -1,9 +1,10 @@
 //! A file in parts that end with an activity.
 
-use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
+use std::io::{self, BufReader, Chain, Cursor, Read};
 
-use flate2::read::MultiGzDecoder;
 use memchr::{memchr_iter, memmem};
+
+use crate::xml::{Gunzip, is_gzip};
 
 const END: &[u8] = b"</iati-activity>";
 const START: &[u8] = b"<iati-activity";
@@ -46,10 +47,14 @@ impl<'r> Source<'r> {
     /// Looks at the first bytes for gzip.
     pub(super) fn new(input: &'r mut dyn Read, part_bytes: usize) -> io::Result<Self> {
         let mut input = BufReader::with_capacity(64 * 1024, input);
-        let is_zipped = input.fill_buf()?.starts_with(&[0x1f, 0x8b]);
+        let mut head = [0; 2];
+        let n_held = read_head(&mut input, &mut head)?;
+        let head = head.get(..n_held).unwrap_or_default();
+        let is_zipped = is_gzip(head);
+        let input = Cursor::new(head.to_vec()).chain(input);
         Ok(Self {
             input: if is_zipped {
-                Box::new(MultiGzDecoder::new(input))
+                Box::new(Gunzip::new(input))
             } else {
                 Box::new(input)
             },
@@ -69,7 +74,9 @@ impl<'r> Source<'r> {
                 let before = self.held.get(..at).unwrap_or_default().trim_ascii_end();
                 let is_tag =
                     before.ends_with(b">") && !before.ends_with(b"-->") && !before.ends_with(b"?>");
-                return Ok(is_tag.then(|| before.to_vec()));
+                // No part may end inside of it.
+                let is_whole = is_tag && memmem::find(before, END).is_none();
+                return Ok(is_whole.then(|| before.to_vec()));
             }
             if self.is_ended || self.held.len() >= HEAD_BYTES {
                 return Ok(None);
@@ -112,6 +119,11 @@ impl<'r> Source<'r> {
         }))
     }
 
+    /// Whether any part was given.
+    pub(super) fn is_begun(&self) -> bool {
+        self.is_begun
+    }
+
     /// Line feeds of all parts that were given.
     pub(super) fn n_lines(&self) -> u64 {
         self.n_lines
@@ -130,11 +142,32 @@ impl<'r> Source<'r> {
             .read(self.held.get_mut(from..).unwrap_or_default());
         self.held.truncate(from + read.as_ref().map_or(0, |n| *n));
         match read {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            other => self.is_ended = other? == 0,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            Err(error) => {
+                // It is not asked again: what was read before it comes first, then the trouble.
+                self.input = Box::new(io::empty());
+                Err(error)
+            }
+            Ok(n) => {
+                self.is_ended = n == 0;
+                Ok(())
+            }
         }
-        Ok(())
     }
+}
+
+/// Reads the first bytes; gives how many there are.
+fn read_head(input: &mut impl Read, head: &mut [u8]) -> io::Result<usize> {
+    let mut n = 0;
+    while let Some(free) = head.get_mut(n..).filter(|free| !free.is_empty()) {
+        match input.read(free) {
+            Ok(0) => break,
+            Ok(more) => n += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(n)
 }
 
 pub(super) fn count_lines(bytes: &[u8]) -> u64 {

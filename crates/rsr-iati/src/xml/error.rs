@@ -24,6 +24,13 @@ impl Position {
         line: 1,
         column: 1,
     };
+
+    /// No place at all: counts that no character has.
+    pub const NOWHERE: Self = Self {
+        offset: 0,
+        line: 0,
+        column: 0,
+    };
 }
 
 impl fmt::Display for Position {

@@ -7,7 +7,7 @@ use flate2::read::MultiGzDecoder;
 use memchr::memmem;
 
 use super::error::NoticeKind;
-use super::text::{Found, is_forbidden, note};
+use super::text::{Found, is_forbidden};
 
 /// How many bytes are asked for at once.
 pub(super) const CHUNK: usize = 64 * 1024;
@@ -20,10 +20,73 @@ type Prefixed<R> = Chain<Cursor<Vec<u8>>, R>;
 enum Stream<R> {
     Fresh(Option<R>),
     Plain(Prefixed<R>),
-    Gzip(Box<MultiGzDecoder<Prefixed<R>>>),
+    Gzip(Gunzip<Prefixed<R>>),
+}
+
+/// The bytes that a gzip stream holds. They, and the place where a broken stream ends, do not depend on how many are
+/// asked for at once; what ended it ends every later read too.
+pub(crate) struct Gunzip<R> {
+    decoder: Box<MultiGzDecoder<R>>,
+    held: Vec<u8>,
+    at: usize,
+    trouble: Option<(io::ErrorKind, String)>,
+}
+
+impl<R: Read> Gunzip<R> {
+    pub(crate) fn new(read: R) -> Self {
+        Self {
+            decoder: Box::new(MultiGzDecoder::new(read)),
+            held: Vec::new(),
+            at: 0,
+            trouble: None,
+        }
+    }
+
+    fn refill(&mut self) {
+        self.held.resize(CHUNK / 2, 0);
+        let mut n = 0;
+        while let Some(free) = self.held.get_mut(n..).filter(|free| !free.is_empty()) {
+            match read_once(&mut self.decoder, free) {
+                Ok(0) => break,
+                Ok(more) => n += more,
+                Err(error) => {
+                    self.trouble = Some((error.kind(), error.to_string()));
+                    break;
+                }
+            }
+        }
+        self.held.truncate(n);
+        self.at = 0;
+    }
+}
+
+impl<R: Read> Read for Gunzip<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.held.len() && self.trouble.is_none() {
+            self.refill();
+        }
+        let mut rest = self.held.get(self.at..).unwrap_or_default();
+        match &self.trouble {
+            Some((kind, message)) if rest.is_empty() => Err(io::Error::new(*kind, message.clone())),
+            _ => {
+                let n = rest.read(into)?;
+                self.at += n;
+                Ok(n)
+            }
+        }
+    }
+}
+
+/// Whether these are the first bytes of a gzip stream.
+pub(crate) fn is_gzip(head: &[u8]) -> bool {
+    head.starts_with(&[0x1f, 0x8b])
 }
 
 /// A source of text, in pieces of about 64 KiB.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a state of its own, and all may hold at once"
+)]
 pub(super) struct Input<R> {
     stream: Stream<R>,
     decoder: Option<Decoder>,
@@ -32,6 +95,7 @@ pub(super) struct Input<R> {
     raw: Vec<u8>,
     held: usize,
     started: bool,
+    may_be_zipped: bool,
     /// `raw` holds bytes that were read ahead and not looked at.
     primed: bool,
     ended: bool,
@@ -43,6 +107,14 @@ pub(super) struct Input<R> {
 impl<R: Read> Input<R> {
     pub(super) fn new(read: R) -> Self {
         Self::with(Stream::Fresh(Some(read)))
+    }
+
+    /// The same of bytes that somebody has unzipped already.
+    pub(super) fn unzipped(read: R) -> Self {
+        Self {
+            may_be_zipped: false,
+            ..Self::new(read)
+        }
     }
 
     /// An input that has nothing more to give; its text is in the window already.
@@ -62,6 +134,7 @@ impl<R: Read> Input<R> {
             raw: Vec::new(),
             held: 0,
             started: false,
+            may_be_zipped: true,
             primed: false,
             ended: false,
             trouble: None,
@@ -146,10 +219,10 @@ impl<R: Read> Input<R> {
             return Ok(());
         };
         let head = read_head(&mut read, 2)?;
-        let zipped = head == [0x1f, 0x8b];
+        let zipped = self.may_be_zipped && is_gzip(&head);
         let chained = Cursor::new(head).chain(read);
         self.stream = if zipped {
-            Stream::Gzip(Box::new(MultiGzDecoder::new(chained)))
+            Stream::Gzip(Gunzip::new(chained))
         } else {
             Stream::Plain(chained)
         };
@@ -215,11 +288,7 @@ impl<R: Read> Input<R> {
                     let (result, used, replaced) =
                         decoder.decode_to_string(bytes, window, self.ended);
                     if replaced {
-                        let at = window
-                            .get(before..)
-                            .and_then(|new| new.find('\u{fffd}'))
-                            .unwrap_or(0);
-                        found.push((NoticeKind::WrongEncoding(name), before + at));
+                        note_replaced(window, before, name, found);
                     }
                     bytes = bytes.get(used..).unwrap_or_default();
                     if result == CoderResult::InputEmpty {
@@ -254,10 +323,25 @@ fn read_head<R: Read>(read: &mut R, n: usize) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
+/// Notes the characters that stand for what could not be read, from `from` on: one for each piece between two tags.
+fn note_replaced(window: &str, from: usize, encoding: &'static str, found: &mut Vec<Found>) {
+    let mut is_told = false;
+    for (at, c) in window.get(from..).unwrap_or_default().char_indices() {
+        match c {
+            '<' | '>' => is_told = false,
+            '\u{fffd}' if !std::mem::replace(&mut is_told, true) => {
+                found.push((NoticeKind::WrongEncoding(encoding), from + at));
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Appends what is valid UTF-8, U+FFFD for what is not; gives back how many bytes are done with. The start of a
 /// character whose rest has not come yet is left for the next call.
 fn decode_utf8(mut bytes: &[u8], last: bool, window: &mut String, found: &mut Vec<Found>) -> usize {
     let all = bytes.len();
+    let mut last_bad = None;
     loop {
         let error = match std::str::from_utf8(bytes) {
             Ok(text) => {
@@ -275,37 +359,45 @@ fn decode_utf8(mut bytes: &[u8], last: bool, window: &mut String, found: &mut Ve
             None if last => rest.len(),
             None => return all - rest.len(),
         };
-        note(found, NoticeKind::WrongEncoding("UTF-8"), window.len());
+        let since = last_bad.and_then(|at| window.get(at..));
+        if since.is_none_or(|since| since.contains(['<', '>'])) {
+            found.push((NoticeKind::WrongEncoding("UTF-8"), window.len()));
+        }
+        last_bad = Some(window.len());
         window.push('\u{fffd}');
         bytes = rest.get(skip..).unwrap_or_default();
     }
 }
 
-/// Replaces the characters that XML forbids in the new part of the window.
+/// Replaces the characters that XML forbids in the new part of the window; each kind is told once for each piece between
+/// two tags.
 fn clean(window: &mut String, from: usize, found: &mut Vec<Found>) {
     let new = window.as_bytes().get(from..).unwrap_or_default();
     let control = new.iter().fold(false, |any, &b| {
         any | (b < 0x20 && b != b'\t' && b != b'\n' && b != b'\r')
     });
-    if !control
-        && memmem::find(new, b"\xef\xbf\xbe").is_none()
-        && memmem::find(new, b"\xef\xbf\xbf").is_none()
-    {
+    // U+FFFE and U+FFFF are the only others, and begin with a byte that is rare.
+    let mut rare = memchr::memchr_iter(0xef, new);
+    if !control && !rare.any(|at| matches!(new.get(at + 1..at + 3), Some([0xbf, 0xbe | 0xbf]))) {
         return;
     }
     let new = window.split_off(from);
+    let mut told = None;
     for c in new.chars() {
         if is_forbidden(c) {
-            note(
-                found,
-                NoticeKind::ForbiddenCharacter(u32::from(c)),
-                window.len(),
-            );
+            if told.replace(c) != Some(c) {
+                found.push((NoticeKind::ForbiddenCharacter(u32::from(c)), window.len()));
+            }
             window.push('\u{fffd}');
         } else {
+            if matches!(c, '<' | '>') {
+                told = None;
+            }
             window.push(c);
         }
     }
+    // What could not be decoded was found earlier, and may stand between.
+    found.sort_by_key(|(_, at)| *at);
 }
 
 /// The encoding that the XML declaration names, where one can be read as ASCII.

@@ -59,6 +59,7 @@ impl<R: Read> Reader<R> {
     fn nothing(&mut self) -> Token {
         self.scratch.clear();
         self.piece = Piece::Scratch;
+        self.is_cdata = false;
         Token::Text
     }
 

@@ -1,5 +1,6 @@
 //! The cursor over start tags, text and end tags.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read};
 
@@ -103,6 +104,7 @@ pub struct Reader<R> {
     /// Index of the first byte of the token at hand.
     pub(super) at: usize,
     pub(super) piece: Piece,
+    pub(super) is_cdata: bool,
     pub(super) scratch: String,
     pub(super) names: String,
     pub(super) open: Vec<Open>,
@@ -113,6 +115,8 @@ pub struct Reader<R> {
     pub(super) failed: bool,
     pub(super) found: Vec<Found>,
     pub(super) notices: Vec<Notice>,
+    /// What was found in text that is in the window and not yet consumed, in order.
+    pub(super) ahead: VecDeque<Found>,
 }
 
 impl<R> fmt::Debug for Reader<R> {
@@ -123,6 +127,9 @@ impl<R> fmt::Debug for Reader<R> {
             .finish_non_exhaustive()
     }
 }
+
+/// Places of forbidden characters and the like that are remembered of text that is not consumed yet.
+const AHEAD_MAX: usize = 64 * 1024;
 
 impl Reader<io::Empty> {
     /// A reader of text that is in memory, such as one stored fragment.
@@ -145,6 +152,11 @@ impl<R: Read> Reader<R> {
         Self::with(Window::new(read), limits)
     }
 
+    /// A reader of bytes that somebody has unzipped already, with the default limits.
+    pub(crate) fn of_unzipped(read: R) -> Self {
+        Self::with(Window::unzipped(read), Limits::default())
+    }
+
     pub(crate) fn whole(text: String) -> Self {
         Self::with(Window::whole(text), Limits::default())
     }
@@ -157,6 +169,7 @@ impl<R: Read> Reader<R> {
             token: Token::Done,
             at: 0,
             piece: Piece::Scratch,
+            is_cdata: false,
             scratch: String::new(),
             names: String::new(),
             open: Vec::new(),
@@ -167,6 +180,7 @@ impl<R: Read> Reader<R> {
             failed: false,
             found: Vec::new(),
             notices: Vec::new(),
+            ahead: VecDeque::new(),
         }
     }
 
@@ -212,10 +226,14 @@ impl<R: Read> Reader<R> {
                 Ok(None) => self.at = self.window.start,
                 Err(error) => {
                     self.failed = true;
+                    self.note_passed();
                     return Err(self.fail(error));
                 }
             }
         };
+        if !self.ahead.is_empty() {
+            self.note_passed();
+        }
         self.token = token;
         Ok(token)
     }
@@ -319,9 +337,16 @@ impl<R: Read> Reader<R> {
     /// The value of the attribute of this name, prefix included, of the start tag at hand.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes()
-            .find(|attribute| attribute.name == name)
-            .map(|attribute| attribute.value)
+        if self.token != Token::Start {
+            return None;
+        }
+        let is_it = |raw: &&RawAttribute| {
+            raw.name.1 - raw.name.0 == name.len()
+                && !raw.is_declaration
+                && self.window.slice(raw.name.0, raw.name.1) == name
+        };
+        let raw = self.tag.attributes.iter().find(is_it)?;
+        Some(self.value_of(raw))
     }
 
     /// `xml:lang` of the start tag at hand.
@@ -360,12 +385,20 @@ impl<R: Read> Reader<R> {
         }
     }
 
+    /// Whether the piece of text at hand stands in a CDATA section. An empty section is an empty piece.
+    #[must_use]
+    pub fn is_cdata(&self) -> bool {
+        self.token == Token::Text && self.is_cdata
+    }
+
     /// Whether the piece of text at hand is nothing but white space.
     #[must_use]
     pub fn is_blank(&self) -> bool {
-        self.text()
-            .bytes()
-            .all(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'))
+        // In pieces, so that several bytes are looked at at once.
+        self.text().as_bytes().chunks(32).all(|piece| {
+            let is_space = |&b: &u8| b == b' ' || b == b'\t' || b == b'\n' || b == b'\r';
+            piece.iter().fold(true, |all, b| all & is_space(b))
+        })
     }
 
     /// What was survived since the last call: forbidden characters, undefined entities and the like.
@@ -417,9 +450,14 @@ impl<R: Read> Reader<R> {
     }
 
     fn attribute_of(&self, raw: &RawAttribute) -> Attribute<'_> {
+        let name = self.window.slice(raw.name.0, raw.name.1);
         Attribute {
-            name: self.window.slice(raw.name.0, raw.name.1),
-            local_name: self.window.slice(raw.local, raw.name.1),
+            name,
+            local_name: if raw.local == raw.name.0 {
+                name
+            } else {
+                self.window.slice(raw.local, raw.name.1)
+            },
             namespace: self.namespaces.name(raw.namespace),
             value: self.value_of(raw),
         }
@@ -460,14 +498,29 @@ impl<R: Read> Reader<R> {
         self.found = found;
     }
 
+    /// Notes what was found in text that is consumed now.
+    fn note_passed(&mut self) {
+        while let Some((kind, at)) = self.ahead.pop_front_if(|(_, at)| *at < self.window.start) {
+            self.note(kind, at);
+        }
+    }
+
     pub(super) fn fill(&mut self) -> Result<bool, ScanError> {
-        let more = self
-            .window
-            .fill(&mut self.found)
-            .map_err(|error| (ErrorKind::Io(error), self.window.start))?;
+        // What is consumed leaves the window.
+        self.note_passed();
+        let gone = self.window.start;
+        let filled = self.window.fill(&mut self.found);
+        if self.window.start < gone {
+            for (_, at) in &mut self.ahead {
+                *at -= gone;
+            }
+        }
+        // Only a tag of megabytes goes past the bound, and what is found in one tag is told once.
+        let room = AHEAD_MAX.saturating_sub(self.ahead.len());
+        self.ahead.extend(self.found.drain(..).take(room));
         self.at = self.window.start;
-        self.note_found();
-        Ok(more)
+        // It breaks off after all that was read.
+        filled.map_err(|error| (ErrorKind::Io(error), self.window.text().len()))
     }
 
     /// Reads on until `n` bytes are there or the input is over.

@@ -29,6 +29,7 @@ impl<R: Read> Reader<R> {
             }
             self.fill()?;
         };
+        self.is_cdata = false;
         let from = self.window.start;
         let span = (from, from + end);
         let raw = self
@@ -101,10 +102,11 @@ impl<R: Read> Reader<R> {
         )?;
         self.piece = Piece::Scratch;
         self.window.start = from + end + skip;
+        self.is_cdata = true;
         if skip > 0 {
             self.pending = Pending::Nothing;
         }
-        Ok((end > 0).then_some(Token::Text))
+        Ok(Some(Token::Text))
     }
 
     /// Something that begins with `<`. `None`: it was passed over.

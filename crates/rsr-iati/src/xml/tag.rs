@@ -86,6 +86,29 @@ const fn classes() -> [u8; 256] {
     classes
 }
 
+/// Values up to this length are looked at byte by byte.
+const SHORT_BYTES: usize = 24;
+
+/// Classes of the bytes of values: the bracket that may not stand in one, and those that do not mean themselves.
+const OPENING: u8 = 1;
+const SPECIAL: u8 = 2;
+
+static VALUE_CLASSES: [u8; 256] = value_classes();
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "it runs in the compiler, which refuses an index that is out of bounds"
+)]
+const fn value_classes() -> [u8; 256] {
+    let mut classes = [0; 256];
+    classes[b'<' as usize] = OPENING;
+    classes[b'&' as usize] = SPECIAL;
+    classes[b'\t' as usize] = SPECIAL;
+    classes[b'\n' as usize] = SPECIAL;
+    classes[b'\r' as usize] = SPECIAL;
+    classes
+}
+
 /// Bytes that may stand in a name; what lies outside ASCII is looked at by character afterwards.
 pub(super) const fn is_name_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':') || b >= 0x80
@@ -265,24 +288,38 @@ fn scan_attribute(
     };
     let value_from = i + 1;
     let rest = bytes.get(value_from..).unwrap_or_default();
-    let Some(len) = memchr(quote, rest) else {
-        if rest.len() > limits.field_bytes {
-            return Err((too_large(limits), from));
-        }
-        return Ok(None);
-    };
-    if len > limits.field_bytes {
-        return Err((too_large(limits), from));
-    }
-    let raw = rest.get(..len).unwrap_or_default();
-    let value_to = value_from + len;
-    let flags = raw.iter().fold(0, |flags, &b| {
-        flags
-            | u8::from(b == b'<')
-            | (u8::from(b == b'&') << 1)
-            | (u8::from(matches!(b, b'\t' | b'\n' | b'\r')) << 1)
+    // Most values are short, and end before a search would have begun.
+    let mut flags = 0;
+    let short = rest.iter().take(SHORT_BYTES).position(|&b| {
+        flags |= VALUE_CLASSES
+            .get(usize::from(b))
+            .copied()
+            .unwrap_or(OPENING);
+        b == quote
     });
-    if flags & 1 != 0 {
+    let len = match short {
+        Some(len) if len <= limits.field_bytes => len,
+        _ => {
+            let Some(len) = memchr(quote, rest) else {
+                if rest.len() > limits.field_bytes {
+                    return Err((too_large(limits), from));
+                }
+                return Ok(None);
+            };
+            if len > limits.field_bytes {
+                return Err((too_large(limits), from));
+            }
+            flags = rest.iter().take(len).fold(0, |flags, &b| {
+                flags
+                    | u8::from(b == b'<')
+                    | (u8::from(b == b'&') << 1)
+                    | (u8::from(matches!(b, b'\t' | b'\n' | b'\r')) << 1)
+            });
+            len
+        }
+    };
+    let value_to = value_from + len;
+    if flags & OPENING != 0 {
         return Err((syntax("a < in an attribute value"), value_from));
     }
     let value = if flags == 0 {

@@ -36,6 +36,10 @@ impl<R: Read> Window<R> {
         Self::with(Input::new(read), String::new(), false)
     }
 
+    pub(super) fn unzipped(read: R) -> Self {
+        Self::with(Input::unzipped(read), String::new(), false)
+    }
+
     pub(super) fn whole(text: String) -> Self {
         Self::with(Input::exhausted(), text, true)
     }

@@ -45,7 +45,7 @@ fn check(path: &Path, version: Option<Version>) -> Verdict {
             // An unknown version is no matter of the schemas; the schema that is used instead is.
             Ok(_) => checker.check(&reader, &mut |finding| {
                 if finding.code != Code::UnknownVersion.as_str() {
-                    first = first.or(Some(finding.line));
+                    first = first.or(Some(finding.line()));
                 }
             }),
             // What xmllint cannot parse it does not check: the place where parsing ends is what both have to name.

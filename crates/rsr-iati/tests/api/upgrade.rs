@@ -17,7 +17,12 @@ fn upgraded(children: &str) -> (String, String) {
             Event::Element(element, _) => xml.push_str(&element.to_xml()),
             _ => {}
         }
-        codes.extend(reader.take_findings().iter().map(|finding| finding.code));
+        codes.extend(
+            reader
+                .take_findings()
+                .iter()
+                .map(|finding| finding.code.clone()),
+        );
     }
     (xml, codes.join(" "))
 }

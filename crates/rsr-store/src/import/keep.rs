@@ -390,14 +390,11 @@ pub(super) fn finding(
     message: String,
 ) -> Finding {
     Finding {
-        code,
-        severity,
-        message,
         path: PATH.to_owned(),
         position,
         identifier: identifier
             .filter(|text| !text.is_empty())
             .map(str::to_owned),
-        count: 1,
+        ..Finding::new(severity, code, message)
     }
 }

@@ -317,7 +317,7 @@ impl<'c> Report<'c> {
     }
 
     fn finding(&mut self, file: &str, finding: &Finding) {
-        self.findings.add_many(finding.code, finding.count);
+        self.findings.add_many(&finding.code, finding.count);
         if finding.severity > Severity::Note {
             let of = finding.identifier.as_deref().filter(|of| !of.is_empty());
             let of = of.map(|of| format!(" in {of}")).unwrap_or_default();

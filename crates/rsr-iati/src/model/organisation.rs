@@ -1,0 +1,242 @@
+//! The children of `iati-organisation`, one variant each, in the order of 2.03.
+
+use crate::finding::Findings;
+use crate::model::about::{Identifier, ReportingOrg};
+use crate::model::children::{FragmentError, STREAMED_BYTES, children_of};
+use crate::model::element::{Element as _, element};
+use crate::model::fragment::Fragment;
+use crate::model::gaps::{Gap, GapKind, Gaps};
+use crate::model::pull::{Input, Pull, Stop};
+use crate::model::raw::{RawElement, is_extension};
+use crate::model::shared::{Amount, Coded, Dated, Narrative, TextBlock};
+use crate::model::value::DateTime;
+use crate::xml::{Reader, Token};
+
+element! {
+    /// The attributes of `iati-organisation`.
+    OrganisationHead {
+        attributes {
+            /// `@last-updated-datetime`.
+            last_updated: DateTime = "last-updated-datetime",
+            /// `@xml:lang`: the language of narratives that name none.
+            language: String = "xml:lang" language,
+            /// `@default-currency`: the currency of amounts that name none.
+            default_currency: String = "default-currency",
+        }
+    }
+}
+
+element! {
+    /// `budget-line`, `expense-line`: a part of an amount.
+    Line {
+        attributes {
+            /// `@ref`: what it is called in the organisation's own books.
+            reference: String = "ref",
+        }
+        children {
+            /// How much.
+            value: Option<Amount> = "value" required,
+            /// What for.
+            narratives: Vec<Narrative> = "narrative" required,
+        }
+    }
+}
+
+element! {
+    /// `total-budget`: what the organisation plans to spend.
+    TotalBudget {
+        attributes {
+            /// `@status`: 1 indicative, 2 committed.
+            status: String = "status",
+        }
+        children {
+            /// First day.
+            start: Option<Dated> = "period-start" required,
+            /// Last day.
+            end: Option<Dated> = "period-end" required,
+            /// How much.
+            value: Option<Amount> = "value" required,
+            /// Its parts.
+            lines: Vec<Line> = "budget-line",
+        }
+    }
+}
+
+element! {
+    /// `recipient-org` of a budget.
+    RecipientOrg closed {
+        attributes {
+            /// `@ref`.
+            reference: String = "ref",
+        }
+        children {
+            /// Its name.
+            narratives: Vec<Narrative> = "narrative" required,
+        }
+    }
+}
+
+element! {
+    /// `recipient-org-budget`: what the organisation plans to give to another one.
+    RecipientOrgBudget {
+        attributes {
+            /// `@status`: 1 indicative, 2 committed.
+            status: String = "status",
+        }
+        children {
+            /// Who gets it.
+            recipient: Option<RecipientOrg> = "recipient-org" required,
+            /// First day.
+            start: Option<Dated> = "period-start" required,
+            /// Last day.
+            end: Option<Dated> = "period-end" required,
+            /// How much.
+            value: Option<Amount> = "value" required,
+            /// Its parts.
+            lines: Vec<Line> = "budget-line",
+        }
+    }
+}
+
+element! {
+    /// `recipient-region` of a budget.
+    BudgetRegion {
+        attributes {
+            /// `@vocabulary`.
+            vocabulary: String = "vocabulary",
+            /// `@vocabulary-uri`.
+            vocabulary_uri: String = "vocabulary-uri" uri,
+            /// `@code`.
+            code: String = "code",
+        }
+        children {
+            /// What was said about it.
+            narratives: Vec<Narrative> = "narrative",
+        }
+    }
+}
+
+element! {
+    /// `recipient-region-budget`: what the organisation plans to spend in a region.
+    RecipientRegionBudget {
+        attributes {
+            /// `@status`: 1 indicative, 2 committed.
+            status: String = "status",
+        }
+        children {
+            /// Where.
+            recipient: Option<BudgetRegion> = "recipient-region" required,
+            /// First day.
+            start: Option<Dated> = "period-start" required,
+            /// Last day.
+            end: Option<Dated> = "period-end" required,
+            /// How much.
+            value: Option<Amount> = "value" required,
+            /// Its parts.
+            lines: Vec<Line> = "budget-line",
+        }
+    }
+}
+
+element! {
+    /// `recipient-country` of a budget or a document.
+    BudgetCountry {
+        attributes {
+            /// `@code`.
+            code: String = "code" required,
+        }
+        children {
+            /// What was said about it.
+            narratives: Vec<Narrative> = "narrative",
+        }
+    }
+}
+
+element! {
+    /// `recipient-country-budget`: what the organisation plans to spend in a country.
+    RecipientCountryBudget {
+        attributes {
+            /// `@status`: 1 indicative, 2 committed.
+            status: String = "status",
+        }
+        children {
+            /// Where.
+            recipient: Option<BudgetCountry> = "recipient-country" required,
+            /// First day.
+            start: Option<Dated> = "period-start" required,
+            /// Last day.
+            end: Option<Dated> = "period-end" required,
+            /// How much.
+            value: Option<Amount> = "value" required,
+            /// Its parts.
+            lines: Vec<Line> = "budget-line",
+        }
+    }
+}
+
+element! {
+    /// `total-expenditure`: what the organisation has spent.
+    TotalExpenditure {
+        children {
+            /// First day.
+            start: Option<Dated> = "period-start" required,
+            /// Last day.
+            end: Option<Dated> = "period-end" required,
+            /// How much.
+            value: Option<Amount> = "value" required,
+            /// Its parts.
+            lines: Vec<Line> = "expense-line",
+        }
+    }
+}
+
+element! {
+    /// `document-link` of an organisation, which may name countries.
+    OrganisationDocument {
+        attributes {
+            /// `@url`.
+            url: String = "url" required uri,
+            /// `@format`: a media type.
+            format: String = "format" required,
+        }
+        children {
+            /// Its title.
+            title: Option<TextBlock> = "title" required,
+            /// What it is about.
+            description: Option<TextBlock> = "description",
+            /// What kind of document it is.
+            categories: Vec<Coded> = "category" required,
+            /// The languages it is in.
+            languages: Vec<Coded> = "language",
+            /// When it was published.
+            date: Option<Dated> = "document-date",
+            /// The countries it is about.
+            countries: Vec<BudgetCountry> = "recipient-country",
+        }
+    }
+}
+
+children_of! {
+    /// One child element of `iati-organisation`.
+    enum OrganisationElement;
+    /// The kinds of [`OrganisationElement`] in the order of 2.03.
+    kinds OrganisationElementKind;
+    /// `organisation-identifier`.
+    Identifier(Identifier) = "organisation-identifier" once required,
+    /// `name`.
+    Name(TextBlock) = "name" once required,
+    /// `reporting-org`.
+    ReportingOrg(ReportingOrg) = "reporting-org" once required,
+    /// `total-budget`.
+    TotalBudget(TotalBudget) = "total-budget" many optional,
+    /// `recipient-org-budget`.
+    RecipientOrgBudget(RecipientOrgBudget) = "recipient-org-budget" many optional,
+    /// `recipient-region-budget`.
+    RecipientRegionBudget(RecipientRegionBudget) = "recipient-region-budget" many optional,
+    /// `recipient-country-budget`.
+    RecipientCountryBudget(RecipientCountryBudget) = "recipient-country-budget" many optional,
+    /// `total-expenditure`.
+    TotalExpenditure(TotalExpenditure) = "total-expenditure" many optional,
+    /// `document-link`.
+    DocumentLink(OrganisationDocument) = "document-link" many optional,
+}

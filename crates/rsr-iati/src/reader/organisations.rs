@@ -1,0 +1,290 @@
+//! Reading organisation files, element by element, as the model of 2.03.
+
+use std::fmt;
+use std::io::Read;
+
+use super::{Counts, ReadError, ReadOptions};
+use crate::finding::{Finding, Findings, Severity};
+use crate::model::{Input, OrganisationElement, OrganisationHead, Pull, Stop};
+use crate::version::Version;
+use crate::xml::{Position, Reader, Token};
+
+/// What a reader of organisations comes upon, in the order of the file.
+///
+/// Each organisation is one `Start`, its elements, and either `End` or `Skipped`.
+#[derive(Debug)]
+pub enum OrganisationEvent {
+    /// An organisation begins.
+    Start(OrganisationHead, Position),
+    /// One of its children.
+    Element(OrganisationElement, Position),
+    /// The organisation is complete.
+    End,
+    /// The organisation cannot be read to its end: forget what came of it. Reading goes on with the next one.
+    Skipped(Finding),
+}
+
+/// Reads the organisations of one file. Memory: two pieces of 64 KiB and the element at hand.
+///
+/// Files of 1.0x are read by the names that 2.03 has as well; texts that stood in elements themselves are told as dropped.
+///
+/// ```
+/// use rsr_iati::model::OrganisationElement;
+/// use rsr_iati::reader::{OrganisationEvent, OrganisationReader};
+///
+/// let file = br#"<iati-organisations version="2.03"><iati-organisation>
+///     <organisation-identifier>XM-1</organisation-identifier>
+///     <name><narrative>Wells for all</narrative></name>
+///     <total-budget><period-start iso-date="2024-01-01"/><period-end iso-date="2024-12-31"/>
+///         <value value-date="2024-01-01" currency="EUR">1000000</value></total-budget>
+/// </iati-organisation></iati-organisations>"#;
+/// let mut reader = OrganisationReader::new(&file[..]);
+/// let mut budgets = Vec::new();
+/// while let Some(event) = reader.next_event()? {
+///     if let OrganisationEvent::Element(OrganisationElement::TotalBudget(budget), _) = event {
+///         budgets.push(budget.value.map(|value| value.amount.as_str().to_owned()));
+///     }
+/// }
+/// assert_eq!(budgets, [Some("1000000".to_owned())]);
+/// # Ok::<(), rsr_iati::reader::ReadError>(())
+/// ```
+pub struct OrganisationReader<'r> {
+    xml: Reader<Input<'r>>,
+    findings: Findings,
+    /// The depth of the organisation that is open; 0 outside of one.
+    inside: usize,
+    seen_root: bool,
+    is_ended: bool,
+    version: Version,
+    counts: Counts,
+    strict: bool,
+    /// A bit for each kind of element that the organisation holds.
+    seen: u64,
+}
+
+impl fmt::Debug for OrganisationReader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OrganisationReader")
+            .field("version", &self.version)
+            .field("counts", &self.counts)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'r> OrganisationReader<'r> {
+    /// Reads leniently, with the default limits.
+    #[must_use]
+    pub fn new(read: impl Read + Send + 'r) -> Self {
+        Self::with_options(read, &ReadOptions::default())
+    }
+
+    /// Reads as told.
+    #[must_use]
+    pub fn with_options(read: impl Read + Send + 'r, options: &ReadOptions) -> Self {
+        Self {
+            xml: Reader::with_limits(Box::new(read), options.limits),
+            findings: Findings::default(),
+            inside: 0,
+            seen_root: false,
+            is_ended: false,
+            version: Version::V101,
+            counts: Counts::default(),
+            strict: options.strict,
+            seen: 0,
+        }
+    }
+
+    /// The next event; `None` at the end of the file.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Xml`] where the file cannot be read on; [`ReadError::Strict`] where that was asked for.
+    pub fn next_event(&mut self) -> Result<Option<OrganisationEvent>, ReadError> {
+        let event = loop {
+            if self.is_ended {
+                return Ok(None);
+            }
+            match self.step() {
+                Ok(Some(event)) => break Some(event),
+                Ok(None) if self.is_ended => break None,
+                Ok(None) => {}
+                Err(Stop::Fatal(error)) => {
+                    self.is_ended = true;
+                    return Err(error.into());
+                }
+                Err(Stop::Skip(finding)) if self.inside > 0 => break Some(self.skip(*finding)?),
+                // It is over a limit and lies outside of all organisations, or is one itself.
+                Err(Stop::Skip(finding)) => {
+                    let is_one = finding.path.rsplit('/').next() == Some("iati-organisation");
+                    self.counts.n_read += u64::from(is_one);
+                    self.counts.n_skipped += u64::from(is_one);
+                    if is_one {
+                        break Some(OrganisationEvent::Skipped(*finding));
+                    }
+                    self.findings.push(*finding);
+                }
+            }
+        };
+        self.counts.n_findings = self.findings.n_total;
+        if self.strict {
+            let skipped = match &event {
+                Some(OrganisationEvent::Skipped(finding)) => Some(finding.clone()),
+                _ => None,
+            };
+            if let Some(finding) = self.findings.first_error().cloned().or(skipped) {
+                self.is_ended = true;
+                return Err(ReadError::Strict(Box::new(finding)));
+            }
+        }
+        Ok(event)
+    }
+
+    /// What was found since the last call. To be asked after each event; past 256 findings are only counted.
+    pub fn take_findings(&mut self) -> Vec<Finding> {
+        self.findings.take()
+    }
+
+    /// The version the file names; known once the first event is there.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// What was read so far, in organisations.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    fn pull(&mut self) -> Pull<'_, 'r> {
+        Pull {
+            xml: &mut self.xml,
+            findings: &mut self.findings,
+        }
+    }
+
+    fn step(&mut self) -> Result<Option<OrganisationEvent>, Stop> {
+        if self.inside == 0 {
+            self.findings.identifier = None;
+        }
+        match self.pull().advance()? {
+            Token::Done => {
+                self.is_ended = true;
+                Ok(None)
+            }
+            Token::Text => {
+                if !self.xml.is_blank() {
+                    self.pull().stray_text();
+                }
+                Ok(None)
+            }
+            Token::End if self.inside > 0 && self.xml.depth() == self.inside => {
+                self.inside = 0;
+                if self
+                    .findings
+                    .identifier
+                    .as_deref()
+                    .is_none_or(str::is_empty)
+                {
+                    let message = "the organisation has no identifier";
+                    self.pull()
+                        .find(Severity::Error, "blank-identifier", message);
+                }
+                Ok(Some(OrganisationEvent::End))
+            }
+            Token::End => Ok(None),
+            Token::Start if self.inside > 0 => self.child().map(Some),
+            Token::Start => self.outside(),
+        }
+    }
+
+    fn outside(&mut self) -> Result<Option<OrganisationEvent>, Stop> {
+        let is_root = !std::mem::replace(&mut self.seen_root, true);
+        let name = if self.xml.is_unqualified() {
+            self.xml.local_name()
+        } else {
+            ""
+        };
+        match name {
+            "iati-organisations" => {
+                let named = self.xml.attribute("version").map(str::to_owned);
+                self.version = Version::of_attribute(named.as_deref()).unwrap_or_else(|| {
+                    let named = named.unwrap_or_default();
+                    let version = Version::V203;
+                    let message =
+                        format!("the standard has no version {named:?}; read as {version}");
+                    self.pull()
+                        .find(Severity::Error, "unknown-version", &message);
+                    version
+                });
+                Ok(None)
+            }
+            "iati-organisation" => {
+                self.counts.n_read += 1;
+                self.seen = 0;
+                self.inside = self.xml.depth();
+                let position = self.xml.position();
+                let mut head = OrganisationHead::default();
+                self.pull().attributes(&mut head);
+                Ok(Some(OrganisationEvent::Start(head, position)))
+            }
+            _ => {
+                if is_root {
+                    let message = format!(
+                        "the root is <{}>, not <iati-organisations>",
+                        self.xml.name()
+                    );
+                    self.pull().find(Severity::Error, "not-iati", &message);
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    fn child(&mut self) -> Result<OrganisationEvent, Stop> {
+        let position = self.xml.position();
+        let element = OrganisationElement::pull(&mut self.pull())?;
+        let kind = element.kind();
+        match &element {
+            OrganisationElement::Unknown(raw) => {
+                let message = format!(
+                    "the standard has no <{}> here; it is kept and not exported",
+                    raw.name
+                );
+                self.pull()
+                    .find(Severity::Warning, "unknown-element", &message);
+            }
+            OrganisationElement::Identifier(identifier) if self.findings.identifier.is_none() => {
+                self.findings.identifier = Some(identifier.identifier().to_owned());
+            }
+            _ => {}
+        }
+        let bit = 1_u64 << element.rank();
+        if self.seen & bit != 0 && !kind.is_repeatable() {
+            let message = format!("<{}> stands a second time", kind.name());
+            self.pull()
+                .find(Severity::Error, "repeated-element", &message);
+        }
+        self.seen |= bit;
+        Ok(OrganisationEvent::Element(element, position))
+    }
+
+    /// Passes over the rest of the organisation.
+    fn skip(&mut self, mut finding: Finding) -> Result<OrganisationEvent, ReadError> {
+        loop {
+            match self.pull().advance() {
+                Ok(Token::End) if self.xml.depth() == self.inside => break,
+                Ok(Token::Done) => break,
+                Ok(_) | Err(Stop::Skip(_)) => {}
+                Err(Stop::Fatal(error)) => {
+                    self.is_ended = true;
+                    return Err(error.into());
+                }
+            }
+        }
+        self.inside = 0;
+        self.counts.n_skipped += 1;
+        finding.message.push_str("; the organisation is skipped");
+        Ok(OrganisationEvent::Skipped(finding))
+    }
+}
