@@ -265,7 +265,7 @@ fn memory_stays_under_its_ceilings() {
 
     hostile_input_is_validated();
     a_long_text_is_held_twice_at_most();
-    a_million_activities_take_what_ten_thousand_take();
+    many_activities_take_what_ten_thousand_take();
 
     let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     let zeros = vec![b' '; 1 << 16];
@@ -349,8 +349,8 @@ impl Read for Numbered {
     }
 }
 
-/// Reading, writing and validating: the peaks lie within 2 MB of each other.
-fn a_million_activities_take_what_ten_thousand_take() {
+/// Reading, writing and validating: the peaks lie within 2 MB of each other. `cargo xtask ceilings` does it with a million.
+fn many_activities_take_what_ten_thousand_take() {
     type Work = fn(u64);
     let works: [(&str, Work); 3] = [
         ("read", |n| {
@@ -369,8 +369,8 @@ fn a_million_activities_take_what_ten_thousand_take() {
     ];
     for (what, work) in works {
         let peak = |n| peak_of(&ALLOCATOR, || work(n)).1;
-        let (few, many) = (peak(10_000), peak(1_000_000));
-        println!("{what}: 10,000 activities {few}, 1,000,000 activities {many}");
+        let (few, many) = (peak(10_000), peak(200_000));
+        println!("{what}: 10,000 activities {few}, 200,000 activities {many}");
         assert!(many <= few + ByteSize::from_mib(2), "{what}: {few}, {many}");
     }
 }

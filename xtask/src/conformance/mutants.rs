@@ -350,7 +350,7 @@ fn xmllint<'p>(
         let Ok(number) = number.parse() else { continue };
         let theirs = if rest.contains("Schemas validity error") {
             Theirs::Invalid(number)
-        } else if rest.contains("parser error") || rest.contains("namespace error") {
+        } else if rest.contains("parser error") {
             Theirs::NotWellFormed(number)
         } else {
             continue;
