@@ -82,7 +82,7 @@ fn read(
                 // Reading stands before the end tag.
                 let end = reader.position().offset + END_TAG.len() as u64;
                 let n_bytes = end.saturating_sub(start.offset);
-                let version = reader.file().version.name();
+                let version = reader.file().version.as_str();
                 survey.close(open, version, name, start.line, n_bytes);
                 at = None;
             }
