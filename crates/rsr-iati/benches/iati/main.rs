@@ -133,7 +133,7 @@ fn real_files() -> Vec<PathBuf> {
 }
 
 const HEAD: &str = "<iati-activities version=\"2.03\" xmlns:dstore=\"http://d-portal.org/xmlns/dstore\" \
-     xmlns:iati-activities=\"http://d-portal.org/xmlns/iati-activities\">\n";
+     xmlns:iati-activities=\"http://d-portal.org/xmlns/iati-activities\" xmlns:usg=\"https://explorer.usaid.gov\">\n";
 
 const MADE_UP: &str = "<iati-activity><iati-identifier>XM-1</iati-identifier>\
     <reporting-org ref=\"XM\" type=\"22\"><narrative>Wells for all</narrative></reporting-org>\
