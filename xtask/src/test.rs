@@ -9,6 +9,9 @@ use xtask::tools::{Plan, Tool, plan};
 
 use crate::{run, workspace};
 
+/// Features that nothing in the workspace turns on. Their tests bear their name.
+const UNUSED_FEATURES: [(&str, &str); 1] = [("rsr-aggregation", "parallel")];
+
 /// Runs every test and prints the summary; answers whether all passed.
 pub(crate) fn run(filter: Option<&str>) -> Result<bool> {
     let (is_good, counts) = run_counted(filter)?;
@@ -33,7 +36,14 @@ pub(crate) fn run_counted(filter: Option<&str>) -> Result<(bool, Counts)> {
         "--no-fail-fast",
     ]);
     cargo.args(filter).env("RSR_TEST_LEFT_OUT", &report);
-    let is_good = stream(cargo, &mut counts)?;
+    let mut is_good = stream(cargo, &mut counts)?;
+    if filter.is_none() {
+        for (package, feature) in UNUSED_FEATURES {
+            let mut cargo = run::cargo(&["test", "--release", "--locked", "--package", package]);
+            cargo.args(["--features", feature, "--test", "api", "--", feature]);
+            is_good &= stream(cargo, &mut counts)?;
+        }
+    }
     println!();
     if let Some(line) = tools_missing {
         println!("{line}");

@@ -75,9 +75,10 @@ fn rows(n: i64) -> Rows {
         })
         .collect();
     let (forest, _) = Forest::build(links.iter().copied()).expect("a million fits");
-    let mut rows: Rows = forest
-        .positions(1)
-        .map(|at| (at.id, None, 0, at.place, at.last_place))
+    // Places of all trees one after the other, where a forest counts those of each tree.
+    let mut rows: Rows = (1..)
+        .zip(forest.positions(1))
+        .map(|(place, at)| (at.id, None, 0, place, place + at.last_place - at.place))
         .collect();
     rows.sort_unstable();
     for (row, link) in rows.iter_mut().zip(links) {

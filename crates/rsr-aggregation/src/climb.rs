@@ -141,9 +141,39 @@ fn read<S: PeriodSource>(
 struct Ways {
     /// Each period to compute, with the next one to compute after it.
     next: BTreeMap<PeriodId, Option<PeriodId>>,
+    /// What is above each period that was read, so that many starts under one root read it once.
+    above: HashMap<PeriodId, Above>,
+}
+
+/// Where a climb goes on.
+#[derive(Clone, Copy, Debug)]
+enum Above {
+    /// The period itself is not stored.
+    Unknown,
+    /// At its parent, over an open edge; nowhere where there is none.
+    Next(Option<PeriodId>),
 }
 
 impl Ways {
+    fn above<S: PeriodSource>(
+        &mut self,
+        source: &mut S,
+        id: PeriodId,
+    ) -> Result<Above, ComputeError<S::Error>> {
+        if let Some(above) = self.above.get(&id) {
+            return Ok(*above);
+        }
+        let above = match read(source, id)? {
+            None => Above::Unknown,
+            Some(period) => {
+                let edge = period.edge.filter(|edge| edge.is_open);
+                Above::Next(edge.map(|edge| edge.parent))
+            }
+        };
+        self.above.insert(id, above);
+        Ok(above)
+    }
+
     /// Follows the open edges up from a start.
     fn add<S: PeriodSource>(
         &mut self,
@@ -168,7 +198,7 @@ impl Ways {
                 );
                 break;
             }
-            let Some(period) = read(source, id)? else {
+            let Above::Next(above) = self.above(source, id)? else {
                 if id == start {
                     report.unknown.push(start);
                 }
@@ -187,10 +217,7 @@ impl Ways {
             levels.insert(id, level);
             way.push(id);
             level += 1;
-            at = period
-                .edge
-                .filter(|edge| edge.is_open)
-                .map(|edge| edge.parent);
+            at = above;
         }
         let above = way.iter().skip(1).map(|&id| Some(id)).chain([None]);
         for (&id, above) in way.iter().zip(above) {

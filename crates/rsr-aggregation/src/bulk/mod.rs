@@ -2,6 +2,7 @@
 
 mod column;
 mod pairs;
+mod pass;
 mod rollup;
 
 use std::collections::HashMap;

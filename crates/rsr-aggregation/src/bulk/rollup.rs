@@ -6,28 +6,34 @@ use rsr_base::PeriodId;
 use rsr_hierarchy::{BrokenLinks, Forest, Order, TooManyNodes};
 
 use super::column::Column;
-use crate::tally::{Standing, contributes};
-use crate::{Measure, Numbers, Total};
+use super::pass::Piece;
+use crate::tally::{Standing, TooLarge};
+use crate::{Hundredths, Measure, Numbers, Total};
 
 /// What is known of a node besides its sums; one byte.
 #[derive(Clone, Copy, Debug, Default)]
-struct Flags(u8);
+pub(super) struct Flags(u8);
 
 impl Flags {
-    const PERCENTAGE: u8 = 1;
-    const QUALITATIVE: u8 = 2;
+    pub(super) const PERCENTAGE: u8 = 1;
+    pub(super) const QUALITATIVE: u8 = 2;
     const HAS_UPDATES: u8 = 4;
-    const HAS_MANUAL: u8 = 8;
+    pub(super) const HAS_MANUAL: u8 = 8;
     /// Its total goes on to a parent that sums values.
-    const PASSES_VALUE: u8 = 16;
+    pub(super) const PASSES_VALUE: u8 = 16;
     /// Its total goes on to a parent that sums pairs.
-    const PASSES_PAIR: u8 = 32;
+    pub(super) const PASSES_PAIR: u8 = 32;
 
-    fn has(self, flag: u8) -> bool {
+    pub(super) fn has(self, flag: u8) -> bool {
         self.0 & flag != 0
     }
 
-    fn measure(self) -> Measure {
+    /// Whether of some flags exactly these are set.
+    pub(super) fn is(self, of: u8, these: u8) -> bool {
+        self.0 & of == these
+    }
+
+    pub(super) fn measure(self) -> Measure {
         if self.has(Self::PERCENTAGE) {
             Measure::Percentage
         } else if self.has(Self::QUALITATIVE) {
@@ -72,6 +78,8 @@ pub struct Rollup {
     value: Column,
     pair: Option<Box<Pair>>,
     manual: HashMap<u32, Numbers>,
+    /// Whether all are of measure unit, as they are until they are said to be otherwise.
+    is_all_unit: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -106,6 +114,7 @@ impl Rollup {
             value: Column::zeros(order.len()),
             pair: None,
             manual: HashMap::new(),
+            is_all_unit: true,
             order,
         };
         Ok((rollup, broken))
@@ -128,6 +137,7 @@ impl Rollup {
                 Measure::Qualitative => Flags::QUALITATIVE,
             };
             has_percentages |= measure == Measure::Percentage;
+            self.is_all_unit = false;
             if let Some(index) = finder.find(period) {
                 let flags = &mut self.flags[index as usize];
                 flags.0 &= !(Flags::PERCENTAGE | Flags::QUALITATIVE);
@@ -164,6 +174,27 @@ impl Rollup {
             self.set_own_at(index, has_updates, numbers);
         }
         index.is_some()
+    }
+
+    /// Sets the own parts of the first periods of the order, one after the other: what is there is the sum of updates,
+    /// `None` means that there are none. For periods of measure unit; others are left as they are. Faster than one by one.
+    pub fn set_own_values(&mut self, values: impl IntoIterator<Item = Option<Hundredths>>) {
+        if self.is_all_unit {
+            let flagged = self.flags.iter_mut().zip(values);
+            self.value.fill(flagged.map(|(flags, value)| {
+                flags.0 &= !Flags::HAS_UPDATES;
+                flags.0 |= Flags::HAS_UPDATES * u8::from(value.is_some());
+                value
+            }));
+            return;
+        }
+        let n = u32::try_from(self.flags.len()).unwrap_or(u32::MAX);
+        for (index, value) in (0..n).zip(values) {
+            if self.measure(index) == Measure::Unit {
+                let numbers = value.map_or(Numbers::NONE, Numbers::of_value);
+                self.set_own_at(index, value.is_some(), &numbers);
+            }
+        }
     }
 
     /// As [`Rollup::set_own`], by the period's index in the order.
@@ -210,41 +241,41 @@ impl Rollup {
     ///
     /// [`PeriodTooLarge`] where a sum leaves the range of 128 bits; the totals are then of no use.
     pub fn run(&mut self) -> Result<(), PeriodTooLarge> {
-        // All but these pass their column's sum on as it is.
-        const SPECIAL: u8 =
-            Flags::PERCENTAGE | Flags::QUALITATIVE | Flags::HAS_MANUAL | Flags::PASSES_PAIR;
-        let len = u32::try_from(self.flags.len()).unwrap_or(u32::MAX);
-        for index in (0..len).rev() {
-            let flags = self.flags[index as usize];
-            if flags.0 & (SPECIAL | Flags::PASSES_VALUE) == Flags::PASSES_VALUE {
-                let parent = self.order.raw_parents()[index as usize];
-                self.value
-                    .pass(index, parent)
-                    .map_err(|_too_large| self.too_large(parent))?;
-            } else if flags.has(Flags::PASSES_VALUE | Flags::PASSES_PAIR) {
-                self.pass_special(index)?;
-            }
-        }
-        Ok(())
+        self.whole().pass()
     }
 
-    #[cold]
-    fn pass_special(&mut self, index: u32) -> Result<(), PeriodTooLarge> {
-        let parent = self.order.raw_parents()[index as usize];
-        let numbers = self.total_at(index)?.numbers;
-        let measure = self.flags[parent as usize].measure();
-        if !contributes(measure, &numbers) {
-            return Ok(());
+    /// As [`Rollup::run`], on all threads of rayon's pool: each takes whole trees, so a single tree gains nothing. The totals
+    /// are the same.
+    ///
+    /// # Errors
+    ///
+    /// [`PeriodTooLarge`], as [`Rollup::run`].
+    #[cfg(feature = "parallel")]
+    pub fn run_parallel(&mut self) -> Result<(), PeriodTooLarge> {
+        use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+
+        // More pieces than threads: who is done early takes over from others.
+        let pieces = self.whole().cut(rayon::current_num_threads() * 4);
+        let passed: Vec<Result<(), PeriodTooLarge>> =
+            pieces.into_par_iter().map(Piece::pass).collect();
+        // The last piece is what comes first on the way from the end.
+        passed.into_iter().rev().collect()
+    }
+
+    fn whole(&mut self) -> Piece<'_> {
+        Piece {
+            first: 0,
+            ids: self.order.ids(),
+            parents: self.order.raw_parents(),
+            flags: &self.flags,
+            value: self.value.whole(),
+            pair: self
+                .pair
+                .as_deref_mut()
+                .map(|pair| [pair.numerator.whole(), pair.denominator.whole()]),
+            manual: &self.manual,
+            is_plain: self.is_all_unit && self.manual.is_empty(),
         }
-        let added = match (measure, &mut self.pair) {
-            (Measure::Unit, _) => self.value.add(parent, numbers.value),
-            (Measure::Percentage, Some(pair)) => pair
-                .numerator
-                .add(parent, numbers.numerator)
-                .and_then(|()| pair.denominator.add(parent, numbers.denominator)),
-            (Measure::Percentage, None) | (Measure::Qualitative, _) => Ok(()),
-        };
-        added.map_err(|_too_large| self.too_large(parent))
     }
 
     /// What stands at a period, after the pass; `None` where it is not in the roll-up.
@@ -270,28 +301,38 @@ impl Rollup {
             .map(|(index, &period)| Ok((period, self.total_at(index)?)))
     }
 
+    /// As [`Rollup::totals`], on all threads of rayon's pool.
+    ///
+    /// # Errors
+    ///
+    /// [`PeriodTooLarge`] in place of a period whose percentage cannot be held.
+    #[cfg(feature = "parallel")]
+    #[must_use]
+    pub fn par_totals(
+        &self,
+    ) -> impl rayon::iter::IndexedParallelIterator<Item = Result<(PeriodId, Total), PeriodTooLarge>>
+    {
+        use rayon::iter::{
+            IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _,
+        };
+
+        let ids = self.order.ids().par_iter().enumerate();
+        ids.map(|(index, &period)| {
+            // Indices of the order are of 32 bits.
+            let index = u32::try_from(index).unwrap_or(u32::MAX);
+            Ok((period, self.total_at(index)?))
+        })
+    }
+
     pub(super) fn total_at(&self, index: u32) -> Result<Total, PeriodTooLarge> {
-        let flags = self.flags[index as usize];
         let pair = self.pair.as_deref();
         let sum = Numbers {
             value: self.value.get(index),
             numerator: pair.and_then(|pair| pair.numerator.get(index)),
             denominator: pair.and_then(|pair| pair.denominator.get(index)),
         };
-        let manual = if flags.has(Flags::HAS_MANUAL) {
-            self.manual.get(&index)
-        } else {
-            None
-        };
-        Standing {
-            sum,
-            has_updates: flags.has(Flags::HAS_UPDATES),
-            // Asked only where no update counts, so that what is there came from children.
-            has_contributors: !sum.is_none(),
-            manual,
-        }
-        .period(flags.measure())
-        .map_err(|_too_large| self.too_large(index))
+        total(self.flags[index as usize], sum, || self.manual.get(&index))
+            .map_err(|_too_large| self.too_large(index))
     }
 
     /// Heap bytes it holds: of the structure, and of the summed columns. Manual values come on top, some 100 bytes each.
@@ -309,4 +350,25 @@ impl Rollup {
     fn too_large(&self, index: u32) -> PeriodTooLarge {
         PeriodTooLarge(self.order.ids()[index as usize])
     }
+}
+
+/// What stands at a period of which these are the sums. `manual` is asked only where there is such a value.
+pub(super) fn total<'m>(
+    flags: Flags,
+    sum: Numbers,
+    manual: impl FnOnce() -> Option<&'m Numbers>,
+) -> Result<Total, TooLarge> {
+    let manual = if flags.has(Flags::HAS_MANUAL) {
+        manual()
+    } else {
+        None
+    };
+    Standing {
+        sum,
+        has_updates: flags.has(Flags::HAS_UPDATES),
+        // Asked only where no update counts, so that what is there came from children.
+        has_contributors: !sum.is_none(),
+        manual,
+    }
+    .period(flags.measure())
 }

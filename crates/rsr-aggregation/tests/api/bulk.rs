@@ -92,3 +92,102 @@ fn mixed_measures_follow_what_the_parent_sums() {
     world.job(30);
     assert_eq!(world.n_writes, before, "a climb agrees");
 }
+
+#[test]
+fn own_values_at_once_are_those_set_one_by_one() {
+    use rsr_aggregation::Total;
+
+    for mixed in [false, true] {
+        let links = (0..200).map(|id| (id, (id > 0).then_some(id / 3)));
+        let mut at_once = rollup(links);
+        if mixed {
+            at_once.set_measures([(PeriodId(5), Measure::Qualitative)]);
+        }
+        let mut one_by_one = at_once.clone();
+        let value =
+            |nth: u32| (!nth.is_multiple_of(4)).then(|| Hundredths::from_hundredths(nth.into()));
+        at_once.set_own_values((0..150).map(value));
+        for nth in 0..150 {
+            let numbers = value(nth).map_or(Numbers::NONE, Numbers::of_value);
+            one_by_one.set_own_at(nth, value(nth).is_some(), &numbers);
+        }
+        let totals = |rollup: &mut Rollup| -> Vec<(PeriodId, Total)> {
+            rollup.run().unwrap();
+            rollup.totals().map(Result::unwrap).collect()
+        };
+        assert_eq!(totals(&mut at_once), totals(&mut one_by_one), "{mixed}");
+    }
+}
+
+#[cfg(feature = "parallel")]
+#[test]
+fn parallel_totals_are_those_of_one_thread() {
+    use rayon::iter::ParallelIterator as _;
+    use rsr_aggregation::Total;
+    use rsr_testkit::Seeded;
+
+    const N: i64 = 150_000;
+    for seed in 0..4 {
+        let mut seeded = Seeded::new(seed);
+        let mut root = 0;
+        // Trees of all sizes, one of them of half of all periods.
+        let links: Vec<(i64, Option<i64>)> = (0..N)
+            .map(|id| {
+                if id == 0 || (id > N / 2 && seeded.below(50) == 0) {
+                    root = id;
+                    return (id, None);
+                }
+                let span = (id - root).unsigned_abs();
+                (id, Some(root + i64::try_from(seeded.below(span)).unwrap()))
+            })
+            .collect();
+        let mut serial = rollup(links.into_iter());
+        if seed > 0 {
+            let measures = (0..N).map(|id| {
+                let measure = match seeded.below(20) {
+                    0 => Measure::Qualitative,
+                    1..=5 => Measure::Percentage,
+                    _ => Measure::Unit,
+                };
+                (PeriodId(id), measure)
+            });
+            serial.set_measures(measures.collect::<Vec<_>>());
+        }
+        for id in 0..N {
+            let mut number = || {
+                let number = seeded.below(100);
+                (number < 60).then(|| Hundredths::from_hundredths(i128::from(number) - 20))
+            };
+            let own = Numbers {
+                value: number(),
+                numerator: number(),
+                denominator: number(),
+            };
+            serial.set_own(PeriodId(id), !own.is_none(), &own);
+            if seed > 1 && id % 100 == 0 {
+                serial.set_manual(PeriodId(id), &one());
+            }
+        }
+        let mut parallel = serial.clone();
+        serial.run().unwrap();
+        parallel.run_parallel().unwrap();
+        let serial: Vec<(PeriodId, Total)> = serial.totals().map(Result::unwrap).collect();
+        let parallel: Vec<_> = parallel.par_totals().map(Result::unwrap).collect();
+        assert!(serial == parallel, "seed {seed}");
+    }
+}
+
+#[cfg(feature = "parallel")]
+#[test]
+fn parallel_errors_are_those_of_one_thread() {
+    const TREE: i64 = 20_000;
+    // Two trees, in each a sum that does not fit.
+    let links = (0..2 * TREE).map(|id| (id, (id % TREE > 0).then_some(id / TREE * TREE)));
+    let mut serial = rollup(links);
+    for id in [1, 2, TREE + 1, TREE + 2] {
+        let most = Numbers::of_value(Hundredths::from_hundredths(i128::MAX));
+        serial.set_own(PeriodId(id), true, &most);
+    }
+    let mut parallel = serial.clone();
+    assert_eq!(parallel.run_parallel(), serial.run());
+}

@@ -40,23 +40,18 @@ impl Buckets {
         (bucket + 2 < self.starts.len()).then_some(bucket)
     }
 
-    /// Counts ids two places on, so that filling the buckets leaves each start where it belongs.
-    fn count<I: NodeId>(&mut self, ids: impl Iterator<Item = I>) {
-        for id in ids {
-            if let Some(bucket) = self.of(id.into()) {
-                self.starts[bucket + 2] += 1;
-            }
-        }
-        for bucket in 2..self.starts.len() {
-            self.starts[bucket] += self.starts[bucket - 1];
-        }
-    }
-
     /// Buckets of ids that are sorted, to find their ranks.
     pub(super) fn of_sorted<I: NodeId>(ids: &[I]) -> Option<Self> {
         let mut buckets = Self::over(ids.iter().copied(), ids.len())?;
-        buckets.count(ids.iter().copied());
-        buckets.starts.remove(0);
+        for &id in ids {
+            if let Some(bucket) = buckets.of(id.into()) {
+                buckets.starts[bucket + 1] += 1;
+            }
+        }
+        buckets.starts.pop();
+        for bucket in 1..buckets.starts.len() {
+            buckets.starts[bucket] += buckets.starts[bucket - 1];
+        }
         Some(buckets)
     }
 
@@ -121,8 +116,15 @@ impl Buckets {
             }
             let mut from = start;
             for &to in &ends[..runs.buckets_per_run()] {
-                if to - from > 1 {
-                    nodes[from..to].sort_by_key(|node| node.0);
+                match &mut nodes[from..to] {
+                    [] | [_] => {}
+                    // Most buckets with more than one have two.
+                    [first, second] => {
+                        if second.0 < first.0 {
+                            std::mem::swap(first, second);
+                        }
+                    }
+                    crowd => crowd.sort_by_key(|node| node.0),
                 }
                 from = to;
             }

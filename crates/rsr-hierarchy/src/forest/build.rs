@@ -11,10 +11,10 @@ const COUNT_MAX: u32 = NONE - 2;
 #[error("more than {limit} nodes", limit = COUNT_MAX)]
 pub struct TooManyNodes;
 
-/// One node while the forest is built, by rank of its id. Side by side, since a step needs all of its parent's.
+/// One node while its piece of the order is looked for. Side by side, since a step needs all of its parent's.
 #[derive(Clone, Copy, Debug)]
 struct Link {
-    /// The rank of its parent.
+    /// Where its parent is in the list.
     parent: u32,
     /// Nodes of its branch.
     size: u32,
@@ -22,6 +22,14 @@ struct Link {
     index: u32,
     /// Where the next older of its children must end.
     free_end: u32,
+}
+
+/// One node of the order, by index. Side by side, since they are written in no order: one wait for memory instead of three.
+#[derive(Clone, Copy, Debug)]
+struct Placed<I> {
+    id: I,
+    parent: u32,
+    end: u32,
 }
 
 impl<I: NodeId> Forest<I> {
@@ -50,23 +58,33 @@ impl<I: NodeId> Forest<I> {
             by_rising_id(nodes, &mut broken)
         };
         let ids: Vec<I> = nodes.iter().map(|&(id, _)| id).collect();
-        let mut links = resolve_parents(&nodes, &ids, is_sorted, &mut broken);
+        let parents = resolve_parents(&nodes, &ids, is_sorted, &mut broken);
         drop(nodes);
         // A child is mostly younger than its parent; ranks are then an order from the top down already.
         let is_top_down = (0_u32..)
-            .zip(&links)
-            .all(|(rank, link)| link.parent == NONE || link.parent < rank);
-        let forest = if is_top_down {
-            place(&ids, &mut links)
+            .zip(&parents)
+            .all(|(rank, &parent)| parent == NONE || parent < rank);
+        let (placed, mut by_id) = if is_top_down {
+            place(&parents, |rank| ids[rank])
         } else {
-            descend(&ids, &mut links)
+            descend(&parents, &ids)
         };
-        if forest.order.len() < ids.len() {
+        if placed.len() < ids.len() {
             broken.find_cycles(&ids, |rank| {
-                let link = links[rank as usize];
-                (link.index == NONE).then_some(link.parent)
+                (by_id[rank as usize] == NONE).then_some(parents[rank as usize])
             });
+            by_id.retain(|&index| index != NONE);
+            by_id.shrink_to_fit();
         }
+        drop(parents);
+        let forest = Self {
+            order: Order {
+                ids: placed.iter().map(|node| node.id).collect(),
+                parents: placed.iter().map(|node| node.parent).collect(),
+                by_id,
+            },
+            ends: placed.iter().map(|node| node.end).collect(),
+        };
         Ok((forest, broken))
     }
 }
@@ -94,120 +112,123 @@ fn resolve_parents<I: NodeId>(
     ids: &[I],
     is_local: bool,
     broken: &mut BrokenLinks<I>,
-) -> Vec<Link> {
+) -> Vec<u32> {
     let Some(buckets) = Buckets::of_sorted(ids) else {
         return Vec::new();
     };
-    let new = |parent: Option<u32>| Link {
-        parent: parent.unwrap_or(NONE),
-        size: 1,
-        index: NONE,
-        free_end: NONE,
-    };
     if is_local || buckets.is_gapless(ids) {
-        let link = |&(id, parent): &(I, Option<I>)| {
-            let rank = parent.and_then(|parent| {
-                let rank = buckets.rank(parent, ids);
-                if rank.is_none() {
-                    broken.orphans.push((id, parent));
-                }
-                rank
-            });
-            new(rank)
+        let parent_of = |&(id, parent): &(I, Option<I>)| {
+            let Some(parent) = parent else {
+                return NONE;
+            };
+            buckets.rank(parent, ids).unwrap_or_else(|| {
+                broken.orphans.push((id, parent));
+                NONE
+            })
         };
-        return nodes.iter().map(link).collect();
+        return nodes.iter().map(parent_of).collect();
     }
-    let mut links = vec![new(None); nodes.len()];
+    let mut parents = vec![NONE; nodes.len()];
     let wanted = (0..NONE).zip(nodes);
     let wanted = wanted.filter_map(|(rank, &(_, parent))| Some((rank, parent?)));
     buckets.ranks(wanted, ids, |child, parent, rank| match rank {
-        Some(rank) => links[child as usize].parent = rank,
+        Some(rank) => parents[child as usize] = rank,
         None => broken.orphans.push((ids[child as usize], parent)),
     });
     broken.orphans.sort_unstable();
-    links
+    parents
 }
 
-/// The forest where ids say nothing of depth: each node's children side by side, then down from every root. What has no
-/// root above it is left out.
-fn descend<I: NodeId>(sorted: &[I], links: &mut [Link]) -> Forest<I> {
-    // Counted, then each put where its parent's children are, in rising order of ids.
-    let mut starts = vec![0_u32; sorted.len() + 2];
-    let mut roots = Vec::new();
-    for (rank, link) in (0_u32..).zip(&*links) {
-        match link.parent {
-            NONE => roots.push(rank),
+/// The order where ids say nothing of depth: the nodes level by level, so that parents come first, and these placed. What has
+/// no root above it is left out. Answers also each rank's index.
+fn descend<I: NodeId>(parents: &[u32], ids: &[I]) -> (Vec<Placed<I>>, Vec<u32>) {
+    let (levels, above) = levels(parents);
+    let (placed, by_level) = place(&above, |nth| ids[levels[nth] as usize]);
+    let mut by_id = vec![NONE; ids.len()];
+    for (&rank, &index) in levels.iter().zip(&by_level) {
+        by_id[rank as usize] = index;
+    }
+    (placed, by_id)
+}
+
+/// Ranks from the roots down, level by level, siblings side by side by rising rank; and for each where its parent is in that
+/// list.
+fn levels(parents: &[u32]) -> (Vec<u32>, Vec<u32>) {
+    /// Nodes whose children are looked up together: the waits for memory overlap.
+    const TOGETHER: usize = 64;
+
+    // Children are counted, then each put where those of its parent are.
+    let mut starts = vec![0_u32; parents.len() + 2];
+    let mut ranks = Vec::with_capacity(parents.len());
+    for (rank, &parent) in (0_u32..).zip(parents) {
+        match parent {
+            NONE => ranks.push(rank),
             parent => starts[parent as usize + 2] += 1,
         }
     }
     for rank in 2..starts.len() {
         starts[rank] += starts[rank - 1];
     }
-    let mut children = vec![0_u32; sorted.len() - roots.len()];
-    for (rank, link) in (0_u32..).zip(&*links) {
-        if link.parent != NONE {
-            let start = &mut starts[link.parent as usize + 1];
+    let mut children = vec![0_u32; parents.len() - ranks.len()];
+    for (rank, &parent) in (0_u32..).zip(parents) {
+        if parent != NONE {
+            let start = &mut starts[parent as usize + 1];
             children[*start as usize] = rank;
             *start += 1;
         }
     }
-    // The newest is taken off first. A rank is given its index in an array of its own: four times as many lie close.
-    let mut indices = vec![NONE; sorted.len()];
-    let mut ids = Vec::with_capacity(sorted.len());
-    let mut parents = Vec::with_capacity(sorted.len());
-    let mut waiting: Vec<(u32, u32)> = roots.into_iter().map(|root| (root, NONE)).collect();
-    while let Some((rank, above)) = waiting.pop() {
-        let index = u32::try_from(ids.len()).unwrap_or(NONE);
-        ids.push(sorted[rank as usize]);
-        parents.push(above);
-        indices[rank as usize] = index;
-        let (start, end) = (starts[rank as usize], starts[rank as usize + 1]);
-        let below = &children[start as usize..end as usize];
-        waiting.extend(below.iter().map(|&child| (child, index)));
-    }
-    for (link, &index) in links.iter_mut().zip(&indices) {
-        link.index = index;
-    }
-    let mut ends: Vec<u32> = (1..).take(ids.len()).collect();
-    for index in (0..ids.len()).rev() {
-        let end = ends[index];
-        if let Some(above) = ends.get_mut(parents[index] as usize) {
-            *above = end.max(*above);
+    let mut above = vec![NONE; ranks.len()];
+    above.reserve(children.len());
+    let mut from = 0;
+    while from < ranks.len() {
+        let to = ranks.len().min(from + TOGETHER);
+        let mut found = [(0_usize, 0_usize); TOGETHER];
+        for (found, &rank) in found.iter_mut().zip(&ranks[from..to]) {
+            let rank = rank as usize;
+            *found = (starts[rank] as usize, starts[rank + 1] as usize);
         }
+        for (nth, &(start, end)) in (from..to).zip(&found) {
+            // They are few, as a rule: one by one is quicker than as a block.
+            let nth = u32::try_from(nth).unwrap_or(NONE);
+            for &child in &children[start..end] {
+                ranks.push(child);
+                above.push(nth);
+            }
+        }
+        from = to;
     }
-    indices.retain(|&index| index != NONE);
-    ids.shrink_to_fit();
-    parents.shrink_to_fit();
-    indices.shrink_to_fit();
-    Forest {
-        order: Order {
-            ids,
-            parents,
-            by_id: indices,
-        },
-        ends,
-    }
+    (ranks, above)
 }
 
-/// The forest where parents have smaller ids than their children: each branch gets its piece of the order, by sizes from
-/// the bottom up, then places from the top down. Children come in rising order of ids and take their room from the end, so
-/// the newest comes first.
-fn place<I: NodeId>(sorted: &[I], links: &mut [Link]) -> Forest<I> {
-    let n_placed = sorted.len();
-    for rank in (0..n_placed).rev() {
-        let Link { parent, size, .. } = links[rank];
+/// The order of nodes that are listed with the place of each one's parent, parents before children, siblings by rising id:
+/// each branch gets its piece by sizes from the bottom up, then places from the top down. Siblings take their room from the
+/// end, so the newest comes first. Answers also the index of each in the list.
+fn place<I: NodeId>(parents: &[u32], id: impl Fn(usize) -> I) -> (Vec<Placed<I>>, Vec<u32>) {
+    let new = |&parent: &u32| Link {
+        parent,
+        size: 1,
+        index: NONE,
+        free_end: NONE,
+    };
+    let mut links: Vec<Link> = parents.iter().map(new).collect();
+    for nth in (0..links.len()).rev() {
+        let Link { parent, size, .. } = links[nth];
         if parent != NONE {
             links[parent as usize].size += size;
         }
     }
-    let mut free_end = u32::try_from(n_placed).unwrap_or(NONE);
-    let mut ids = sorted
-        .first()
-        .map_or(Vec::new(), |&any| vec![any; n_placed]);
-    let mut parents = vec![NONE; n_placed];
-    let mut ends = vec![0; n_placed];
-    for rank in 0..n_placed {
-        let Link { parent, size, .. } = links[rank];
+    if links.is_empty() {
+        return (Vec::new(), Vec::new());
+    }
+    let any = Placed {
+        id: id(0),
+        parent: NONE,
+        end: 0,
+    };
+    let mut placed = vec![any; links.len()];
+    let mut free_end = u32::try_from(links.len()).unwrap_or(NONE);
+    for nth in 0..links.len() {
+        let Link { parent, size, .. } = links[nth];
         let (end, above) = if parent == NONE {
             let end = free_end;
             free_end -= size;
@@ -219,20 +240,14 @@ fn place<I: NodeId>(sorted: &[I], links: &mut [Link]) -> Forest<I> {
             (end, above.index)
         };
         let index = end - size;
-        let link = &mut links[rank];
+        let link = &mut links[nth];
         link.index = index;
         link.free_end = end;
-        ids[index as usize] = sorted[rank];
-        parents[index as usize] = above;
-        ends[index as usize] = end;
+        placed[index as usize] = Placed {
+            id: id(nth),
+            parent: above,
+            end,
+        };
     }
-    let by_id = links.iter().map(|link| link.index).collect();
-    Forest {
-        order: Order {
-            ids,
-            parents,
-            by_id,
-        },
-        ends,
-    }
+    (placed, links.iter().map(|link| link.index).collect())
 }

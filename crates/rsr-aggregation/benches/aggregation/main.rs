@@ -1,16 +1,21 @@
-//! The bulk pass against a plain fold, the time its index takes to build, and the bytes it holds.
+//! The bulk pass against a plain fold, the time its index takes to build, the bytes it holds, and what more processors gain.
 //!
-//! `cargo bench -p rsr-aggregation --bench aggregation -- [--quick] [--json]`: a line a case; a ratio above 1 is in our
-//! favour. Times are medians.
+//! `cargo bench -p rsr-aggregation --bench aggregation -- [--quick] [--json] [CASE]`: a line a case; a ratio above 1 is in our
+//! favour. Times are medians; those of one thread are its own time on a processor, which other work on the machine does not
+//! add to.
 #![expect(
     clippy::print_stdout,
     clippy::cast_precision_loss,
     reason = "a bench prints figures to a few digits"
 )]
 
+#[cfg(feature = "parallel")]
+mod parallel;
+
 use std::hint::black_box;
 
-use rsr_aggregation::{Hundredths, Numbers, Rollup};
+use nix::time::{ClockId, clock_gettime};
+use rsr_aggregation::{Hundredths, Rollup};
 use rsr_base::{PeriodId, SharedClock, system_clock};
 use rsr_testkit::Seeded;
 
@@ -22,6 +27,7 @@ type Links = Vec<(PeriodId, Option<PeriodId>)>;
 fn main() {
     let has = |flag: &str| std::env::args().any(|arg| arg == flag);
     let bench = Bench {
+        only: std::env::args().skip(1).find(|arg| !arg.starts_with('-')),
         clock: system_clock(),
         rounds: if has("--quick") { 7 } else { 31 },
         json: has("--json"),
@@ -62,7 +68,13 @@ fn main() {
         "scattered",
         &random(|id| id.wrapping_mul(0x5851_F42D_4C95_7F2D)),
     );
-    bench.bytes(&shapes[0].1);
+    if bench.wants("bytes") {
+        bench.bytes(&shapes[0].1);
+    }
+    #[cfg(feature = "parallel")]
+    if bench.wants("parallel") {
+        parallel::compare(&bench, &shapes[0].1);
+    }
 }
 
 fn link(id: i64, parent: Option<i64>) -> (PeriodId, Option<PeriodId>) {
@@ -112,7 +124,22 @@ impl Shuffle for Seeded {
     }
 }
 
+/// What passes while work is done.
+#[derive(Clone, Copy)]
+enum Timer {
+    /// Time: for work on several threads.
+    #[cfg_attr(
+        not(feature = "parallel"),
+        expect(dead_code, reason = "nothing runs side by side")
+    )]
+    Wall,
+    /// This thread's time on a processor.
+    Thread,
+}
+
 struct Bench {
+    /// The only case to run.
+    only: Option<String>,
     clock: SharedClock,
     rounds: usize,
     json: bool,
@@ -121,6 +148,10 @@ struct Bench {
 impl Bench {
     /// Copying the own parts in and adding them up: ours with counts, checks and switches, the peer without.
     fn pass(&self, shape: &str, links: &Links) {
+        let case = format!("pass-{shape}");
+        if !self.wants(&case) {
+            return;
+        }
         let (mut rollup, _) = Rollup::new(links.iter().copied()).expect("a million fits");
         let mut seeded = Seeded::new(4);
         let own: Vec<i128> = (0..N)
@@ -128,20 +159,15 @@ impl Bench {
             .collect();
         let parents = rollup.order().raw_parents().to_vec();
         let mut folded = Vec::new();
-        let mut peer = Vec::new();
-        let mut ours = Vec::new();
-        // In turn, so that both meet the same machine.
-        for _ in 0..self.rounds {
-            peer.push(self.time(|| fold(&parents, &own, &mut folded)));
-            ours.push(self.time(|| {
-                for (index, &own) in (0..N).zip(&own) {
-                    let own = Numbers::of_value(Hundredths::from_hundredths(own));
-                    rollup.set_own_at(index, true, &own);
-                }
+        let pair = self.in_turn(
+            Timer::Thread,
+            || {
+                let values = own.iter().map(|&own| Hundredths::from_hundredths(own));
+                rollup.set_own_values(values.map(Some));
                 rollup.run().expect("sums of a million small numbers fit");
-            }));
-            black_box(&rollup);
-        }
+            },
+            || fold(&parents, &own, &mut folded),
+        );
         for (&id, &sum) in rollup.order().ids().iter().zip(&folded).step_by(997) {
             let total = rollup.total(id).ok().flatten();
             let total = total.and_then(|total| total.numbers.value);
@@ -151,22 +177,46 @@ impl Bench {
                 "both add up alike"
             );
         }
-        let ms = |times: &mut Vec<f64>| median(times) * 1000.0;
-        self.print(
-            &format!("pass-{shape}"),
-            ms(&mut ours),
-            ms(&mut peer),
-            "fold",
-            "ms",
-        );
+        self.print_pair(&case, pair, "fold");
+    }
+
+    /// Seconds of both, of the round whose ratio is the middle one. In turn, so that both meet the same machine.
+    fn in_turn<A, B>(
+        &self,
+        time: Timer,
+        mut ours: impl FnMut() -> A,
+        mut peer: impl FnMut() -> B,
+    ) -> (f64, f64) {
+        let rounds = (0..=self.rounds)
+            .map(|_| {
+                let before = self.now(time);
+                black_box(peer());
+                let between = self.now(time);
+                black_box(ours());
+                (self.now(time) - between, between - before)
+            })
+            .collect();
+        middle(rounds)
+    }
+
+    fn print_pair(&self, case: &str, (ours, peer): (f64, f64), peer_name: &str) {
+        self.print(case, ours * 1e3, peer * 1e3, peer_name, "ms");
     }
 
     fn index(&self, shape: &str, links: &Links) {
+        let case = format!("index-{shape}");
+        if !self.wants(&case) {
+            return;
+        }
         let mut times: Vec<f64> = (0..self.rounds)
             .map(|_| self.time(|| black_box(Rollup::new(links.iter().copied())).is_ok()))
             .collect();
         let ns = median(&mut times) * 1e9 / f64::from(N);
-        self.print(&format!("index-{shape}"), ns, 150.0, "limit", "ns a node");
+        self.print(&case, ns, 150.0, "limit", "ns a node");
+    }
+
+    fn wants(&self, case: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == case)
     }
 
     fn bytes(&self, links: &Links) {
@@ -184,9 +234,20 @@ impl Bench {
     }
 
     fn time<T>(&self, work: impl FnOnce() -> T) -> f64 {
-        let start = self.clock.elapsed();
+        let before = self.now(Timer::Thread);
         black_box(work());
-        (self.clock.elapsed() - start).as_secs_f64()
+        self.now(Timer::Thread) - before
+    }
+
+    fn now(&self, time: Timer) -> f64 {
+        match time {
+            Timer::Wall => self.clock.elapsed().as_secs_f64(),
+            Timer::Thread => {
+                let now = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID);
+                let now = now.expect("Linux counts it");
+                now.tv_sec() as f64 + now.tv_nsec() as f64 / 1e9
+            }
+        }
     }
 
     fn print(&self, case: &str, ours: f64, peer: f64, peer_name: &str, unit: &str) {
@@ -212,6 +273,13 @@ fn fold(parents: &[u32], own: &[i128], sums: &mut Vec<i128>) {
             sums[parent as usize] += sums[index];
         }
     }
+}
+
+/// Ours and the peer, of the round whose ratio is the middle one; the first round warmed both up.
+fn middle(mut rounds: Vec<(f64, f64)>) -> (f64, f64) {
+    rounds.remove(0);
+    rounds.sort_by(|left, right| (left.1 / left.0).total_cmp(&(right.1 / right.0)));
+    rounds[rounds.len() / 2]
 }
 
 fn median(times: &mut [f64]) -> f64 {
