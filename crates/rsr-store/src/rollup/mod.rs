@@ -4,6 +4,7 @@ mod columns;
 mod keep;
 mod period;
 mod texts;
+mod together;
 mod tree;
 mod updates;
 
@@ -16,8 +17,8 @@ use crate::snapshot::Snapshot;
 use crate::sql::{id_list, params};
 use crate::store::Store;
 use crate::tx::Tx;
-use keep::Keep;
 pub(crate) use period::PeriodRows;
+use together::Together;
 use tree::TreeRows;
 
 /// Why a tree was not rolled up. Nothing of it was changed.
@@ -139,14 +140,16 @@ fn circles(report: &BulkReport) -> String {
 impl Tx {
     fn aggregate_tree(&mut self, root: ProjectId) -> Result<BulkReport, RollUpError> {
         let mut rows = TreeRows::new(self.db(), root);
-        let mut keep = Keep::new(self.db());
-        aggregate_all(&mut rows, &mut keep).map_err(|error| match error {
+        let mut changes = Together::new(self.db());
+        let report = aggregate_all(&mut rows, &mut changes).map_err(|error| match error {
             BulkError::Source(error) | BulkError::Sink(error) => RollUpError::Store(error),
             error => RollUpError::Numbers {
                 root,
                 source: Box::new(error),
             },
-        })
+        })?;
+        changes.finish()?;
+        Ok(report)
     }
 
     /// Ends the jobs that waited for periods of a tree. Those of periods that lead into a circle were not done; whoever

@@ -1,8 +1,10 @@
 //! Everything of one tree that its totals are made of, a few projects at a time.
 
+use std::iter::Peekable;
+
 use rsr_aggregation::{
     BulkPeriod, BulkSource, BulkTexts, Contribution, Edge, Indicator, IndicatorUpdates, PeriodEnd,
-    PeriodTexts, StoredDisaggregation, Take, Update,
+    PeriodTexts, StoredDisaggregation, Take,
 };
 use rsr_base::{DimensionValueId, IndicatorId, PeriodId, ProjectId};
 
@@ -59,24 +61,18 @@ impl<'t> TreeRows<'t> {
             Ok(())
         })
     }
+}
 
-    fn indicator_updates(
-        &self,
-        indicator: Indicator,
-    ) -> Result<(Vec<PeriodEnd>, Vec<Update>), Error> {
-        let periods = self.db.rows(
-            "SELECT id, end_date FROM periods WHERE indicator_id = ?1",
-            params![indicator.id],
-            |row| {
-                Ok(PeriodEnd {
-                    id: PeriodId(row.int(0)?),
-                    end: date(row, 1)?,
-                })
-            },
-        )?;
-        let updates = updates::of_indicator(self.db, indicator.id)?;
-        Ok((periods, updates))
-    }
+/// What belongs to a key, out of rows in groups by rising keys of which none is asked for that came before. Groups that
+/// nobody asks for are passed over.
+fn take_group<K: Copy + Ord, T>(
+    rows: &mut Peekable<impl Iterator<Item = (K, T)>>,
+    key: K,
+) -> Vec<T> {
+    while rows.next_if(|(other, _)| *other < key).is_some() {}
+    std::iter::from_fn(|| rows.next_if(|(other, _)| *other == key))
+        .map(|(_, row)| row)
+        .collect()
 }
 
 impl BulkSource for TreeRows<'_> {
@@ -118,6 +114,9 @@ impl BulkSource for TreeRows<'_> {
              WHERE i.project_id IN {IDS} AND EXISTS (SELECT 1 FROM periods p JOIN updates u ON u.period_id = p.id
                  WHERE p.indicator_id = i.id AND u.status = 'A') ORDER BY i.id"
         );
+        let periods_sql = format!(
+            "SELECT indicator_id, id, end_date FROM periods WHERE project_id IN {IDS} ORDER BY indicator_id, id"
+        );
         self.chunks(|projects| {
             let indicators = self.db.rows(&sql, params![projects], |row| {
                 Ok(Indicator {
@@ -127,12 +126,25 @@ impl BulkSource for TreeRows<'_> {
                     has_scores: row.flag(4)?,
                 })
             })?;
+            if indicators.is_empty() {
+                return Ok(());
+            }
+            let all_periods = self.db.rows(&periods_sql, params![projects], |row| {
+                let period = PeriodEnd {
+                    id: PeriodId(row.int(1)?),
+                    end: date(row, 2)?,
+                };
+                Ok((IndicatorId(row.int(0)?), period))
+            })?;
+            let mut updates = updates::of_projects(self.db, projects)?
+                .into_iter()
+                .peekable();
+            let mut periods = all_periods.into_iter().peekable();
             for indicator in indicators {
-                let (periods, updates) = self.indicator_updates(indicator)?;
                 take(IndicatorUpdates {
                     indicator,
-                    periods: &periods,
-                    updates: &updates,
+                    periods: &take_group(&mut periods, indicator.id),
+                    updates: &take_group(&mut updates, indicator.id),
                 });
             }
             Ok(())
@@ -162,8 +174,14 @@ impl BulkSource for TreeRows<'_> {
                     stored,
                 ))
             })?;
+            if periods.is_empty() {
+                return Ok(());
+            }
+            let mut texts = updates::texts_of_projects(self.db, projects)?
+                .into_iter()
+                .peekable();
             for (period, measure, has_scores, stored) in periods {
-                let texts = updates::texts(self.db, period)?;
+                let texts = take_group(&mut texts, period);
                 take(BulkTexts {
                     period,
                     measure,

@@ -9,28 +9,42 @@ use super::columns::{date, moment, score};
 use super::texts::{day_of, scores_from_text};
 use crate::error::Error;
 use crate::numbers;
-use crate::sql::{Session, params};
+use crate::sql::{IDS, Session, Value, params};
 
 /// Those of every period of an indicator.
 pub(super) fn of_indicator(db: &dyn Session, indicator: IndicatorId) -> Result<Vec<Update>, Error> {
-    approved(db, "p.indicator_id", indicator.0)
+    let updates = approved(db, "p.indicator_id = ?1", params![indicator])?;
+    Ok(updates.into_iter().map(|(_, update)| update).collect())
 }
 
 /// Those of one period.
 pub(super) fn of_period(db: &dyn Session, period: PeriodId) -> Result<Vec<Update>, Error> {
-    approved(db, "p.id", period.0)
+    let updates = approved(db, "p.id = ?1", params![period])?;
+    Ok(updates.into_iter().map(|(_, update)| update).collect())
 }
 
-fn approved(db: &dyn Session, column: &str, id: i64) -> Result<Vec<Update>, Error> {
+/// Those of a list of projects, those of one indicator together, by rising id of the indicator.
+pub(super) fn of_projects(
+    db: &dyn Session,
+    projects: &str,
+) -> Result<Vec<(IndicatorId, Update)>, Error> {
+    approved(db, &format!("p.project_id IN {IDS}"), params![projects])
+}
+
+fn approved(
+    db: &dyn Session,
+    which: &str,
+    params: &[Value<'_>],
+) -> Result<Vec<(IndicatorId, Update)>, Error> {
     let mut updates = db.rows(
         &format!(
-            "SELECT u.id, u.user_id, u.period_id, p.end_date, u.created_ms, u.value, u.numerator, u.denominator
-             FROM periods p JOIN updates u ON u.period_id = p.id WHERE {column} = ?1 AND u.status = 'A'
-             ORDER BY u.id"
+            "SELECT u.id, u.user_id, u.period_id, p.end_date, u.created_ms, u.value, u.numerator, u.denominator, p.indicator_id
+             FROM periods p JOIN updates u ON u.period_id = p.id WHERE {which} AND u.status = 'A'
+             ORDER BY p.indicator_id, u.id"
         ),
-        params![id],
+        params,
         |row| {
-            Ok(Update {
+            let update = Update {
                 id: UpdateId(row.int(0)?),
                 user: UserId(row.int(1)?),
                 period: PeriodId(row.int(2)?),
@@ -38,7 +52,8 @@ fn approved(db: &dyn Session, column: &str, id: i64) -> Result<Vec<Update>, Erro
                 created: moment(row.int(4)?),
                 numbers: numbers::read(row, 5)?,
                 disaggregations: Vec::new(),
-            })
+            };
+            Ok((IndicatorId(row.int(8)?), update))
         },
     )?;
     if updates.is_empty() {
@@ -47,19 +62,19 @@ fn approved(db: &dyn Session, column: &str, id: i64) -> Result<Vec<Update>, Erro
     let places: HashMap<i64, usize> = updates
         .iter()
         .enumerate()
-        .map(|(place, update)| (update.id.0, place))
+        .map(|(place, (_, update))| (update.id.0, place))
         .collect();
     let parts = db.rows(
         &format!(
             "SELECT d.update_id, d.dimension_value_id, d.value, d.numerator, d.denominator
              FROM periods p JOIN updates u ON u.period_id = p.id JOIN disaggregations d ON d.update_id = u.id
-             WHERE {column} = ?1 AND u.status = 'A' ORDER BY d.id"
+             WHERE {which} AND u.status = 'A' ORDER BY d.id"
         ),
-        params![id],
+        params,
         |row| Ok((row.int(0)?, DimensionValueId(row.int(1)?), numbers::read(row, 2)?)),
     )?;
     for (update, value, numbers) in parts {
-        if let Some(update) = places
+        if let Some((_, update)) = places
             .get(&update)
             .and_then(|place| updates.get_mut(*place))
         {
@@ -71,12 +86,32 @@ fn approved(db: &dyn Session, column: &str, id: i64) -> Result<Vec<Update>, Erro
 
 /// The words of those of one period.
 pub(super) fn texts(db: &dyn Session, period: PeriodId) -> Result<Vec<UpdateText>, Error> {
+    let texts = words(db, "u.period_id = ?1", params![period])?;
+    Ok(texts.into_iter().map(|(_, text)| text).collect())
+}
+
+/// The words of those of a list of projects, those of one period together, by rising id of the period.
+pub(super) fn texts_of_projects(
+    db: &dyn Session,
+    projects: &str,
+) -> Result<Vec<(PeriodId, UpdateText)>, Error> {
+    let which = format!("u.period_id IN (SELECT p.id FROM periods p WHERE p.project_id IN {IDS})");
+    words(db, &which, params![projects])
+}
+
+fn words(
+    db: &dyn Session,
+    which: &str,
+    params: &[Value<'_>],
+) -> Result<Vec<(PeriodId, UpdateText)>, Error> {
     db.rows(
-        "SELECT id, created_ms, changed_ms, text, narrative, score, scores FROM updates
-         WHERE period_id = ?1 AND status = 'A' ORDER BY id",
-        params![period],
+        &format!(
+            "SELECT u.id, u.created_ms, u.changed_ms, u.text, u.narrative, u.score, u.scores, u.period_id FROM updates u
+             WHERE {which} AND u.status = 'A' ORDER BY u.period_id, u.id"
+        ),
+        params,
         |row| {
-            Ok(UpdateText {
+            let text = UpdateText {
                 id: UpdateId(row.int(0)?),
                 created: moment(row.int(1)?),
                 changed: day_of(row.int(2)?),
@@ -84,7 +119,8 @@ pub(super) fn texts(db: &dyn Session, period: PeriodId) -> Result<Vec<UpdateText
                 narrative: row.string(4)?,
                 score: score(row, 5)?,
                 scores: scores_from_text(row.text(6)?),
-            })
+            };
+            Ok((PeriodId(row.int(7)?), text))
         },
     )
 }

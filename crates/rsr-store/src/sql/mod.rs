@@ -112,6 +112,15 @@ pub(crate) trait Session: Send + Debug {
         let mut every = |row: &dyn Row| each(row).map(ControlFlow::Continue);
         self.query_until(sql, params, &mut every).map(|_whole| ())
     }
+    /// Whether each statement is a round trip to a server, so that many changes are better sent together.
+    fn is_remote(&self) -> bool {
+        false
+    }
+    /// Makes an empty table that no other connection sees, of columns with their types; its rows go with the transaction.
+    /// For engines that are [remote](Session::is_remote).
+    fn make_room(&self, _table: &str, _columns: &[(&str, &str)]) -> Result<(), Error> {
+        Ok(())
+    }
     /// The columns of a table.
     fn columns(&self, table: &str) -> Result<Vec<Column>, Error>;
     /// Tells the engine that rows came with ids, where it does not see that itself: its next ids are to be higher.

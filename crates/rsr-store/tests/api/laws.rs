@@ -25,7 +25,8 @@ enum Change {
     Amend(usize, i64),
     Delete(usize),
     Switch(usize, bool, bool),
-    Cut(usize),
+    /// Under another project, where it comes before the moved one, or under none.
+    Move(usize, Option<usize>),
     Remove(usize),
     RunOn(usize, bool),
     /// A period is computed once more.
@@ -43,7 +44,7 @@ fn change() -> impl Strategy<Value = Change> {
         1 => (at(), -5_i64..20).prop_map(|(nth, value)| Change::Amend(nth, value)),
         1 => at().prop_map(Change::Delete),
         2 => (at(), any::<bool>(), any::<bool>()).prop_map(|(place, up, down)| Change::Switch(place, up, down)),
-        1 => at().prop_map(Change::Cut),
+        2 => (at(), prop::option::of(at())).prop_map(|(place, to)| Change::Move(place, to)),
         1 => at().prop_map(Change::Remove),
         1 => (at(), any::<bool>()).prop_map(|(place, is_on)| Change::RunOn(place, is_on)),
         1 => (at(), 0..YEARS).prop_map(|(place, year)| Change::Again(place, year)),
@@ -229,10 +230,16 @@ impl World {
                 example.write(|tx| tx.edit_project(example.projects[place], &edit));
                 (self.nodes[place].up, self.nodes[place].down) = (up, down);
             }
-            Change::Cut(place) => {
+            Change::Move(place, to) => {
                 let place = pick(place);
-                example.write(|tx| tx.move_project(example.projects[place], None, true));
-                (self.nodes[place].parent, self.nodes[place].is_linked) = (None, false);
+                let to = to.map(pick).filter(|&to| to < place);
+                let node = &mut self.nodes[place];
+                if to.is_some() && to == node.parent {
+                    return;
+                }
+                let parent = to.map(|to| example.projects[to]);
+                example.write(|tx| tx.move_project(example.projects[place], parent, true));
+                (node.parent, node.is_linked) = (to, false);
             }
             Change::Remove(place) => {
                 let place = pick(place);

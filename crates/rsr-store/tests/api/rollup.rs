@@ -2,6 +2,7 @@
 
 use rsr_store::{ProjectEdit, UpdateEdit, UpdateStatus};
 
+use super::audit::findings;
 use super::example::{Example, number, pair};
 
 /// lead ← L1 ← {L2a, L2b}.
@@ -150,4 +151,71 @@ fn jobs_that_waited_are_done_and_trees_are_found_by_their_tops() {
         example.test.store.roll_up(other).unwrap().periods.n_periods,
         0
     );
+}
+
+#[test]
+fn many_changes_go_together_and_come_out_as_few_do() {
+    const CHILDREN: usize = 40;
+    let parents: Vec<Option<usize>> = std::iter::once(None)
+        .chain(std::iter::repeat_n(Some(0), CHILDREN))
+        .collect();
+    let example = Example::new(&parents, "1");
+    let periods = CHILDREN as u64 + 1;
+    let rows = example.roll_up();
+    assert_eq!(
+        rows,
+        [0, 0, 2 * periods, 2 * (periods - 1)],
+        "rows of no value"
+    );
+    let updates: Vec<_> = (1..=CHILDREN)
+        .map(|place| {
+            let genders = example.genders(place);
+            example.report(place, number(3), &[(genders[0], 1), (genders[1], 2)])
+        })
+        .collect();
+    let written = example.roll_up();
+    assert_eq!(
+        written,
+        [periods, periods - 1, 2 * periods, 2 * (periods - 1)]
+    );
+    example.check(0, "120.00 (40.00, 80.00)");
+    example.check(CHILDREN, "3.00 (1.00, 2.00)");
+    let contributions = &example.period(0).disaggregations[1].contributions;
+    assert!(
+        contributions
+            .iter()
+            .all(|(_, numbers)| *numbers == number(2))
+    );
+    assert_eq!(contributions.len(), CHILDREN);
+    assert!(example.period(7).comment.contains("for "), "words too");
+    assert_eq!(example.roll_up(), [0; 4]);
+    assert_eq!(findings(&example, None), "");
+
+    // All change again, and what children added goes: the same rooms are filled anew.
+    let edit = ProjectEdit {
+        aggregate_children: Some(false),
+        ..ProjectEdit::default()
+    };
+    example.write(|tx| tx.edit_project(example.projects[0], &edit));
+    let less = UpdateEdit {
+        numbers: Some(number(2)),
+        text: Some(String::new()),
+        ..UpdateEdit::default()
+    };
+    example.write(|tx| updates.iter().try_for_each(|id| tx.edit_update(*id, &less)));
+    let written = example.roll_up();
+    assert_eq!(written, [periods, periods - 1, 2, 2 * (periods - 1)]);
+    example.check(0, "- (-, -)");
+    example.check(1, "2.00 (1.00, 2.00)");
+    assert_eq!(example.period(0).disaggregations[0].contributions, []);
+    assert_eq!(example.period(7).comment, "");
+    assert_eq!(example.roll_up(), [0; 4]);
+    assert_eq!(findings(&example, None), "");
+
+    // Made anew, twice in one transaction.
+    let top = example.projects[0];
+    let anew = example.test.store.rebuild_disaggregations(top).unwrap();
+    assert_eq!(anew.periods.n_disaggregations_written, 2 * periods);
+    example.check(1, "2.00 (1.00, 2.00)");
+    assert_eq!(findings(&example, None), "");
 }

@@ -107,22 +107,52 @@ impl<E: TestEngine> TestStore<E> {
         }
     }
 
-    /// Roots whose jobs are held by more than one worker at this moment.
-    pub(crate) fn roots_held_twice(&self) -> i64 {
-        let sql = "SELECT count(*) FROM (SELECT root_period_id FROM jobs WHERE state = 'running'
-             GROUP BY root_period_id HAVING count(DISTINCT worker) > 1) AS held";
+    /// The numbers of the first column, read behind the store's back.
+    pub(crate) fn numbers(&self, sql: &str) -> Vec<i64> {
         let url = &self.database.settings().url;
         match url.sqlite_path() {
             Some(path) => {
                 let connection = rusqlite::Connection::open(path).unwrap();
-                connection.query_row(sql, [], |row| row.get(0)).unwrap()
+                let mut statement = connection.prepare(sql).unwrap();
+                let numbers = statement.query_map([], |row| row.get(0)).unwrap();
+                numbers.map(Result::unwrap).collect()
             }
             None => {
                 let mut client =
                     ::postgres::Client::connect(url.expose(), ::postgres::NoTls).unwrap();
-                client.query_one(sql, &[]).unwrap().get(0)
+                let rows = client.query(sql, &[]).unwrap();
+                rows.iter().map(|row| row.get(0)).collect()
             }
         }
+    }
+
+    /// Roots whose jobs are held by more than one worker at this moment.
+    pub(crate) fn roots_held_twice(&self) -> i64 {
+        self.numbers(
+            "SELECT count(*) FROM (SELECT root_period_id FROM jobs WHERE state = 'running'
+             GROUP BY root_period_id HAVING count(DISTINCT worker) > 1) AS held",
+        )[0]
+    }
+
+    /// From now on counts each writing of a row of this table: see [`TestStore::writes`].
+    pub(crate) fn count_writes(&self, table: &str) {
+        let counted = "CREATE TABLE writes (one BIGINT)";
+        let trigger = match self.database.settings().url.sqlite_path() {
+            Some(_) => format!(
+                "CREATE TRIGGER counted AFTER UPDATE ON {table} BEGIN INSERT INTO writes VALUES (1); END"
+            ),
+            None => format!(
+                "CREATE FUNCTION count_write() RETURNS trigger LANGUAGE plpgsql AS
+                     $$BEGIN INSERT INTO writes VALUES (1); RETURN NULL; END$$;
+                 CREATE TRIGGER counted AFTER UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION count_write()"
+            ),
+        };
+        self.meddle(&format!("{counted}; {trigger}"));
+    }
+
+    /// How often a row was written.
+    pub(crate) fn writes(&self) -> i64 {
+        self.numbers("SELECT count(*) FROM writes")[0]
     }
 
     /// Stores a project with this title, public and published.

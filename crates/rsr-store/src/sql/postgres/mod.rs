@@ -411,6 +411,22 @@ impl Session for PostgresSession {
         Ok(id)
     }
 
+    fn is_remote(&self) -> bool {
+        true
+    }
+
+    /// The table stays for the life of the connection, so that the server's catalogue does not grow with each transaction.
+    fn make_room(&self, table: &str, columns: &[(&str, &str)]) -> Result<(), Error> {
+        let columns: Vec<String> = columns
+            .iter()
+            .map(|(name, kind)| format!("{name} {kind}"))
+            .collect();
+        self.script(&format!(
+            "CREATE TEMP TABLE IF NOT EXISTS {table} ({}) ON COMMIT DELETE ROWS; TRUNCATE {table}",
+            columns.join(", ")
+        ))
+    }
+
     fn columns(&self, table: &str) -> Result<Vec<Column>, Error> {
         let db: &dyn Session = self;
         db.rows(

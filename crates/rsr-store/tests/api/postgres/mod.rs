@@ -25,6 +25,8 @@ mod database;
 mod elements;
 #[path = "../example.rs"]
 mod example;
+#[path = "../examples.rs"]
+mod examples;
 #[path = "../export.rs"]
 mod export;
 #[path = "../hierarchy.rs"]
