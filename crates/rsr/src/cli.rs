@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use crate::arguments;
 use crate::commands::findings::Findings;
@@ -287,17 +287,13 @@ pub(crate) enum Project {
 }
 
 #[derive(Args, Clone, Debug)]
+#[command(group = ArgGroup::new("which").required(true))]
 pub(crate) struct Aggregate {
-    /// This project and everything below it
-    #[arg(
-        long,
-        value_name = "ID",
-        required_unless_present = "all",
-        conflicts_with = "all"
-    )]
+    /// The tree that this project belongs to
+    #[arg(long, value_name = "ID", group = "which")]
     pub(crate) project: Option<i64>,
     /// Every project
-    #[arg(long)]
+    #[arg(long, group = "which")]
     pub(crate) all: bool,
     /// Make the disaggregations anew from what was reported
     #[arg(long)]

@@ -42,10 +42,8 @@ pub(crate) fn said_of(error: &clap::Error, arguments: impl Iterator<Item = OsStr
             }
         }
         ErrorKind::MissingRequiredArgument => {
-            format!(
-                "{name} needs {}; {help}",
-                context(error, ContextKind::InvalidArg)
-            )
+            let needed = context(error, ContextKind::InvalidArg);
+            format!("{name} needs {}; {help}", one_of(&needed))
         }
         _ => {
             let said = one_line(&error.to_string());
@@ -96,6 +94,17 @@ fn context(error: &clap::Error, kind: ContextKind) -> String {
     }
 }
 
+/// Flags of which one is needed, `<--one|--other>` for clap, as people say it.
+fn one_of(needed: &str) -> String {
+    let flags = needed
+        .strip_prefix("<--")
+        .and_then(|rest| rest.strip_suffix('>'));
+    flags.map_or_else(
+        || needed.to_owned(),
+        |flags| format!("--{}", flags.replace('|', " or ")),
+    )
+}
+
 /// What is wrong, hints included, without the usage that `--help` shows in full.
 fn one_line(text: &str) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -142,6 +151,10 @@ mod tests {
     #[test]
     fn what_is_missing_or_wrong_is_named() {
         check("rsr import iati", "`import iati` needs <PATH>");
+        check(
+            "rsr aggregate",
+            "`aggregate` needs --project <ID> or --all;",
+        );
         check(
             "rsr project tree seven",
             "give a whole number; see `rsr project tree --help`",
