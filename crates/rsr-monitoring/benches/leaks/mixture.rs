@@ -1,4 +1,4 @@
-//! A second set of labelled series, of another making: no detector's bars were chosen on it.
+//! A second set of labelled series, of another making.
 //!
 //! Where `series` gives each series one thing that happens to it, this one mixes: a service has a day with a weekend, a
 //! cache that follows the load late, jobs, restarts of parts, noise of several memories, and may leak beside all that.

@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex};
 use rsr_base::ByteSize;
 use rsr_monitoring::{CallSites, Readings, SiteRules};
 
+use crate::Row;
+use crate::newcomers::{self, Newcomer};
 use crate::series::Random;
 
 /// Epochs a program runs for: an hour of a service.
@@ -56,9 +58,11 @@ pub(crate) struct Verdict {
     pub(crate) said: String,
 }
 
-/// Runs every program in a process of its own.
-pub(crate) fn judge_all() -> Vec<(&'static str, Verdict)> {
-    PROGRAMS
+/// Runs each of these programs in a process of its own.
+pub(crate) fn judge_all(
+    programs: &'static [(&'static str, Option<&'static str>)],
+) -> Vec<(&'static str, Verdict)> {
+    programs
         .iter()
         .map(|(name, function)| {
             let output = std::env::current_exe()
@@ -87,32 +91,41 @@ pub(crate) fn judge_all() -> Vec<(&'static str, Verdict)> {
 
 /// What the verdicts come to, as rows of the table. The rule that this detector replaces named no function and needs
 /// hours: it finds none of them in time.
-pub(crate) fn rows(all: &[(&str, Verdict)]) -> [(&'static str, f64, f64, &'static str); 4] {
+pub(crate) fn rows(prefix: &str, all: &[(&str, Verdict)]) -> [Row; 4] {
     let count = |which: &dyn Fn(&Verdict) -> bool| {
         all.iter().filter(|(_, verdict)| which(verdict)).count() as f64
     };
+    let row = |case: &str, ours, unit| Row {
+        case: format!("{prefix}-{case}"),
+        ours,
+        peer: 0.0,
+        unit,
+    };
+    let leaks = count(&|verdict| verdict.leaks);
     let found = count(&|verdict| verdict.leaks && verdict.alarmed);
-    let f1 = 2.0 * found
-        / (count(&|verdict| verdict.leaks) + count(&|verdict| verdict.alarmed)).max(1.0);
+    let wrong = count(&|verdict| !verdict.leaks && verdict.alarmed);
+    let healthy = count(&|verdict| !verdict.leaks);
+    let named = count(&|verdict| verdict.names_right);
+    let in_time = count(&|verdict| verdict.leaks && verdict.alarmed && verdict.in_time);
     [
-        ("program-f1", f1, 0.0, "ratio"),
-        (
-            "program-false-alarms",
-            count(&|verdict| !verdict.leaks && verdict.alarmed)
-                / count(&|verdict| !verdict.leaks).max(1.0),
-            0.0,
+        row(
+            "f1",
+            2.0 * found / (leaks + found + wrong).max(1.0),
+            "ratio",
+        ),
+        row(
+            "false-alarms",
+            wrong / healthy.max(1.0),
             "ratio of healthy programs",
         ),
-        (
-            "program-right-function",
-            count(&|verdict| verdict.names_right) / found.max(1.0),
-            0.0,
+        row(
+            "right-function",
+            named / found.max(1.0),
             "ratio of those found",
         ),
-        (
-            "program-in-time",
-            count(&|verdict| verdict.leaks && verdict.alarmed && verdict.in_time) / found.max(1.0),
-            0.0,
+        row(
+            "in-time",
+            in_time / found.max(1.0),
             "ratio within 10 min or 32 MiB",
         ),
     ]
@@ -125,7 +138,8 @@ pub(crate) fn run(name: &str) {
         return;
     };
     let readings = Readings::of_this_process();
-    let mut program = Program::default();
+    let is_new = newcomers::PROGRAMS.iter().any(|(known, _)| *known == name);
+    let (mut program, mut newcomer) = (Program::default(), Newcomer::default());
     let mut random = Random::new(7);
     let held = |program: &Program| {
         let allocated = readings.heap().map_or(0, |heap| heap.allocated.bytes());
@@ -134,7 +148,11 @@ pub(crate) fn run(name: &str) {
     let start = held(&program);
     let mut n_seen = 0;
     for epoch in 0..EPOCHS {
-        program.step(name, epoch, &mut random);
+        if is_new {
+            newcomer.step(name, epoch, &mut random);
+        } else {
+            program.step(name, epoch, &mut random);
+        }
         let now = held(&program);
         let found = sites.tick(now, &SiteRules::default());
         n_seen = if found.is_empty() { 0 } else { n_seen + 1 };

@@ -117,10 +117,11 @@ pub struct Outlook {
 ///
 /// * a growth of more than 4 MB and 2 % of the base, by the Theil–Sen slope;
 /// * a trend by Mann–Kendall, corrected for the series' own memory, and larger than wandering would bring about;
-/// * growth that goes on in the second half and the last third, and is spread over the window: not steps;
+/// * growth that goes on in the second half and the last third, does not slow down as what fills up does, and is spread
+///   over the window: not steps;
 /// * no falling back: a series of saw-teeth raises the bar by the height of its teeth;
-/// * nine hours of growth, or three where the hours before were flat: a long saw-tooth's first flank is a leak to all
-///   who have seen nothing else.
+/// * ten hours of growth, or three where the hours before were flat, and more where it is small beside the base: the first
+///   flank of a long saw-tooth or of a day is a leak to all who have seen nothing else.
 ///
 /// An event comes with the first block that looks like a leak (suspected), with the second (confirmed), and when it has
 /// not looked like one for four (resolved).

@@ -24,7 +24,7 @@ pub(super) struct Trend {
     pub(super) drift: f64,
 }
 
-/// Sizes and times of the rule. They were chosen on the training half of the labelled series (`benches/leaks`).
+/// Sizes and times of the rule. They were chosen on the training seeds of the labelled series (`benches/leaks`).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bars {
     /// MiB, and a share of the base: growth below both is none.
@@ -32,9 +32,9 @@ pub(super) struct Bars {
     pub(super) growth_share_min: f64,
     /// Hours of growth before a verdict where nothing flat came before it: longer than a long saw-tooth, which until
     /// its first fall looks like a leak.
-    pub(super) span_min: f64,
-    /// Hours of growth before a verdict where the history before it was flat, and hours of such history.
-    pub(super) span_after_flat_min: f64,
+    pub(super) from_start: Patience,
+    /// The same where the history before it was flat, and hours of such history.
+    pub(super) after_flat: Patience,
     pub(super) flat_min: f64,
     /// Most that the flat history moved, as a share of the growth.
     pub(super) flat_range_max: f64,
@@ -45,6 +45,10 @@ pub(super) struct Bars {
     pub(super) drift_min: f64,
     /// Least slope of the second half and of the last third, as a share of the whole window's.
     pub(super) late_slope_min: f64,
+    /// Least slope of the last third, as a share of the steepest third's: what fills up slows down.
+    pub(super) steepest_share_min: f64,
+    /// Hours from which a window is long enough that the steepest third says nothing.
+    pub(super) steepest_until: f64,
     /// Most that is left unexplained by a few flat levels, as a share of what a line leaves, where it is no leak.
     pub(super) stair_error_max: f64,
     /// Least growth, as a share of what the load is held to explain in the same time.
@@ -55,13 +59,41 @@ pub(super) struct Bars {
     pub(super) fall_max: f64,
 }
 
+/// How long growth must go on: the smaller it is beside the base, the more things bring it about that are no leak, a
+/// day's rise first of all.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// Hours for growth of at least `share`, and the most hours for whatever is less.
+    pub(super) hours_min: f64,
+    pub(super) hours_max: f64,
+    pub(super) share: f64,
+    pub(super) power: f64,
+}
+
+impl Patience {
+    fn hours(&self, share: f64) -> f64 {
+        let hours = self.hours_min * (share / self.share).powf(-self.power);
+        hours.clamp(self.hours_min, self.hours_max)
+    }
+}
+
 impl Default for Bars {
     fn default() -> Self {
         Self {
             growth_min: 4.0,
             growth_share_min: 0.02,
-            span_min: 9.0,
-            span_after_flat_min: 3.0,
+            from_start: Patience {
+                hours_min: 10.0,
+                hours_max: 13.0,
+                share: 0.105,
+                power: 0.3,
+            },
+            after_flat: Patience {
+                hours_min: 3.0,
+                hours_max: 5.0,
+                share: 0.1,
+                power: 0.3,
+            },
             flat_min: 2.5,
             flat_range_max: 0.35,
             span_if_huge_min: 5.5,
@@ -69,6 +101,8 @@ impl Default for Bars {
             mann_kendall_min: 2.6,
             drift_min: 4.0,
             late_slope_min: 0.65,
+            steepest_share_min: 0.7,
+            steepest_until: 9.0,
             stair_error_max: 0.7,
             load_share_min: 0.3,
             jump_max: 0.35,
@@ -80,7 +114,8 @@ impl Default for Bars {
 /// Blocks that a window has at least, at any scale.
 const BLOCKS_MIN: usize = 7;
 
-/// Blocks taken together: half an hour to four hours. Saw-teeth shorter than a scale do not show in its troughs.
+/// Blocks of which the lowest counts: half an hour to four hours, each half a length after the one before. Saw-teeth and
+/// bursts shorter than a scale do not show in its troughs.
 const SCALES: [usize; 4] = [1, 2, 4, 8];
 
 /// The clearest leak that ends now, if any window shows one.
@@ -113,25 +148,38 @@ fn judge_adjusted(blocks: &[Block], per_load: f64, bars: &Bars) -> Option<Trend>
 }
 
 fn judge_at(fine: &[f64], scale: usize, bars: &Bars) -> Option<Trend> {
+    let stride = (scale / 2).max(1);
     // Counted from the newest back, so that no window ends before now.
-    let oldest = fine.len() % scale;
-    let troughs: Vec<f64> = fine
-        .get(oldest..)?
-        .chunks_exact(scale)
-        .map(|chunk| chunk.iter().copied().fold(f64::INFINITY, f64::min))
+    let mut troughs: Vec<f64> = fine
+        .windows(scale)
+        .rev()
+        .step_by(stride)
+        .map(|blocks| blocks.iter().copied().fold(f64::INFINITY, f64::min))
         .collect();
-    let hours = scale as f64 * BLOCK_HOURS;
+    troughs.reverse();
+    let pace = Pace {
+        hours: stride as f64 * BLOCK_HOURS,
+        reach: (scale - 1) as f64 * BLOCK_HOURS,
+    };
     let last_start = troughs.len().checked_sub(BLOCKS_MIN)?;
     // Every start in the last twelve hours, every fourth before: growth that began yesterday is long since known.
-    let recent = last_start.saturating_sub((12.0 / hours) as usize);
+    let recent = last_start.saturating_sub((12.0 / pace.hours) as usize);
     (0..=last_start)
         .filter(|start| *start >= recent || start.is_multiple_of(4))
-        .filter_map(|start| judge_window(&troughs, start, hours, bars))
+        .filter_map(|start| judge_window(&troughs, start, pace, bars))
         .filter(|trend| !is_stair(fine, trend, bars))
         .max_by(|a, b| a.drift.total_cmp(&b.drift))
 }
 
-fn judge_window(troughs: &[f64], start: usize, hours: f64, bars: &Bars) -> Option<Trend> {
+/// Hours between two troughs, and beyond one block that each looks back.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    hours: f64,
+    reach: f64,
+}
+
+fn judge_window(troughs: &[f64], start: usize, pace: Pace, bars: &Bars) -> Option<Trend> {
+    let hours = pace.hours;
     let (before, window) = troughs.split_at(start);
     let steps = (window.len() - 1) as f64;
     let span = steps * hours;
@@ -144,18 +192,19 @@ fn judge_window(troughs: &[f64], start: usize, hours: f64, bars: &Bars) -> Optio
     }
     let slope = trend::slope(window)?;
     let growth = slope * steps;
-    let flat_blocks = (bars.flat_min / hours).ceil() as usize;
+    // One fall makes troughs flat for as long as they look back.
+    let flat_blocks = ((bars.flat_min + pace.reach) / hours).ceil() as usize;
     let was_flat = before
         .len()
         .checked_sub(flat_blocks.max(2))
         .and_then(|from| before.get(from..))
         .is_some_and(|before| trend::range(before) <= bars.flat_range_max * growth);
     let span_min = if was_flat {
-        bars.span_after_flat_min
+        bars.after_flat.hours(growth / base.max(1.0))
     } else if growth >= bars.huge_share * base {
         bars.span_if_huge_min
     } else {
-        bars.span_min
+        bars.from_start.hours(growth / base.max(1.0))
     };
     if growth < growth_min || span < span_min {
         return None;
@@ -166,6 +215,15 @@ fn judge_window(troughs: &[f64], start: usize, hours: f64, bars: &Bars) -> Optio
         let bar = bars.late_slope_min * trend::slope(early).unwrap_or(0.0).max(slope);
         trend::slope(late).is_some_and(|late| late >= bar)
     });
+    // It does not slow down, as what fills a cache does.
+    if span < bars.steepest_until {
+        let third = window.len().div_ceil(3).max(3);
+        let mut slopes = window.windows(third).filter_map(trend::slope);
+        let steepest = slopes.clone().fold(0.0, f64::max);
+        if slopes.next_back()? < bars.steepest_share_min * steepest {
+            return None;
+        }
+    }
     // It is spread over the window, and does not fall back, now or earlier.
     let jump = window
         .iter()
