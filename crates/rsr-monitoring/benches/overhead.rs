@@ -1,8 +1,10 @@
-//! What measuring costs: a request through the layer against one without, a scrape, a reading.
+//! What measuring costs: a request through the layer against one without, sampling on and off, a scrape, a check for
+//! leaks, the monitor's own memory.
 //!
 //! `cargo bench -p rsr-monitoring --all-features --bench overhead -- [--quick] [--json]`
 //!
-//! With and without take turns, so that a busy machine slows both; the best of all rounds counts.
+//! With and without take turns, so that a busy machine slows both. Of times the best of all rounds counts; of shares the
+//! median of the rounds' ratios.
 #![expect(
     clippy::print_stdout,
     clippy::disallowed_methods,
@@ -13,15 +15,20 @@
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::hint::black_box;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use rsr_base::system_clock;
-use rsr_monitoring::{Format, MeasureLayer, Readings, Registry, Scope, Vitals};
+use rsr_base::{ByteSize, system_clock};
+use rsr_monitoring::{
+    CallSites, Format, LeakDetector, LeakRules, LeakSample, MeasureLayer, Profiler, ProfilerLimits,
+    Readings, Registry, Scope, SiteRules, Vitals,
+};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -84,6 +91,19 @@ struct Case {
     ours: f64,
     peer: f64,
     peer_name: &'static str,
+    unit: &'static str,
+}
+
+impl Case {
+    fn allowed(name: &'static str, ours: f64, limit: f64, unit: &'static str) -> Self {
+        Self {
+            name,
+            ours,
+            peer: limit,
+            peer_name: "allowed",
+            unit,
+        }
+    }
 }
 
 fn main() {
@@ -92,21 +112,26 @@ fn main() {
     let rounds = if has("--quick") { 20 } else { 200 };
     let mut cases = layers(rounds);
     cases.extend(single(rounds));
+    cases.push(throughput(rounds));
+    cases.extend(sampling(rounds));
+    cases.extend(detector(rounds));
+    cases.push(own_memory());
     for case in cases {
         let Case {
             name,
             ours,
             peer,
             peer_name,
+            unit,
         } = case;
         if has("--json") {
             println!(
-                "{{\"bench\":\"monitoring\",\"case\":\"{name}\",\"ours\":{ours:.1},\"peer\":{peer:.1},\
-                 \"peer_name\":\"{peer_name}\",\"unit\":\"ns\",\"ratio\":{:.3}}}",
-                peer / ours
+                "{{\"bench\":\"overhead\",\"case\":\"{name}\",\"ours\":{ours:.3},\"peer\":{peer:.3},\
+                 \"peer_name\":\"{peer_name}\",\"unit\":\"{unit}\",\"ratio\":{:.3}}}",
+                peer / ours.max(1e-3)
             );
         } else {
-            println!("{name:>22} {ours:>10.1} ns, {peer_name} {peer:.1} ns");
+            println!("{name:>22} {ours:>10.2} {unit}, {peer_name} {peer:.2}");
         }
     }
 }
@@ -143,20 +168,15 @@ fn layers(rounds: usize) -> Vec<Case> {
         }
     }
     let [bare, plain, off, headers] = best;
-    let case = |name, with: f64, limit, peer_name| Case {
-        name,
-        ours: with - bare,
-        peer: limit,
-        peer_name,
-    };
     vec![
-        case("layer", plain, 300.0, "allowed"),
-        case("layer-with-headers", headers, 1_000.0, "allowed"),
+        Case::allowed("layer", plain - bare, 300.0, "ns"),
+        Case::allowed("layer-with-headers", headers - bare, 1_000.0, "ns"),
         Case {
             name: "layer-switched-off",
             ours: off,
             peer: bare,
             peer_name: "no layer",
+            unit: "ns",
         },
     ]
 }
@@ -189,12 +209,7 @@ fn single(rounds: usize) -> Vec<Case> {
     let all = best(20, &mut || {
         black_box(readings.take());
     });
-    let case = |name, ours, limit| Case {
-        name,
-        ours,
-        peer: limit,
-        peer_name: "allowed",
-    };
+    let case = |name, ours, limit| Case::allowed(name, ours, limit, "ns");
     vec![
         case("scrape-2000-series", scrape, 1_000_000.0),
         case("counter", counter, 20.0),
@@ -203,4 +218,233 @@ fn single(rounds: usize) -> Vec<Case> {
         case("heap", heap, 50_000.0),
         case("all-readings", all, 500_000.0),
     ]
+}
+
+/// Median of the rounds' ratios of two calls that take turns: how much longer `with` takes, in per cent.
+fn per_cent(rounds: usize, mut with: impl FnMut() -> f64, mut without: impl FnMut() -> f64) -> f64 {
+    let mut ratios: Vec<f64> = (0..rounds)
+        .map(|round| {
+            // Each goes first in every other round.
+            if round.is_multiple_of(2) {
+                let with = with();
+                with / without()
+            } else {
+                let without = without();
+                with() / without
+            }
+        })
+        .collect();
+    ratios.sort_by(f64::total_cmp);
+    ratios
+        .get(ratios.len() / 2)
+        .map_or(f64::NAN, |ratio| (ratio - 1.0) * 100.0)
+}
+
+/// What the layer takes of the throughput of a trivial handler behind a socket.
+fn throughput(rounds: usize) -> Case {
+    const N: u32 = 500;
+    let layer = MeasureLayer::new((), Vitals::new(), system_clock());
+    let (mut with, mut without) = (
+        Client::of(layer.layer(Trivial)),
+        Client::of(layer_less(Trivial)),
+    );
+    let share = per_cent(
+        rounds,
+        || time(N, || with.ask()),
+        || time(N, || without.ask()),
+    );
+    Case::allowed("layer-of-throughput", share, 1.0, "% of a request over TCP")
+}
+
+fn layer_less(service: Trivial) -> Trivial {
+    service
+}
+
+/// A client, and the server at the other end of its connection, which knows just enough HTTP.
+struct Client {
+    connection: TcpStream,
+}
+
+impl Client {
+    fn of<S, B>(mut service: S) -> Self
+    where
+        S: Service<Request<()>, Response = Response<B>, Error = Infallible> + Send + 'static,
+        B: http_body::Body<Data = Bytes, Error = Infallible>,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        std::thread::spawn(move || {
+            let Ok((mut connection, _)) = listener.accept() else {
+                return;
+            };
+            let mut request = [0; 1024];
+            while connection.read(&mut request).is_ok_and(|n| n > 0) {
+                serve(&mut service);
+                let answer =
+                    b"HTTP/1.1 200 OK\r\nContent-Length: 256\r\nContent-Type: text/plain\r\n\r\n";
+                let mut whole = answer.to_vec();
+                whole.resize(answer.len() + 256, b'x');
+                if connection.write_all(&whole).is_err() {
+                    return;
+                }
+            }
+        });
+        let connection = TcpStream::connect(address).expect("it listens");
+        connection.set_nodelay(true).expect("it is a connection");
+        Self { connection }
+    }
+
+    fn ask(&mut self) {
+        let mut answer = [0; 1024];
+        let asked = self
+            .connection
+            .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let read = self.connection.read(&mut answer);
+        black_box((asked.is_ok(), read.unwrap_or(0)));
+    }
+}
+
+/// A request as services have them: text is parsed into owned values, sorted, and written again.
+#[inline(never)]
+fn request_like(n: u64) -> usize {
+    let mut fields: Vec<(String, Vec<u64>)> = (0..40)
+        .map(|field| {
+            let name = format!("field-{}-of-{n}", (field * 7_919) % 40);
+            (name, (0..12).map(|value| value * field).collect())
+        })
+        .collect();
+    fields.sort();
+    let written: Vec<String> = fields
+        .iter()
+        .map(|(name, values)| format!("\"{name}\":{values:?}"))
+        .collect();
+    written.join(",").len()
+}
+
+fn sampling(rounds: usize) -> Vec<Case> {
+    const N: u32 = 3_000;
+    let mut n = 0;
+    let mut work = || {
+        time(N, || {
+            n += 1;
+            black_box(request_like(n));
+        })
+    };
+    let mut ratios: Vec<f64> = (0..rounds)
+        .map(|round| {
+            let [mut on, mut off] = [0.0; 2];
+            // Each goes first in every other round.
+            for is_on in [round.is_multiple_of(2), !round.is_multiple_of(2)] {
+                let watch = is_on.then(CallSites::watch);
+                *(if is_on { &mut on } else { &mut off }) = work();
+                drop(watch);
+            }
+            on / off
+        })
+        .collect();
+    ratios.sort_by(f64::total_cmp);
+    let watched = ratios
+        .get(ratios.len() / 2)
+        .map_or(f64::NAN, |ratio| (ratio - 1.0) * 100.0);
+    vec![
+        Case::allowed("sampling-1-mib", watched, 2.0, "% of request-like work"),
+        Case::allowed("heap-dump", dump_ms(), 10.0, "ms"),
+    ]
+}
+
+/// Milliseconds of the fastest of some dumps of a heap with some hundred stacks.
+fn dump_ms() -> f64 {
+    let folder = std::env::temp_dir().join(format!("rsr-overhead-{}", std::process::id()));
+    let profiler = Profiler::open(&folder, ProfilerLimits::default(), system_clock());
+    let Ok(profiler) = profiler else {
+        return f64::NAN;
+    };
+    let id = profiler.start(None);
+    let kept: Vec<Vec<u8>> = (0..400).map(|n| vec![0; 100_000 + n]).collect();
+    let best = (0..20).fold(f64::INFINITY, |best, _| {
+        best.min(time(1, || drop(black_box(profiler.snapshot()))))
+    });
+    black_box((kept, profiler.stop(&id).is_ok()));
+    black_box(std::fs::remove_dir_all(&folder).is_ok());
+    best / 1e6
+}
+
+/// A sample that ends a block, with three days of blocks before it: the costliest check there is.
+fn detector(rounds: usize) -> Vec<Case> {
+    let mut best = f64::INFINITY;
+    for round in 0..rounds.min(30) as u64 {
+        let mut detector = LeakDetector::new(LeakRules::default());
+        for place in 0..160_u64 {
+            let wobble = place.wrapping_mul(2_654_435_761 + round) % 4_096;
+            let sample = LeakSample {
+                at: Duration::from_secs(place * 1_800),
+                allocated: ByteSize::from_kib(300_000 + place * 90 + wobble),
+                accounted: ByteSize::ZERO,
+                resident: Some(ByteSize::from_kib(400_000 + place * 110 + wobble)),
+                load: Some(50.0 + wobble as f64 / 500.0),
+            };
+            let took = time(1, || {
+                black_box(detector.observe(&sample));
+            });
+            if place == 159 {
+                best = best.min(took);
+            }
+        }
+    }
+    let looked = CallSites::watch().map_or(f64::NAN, |sites| {
+        let kept: Vec<Vec<u8>> = (0..20_000).map(|n| vec![0; 20_000 + n % 50]).collect();
+        let best = (0..rounds.min(50)).fold(f64::INFINITY, |best, _| {
+            best.min(time(1, || {
+                drop(black_box(
+                    sites.tick(ByteSize::from_mib(400), &SiteRules::default()),
+                ));
+            }))
+        });
+        drop(kept);
+        best
+    });
+    vec![
+        Case::allowed("trend-check", best / 1e6, 10.0, "ms"),
+        Case::allowed("call-site-check", looked / 1e6, 10.0, "ms"),
+    ]
+}
+
+/// What a full detector, 2,000 series and the samples of a heap of some hundred MiB take.
+fn own_memory() -> Case {
+    let readings = Readings::of_this_process();
+    let allocated = || {
+        readings
+            .heap()
+            .map_or(0.0, |heap| heap.allocated.bytes() as f64)
+    };
+    let before = allocated();
+    let mut detector = LeakDetector::new(LeakRules::default());
+    for place in 0..160_u64 {
+        detector.observe(&LeakSample {
+            at: Duration::from_secs(place * 1_800),
+            allocated: ByteSize::from_mib(300),
+            accounted: ByteSize::ZERO,
+            resident: None,
+            load: None,
+        });
+    }
+    let registry = Registry::new();
+    let mut handles = Vec::new();
+    if let Ok(family) = registry.counter("bench_own_total", "Own.", &["route"]) {
+        let family = family.with_series_max(2_000);
+        for place in 0..2_000 {
+            handles.extend(family.with(&[&format!("/route/{place}")]));
+        }
+    }
+    let sites = CallSites::watch();
+    let held_before = allocated();
+    let kept: Vec<Vec<u8>> = (0..20_000).map(|n| vec![0; 20_000 + n % 50]).collect();
+    let with_samples = allocated();
+    let kept_bytes: usize = kept.iter().map(Vec::capacity).sum();
+    // What was allocated less what the program keeps: sizes are rounded up by the allocator, which is no one's of ours.
+    let rounded = kept_bytes as f64 * 20_480.0 / 20_025.0 + 20_000.0 * 24.0;
+    let samples = (with_samples - held_before - rounded).max(0.0);
+    let own = (held_before - before + samples) / 1_048_576.0;
+    black_box((&detector, &handles, &sites, &kept));
+    Case::allowed("own-memory", own, 8.0, "MiB")
 }
