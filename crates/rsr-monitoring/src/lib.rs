@@ -78,6 +78,7 @@
 //! | samples and stacks of `CallSites` | 131,072; 2,048 | fixed |
 //! | growth of a call stack that is a finding | 8 MB | `SiteRules`, setting `leaks.site_threshold_mb` |
 //! | a heap profile that is read | 256 MiB | fixed |
+//! | collections of marked scopes at once; names of marks | 64; 32 | fixed |
 //! | files of the profiler | 100 MiB each, 100 files, 7 days | `ProfilerLimits`, settings `profiling.*` |
 //!
 //! # What it does not do
@@ -124,7 +125,10 @@ pub use leaks::{
     LeakDetector, LeakEvent, LeakRules, LeakSample, LeakState, LeakVerdict, Outlook, analyse,
 };
 #[cfg(feature = "metrics")]
-pub use metrics::{Counter, Family, Format, Gauge, Histogram, MetricError, Registry, Series};
+pub use metrics::{
+    Counter, Family, FamilySnapshot, Figure, Format, Gauge, Histogram, MetricError, Registry,
+    Series,
+};
 pub use objects::{LiveInstances, Tracked, live_instances, track};
 pub use pressure::{Consumer, Pressure, PressureChange, PressureLevel, PressureSteps, Shed, Work};
 #[cfg(feature = "profiling")]

@@ -27,6 +27,7 @@ use crate::profiles::Profiles;
 use crate::progress::RateLimited;
 use crate::rights::{Right, require};
 use crate::target::Target;
+use crate::telemetry::Spans;
 use crate::watch::Watch;
 
 /// How often a transaction is begun that ends without having kept anything, by no fault of its own.
@@ -58,7 +59,9 @@ pub(crate) struct Parts {
     pub(crate) queued: Notify,
     pub(crate) watch: Watch,
     pub(crate) findings: Findings,
-    pub(crate) profiles: Profiles,
+    pub(crate) profiles: Arc<Profiles>,
+    /// Where spans for OpenTelemetry go.
+    pub(crate) spans: Spans,
     pub(crate) journal: Journal,
     /// How far back the memory history of earlier runs goes; moments of this run come after it.
     pub(crate) earlier: Duration,
@@ -100,10 +103,12 @@ impl App {
         let history = settings.leaks.history_path.as_deref();
         let earlier = history.map_or(Duration::ZERO, |path| watch.load(path, clock.wall()));
         let findings = Findings::new(&caches.registry, &deletions, &live, Arc::clone(&clock));
-        measure.report_to(&findings.book);
+        let profiles = Arc::new(Profiles::new(Arc::clone(&clock)));
+        measure.report_to(&findings.book, &profiles);
         let app = Self(Arc::new(Parts {
             findings,
-            profiles: Profiles::new(Arc::clone(&clock)),
+            profiles,
+            spans: Spans::new(&settings.otlp),
             journal: Journal::open(&settings.memory.snapshot_path),
             earlier,
             bridge: Bridge::new(&bounds, drain.clone()),
@@ -152,6 +157,12 @@ impl App {
                 }
             }
         });
+    }
+
+    /// Tells this run of the service from every other.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn instance(&self) -> String {
+        self.started.to_string()
     }
 
     /// The settings at this moment.

@@ -46,6 +46,7 @@
 //! | bytes of a request's body | 1 MiB | `server.max_body_bytes` |
 //! | bytes of its line and headers | 16 KiB, 100 headers | `server.max_header_bytes` |
 //! | time for its headers; time until the answer's head | 10 s; 30 s | `server.header_timeout`, `server.request_timeout` |
+//! | spans that wait for the collector (feature `otlp`) | 2,048; more are dropped | fixed |
 //! | requests under way | 256 | `server.max_requests` |
 //! | connections: of one address; of all | 64; four times `max_requests` | `server.max_requests_per_client` |
 //! | threads for short work; requests that wait for one | 8; 256 | `database.pool_size`, `server.max_requests` |
@@ -92,6 +93,7 @@ mod routes;
 mod serve;
 mod server;
 mod target;
+mod telemetry;
 mod timeline;
 mod trace;
 mod watch;

@@ -8,6 +8,7 @@ use rsr_settings::LiveSettings;
 use rsr_store::Store;
 
 use crate::metrics::{Metrics, Notice, RequestObserver};
+use crate::profiles::Profiles;
 
 /// What measures, and what was measured.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub(crate) struct Measure {
     switches: Switches,
     live: Arc<LiveSettings>,
     book: Arc<OnceLock<Arc<Mutex<FindingBook>>>>,
+    profiles: Arc<OnceLock<Arc<Profiles>>>,
 }
 
 impl Measure {
@@ -27,12 +29,14 @@ impl Measure {
         let readings = Arc::new(Readings::new("/".as_ref(), Arc::clone(&clock)));
         let vitals = Vitals::new();
         let settings = live.current();
-        let book = Arc::default();
+        let (book, profiles) = (Arc::default(), Arc::default());
         let observer = || RequestObserver {
             elsewhere: Arc::clone(&metrics.requests.elsewhere),
             in_flight: metrics.requests.in_flight.clone(),
+            ended: Arc::clone(&metrics.requests.ended),
             notice: Notice(Arc::clone(&live)),
             book: Arc::clone(&book),
+            profiles: Arc::clone(&profiles),
         };
         let prefix = &settings.monitoring.header_prefix;
         let layer =
@@ -49,6 +53,7 @@ impl Measure {
             vitals,
             live,
             book,
+            profiles,
         };
         measure.follow_settings();
         measure.read();
@@ -56,10 +61,11 @@ impl Measure {
         measure
     }
 
-    /// Reports requests that stand out to this book from now on.
-    pub(crate) fn report_to(&self, book: &Arc<Mutex<FindingBook>>) {
-        // One service has one book.
+    /// Reports requests that stand out to this book from now on, and has these profiles see them.
+    pub(crate) fn report_to(&self, book: &Arc<Mutex<FindingBook>>, profiles: &Arc<Profiles>) {
+        // One service has one book, and one profiler.
         let _first = self.book.set(Arc::clone(book)).is_ok();
+        let _first = self.profiles.set(Arc::clone(profiles)).is_ok();
     }
 
     /// The layer that every answer goes through.

@@ -150,7 +150,12 @@ fn deleting_below(app: &App, root: PeriodId) -> Result<Vec<ProjectId>, rsr_store
 /// Works off what was claimed, and counts what came of it.
 fn work_off(app: &App, claim: Claim) -> Result<ClaimReport, rsr_store::Error> {
     let settings = app.settings();
-    let done = measured(app, || app.store.work_off(claim, &settings.aggregation));
+    let done = measured(app, || {
+        app.profiles
+            .profile_operation(&settings.profiling, "aggregation", || {
+                app.store.work_off(claim, &settings.aggregation)
+            })
+    });
     let aggregation = &app.measure.metrics.work.aggregation;
     match &done {
         Ok(report) => {

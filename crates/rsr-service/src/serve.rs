@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::drain::Phase;
 use crate::naming::Namer;
 use crate::server::{Listening, accept_loop};
-use crate::{follow, mail, rollup, routes, watch};
+use crate::{follow, mail, rollup, routes, telemetry, watch};
 
 /// Opens the database these settings name, with connections for the service's readers, streams and workers.
 ///
@@ -172,7 +172,9 @@ pub async fn serve(
     let watching = watch::keep(app.clone());
     let working = rollup::keep(app.clone());
     let mailing = mail::keep(app.clone());
-    let serving = async { tokio::join!(public, admin, second, watching, working, mailing) };
+    let telling = telemetry::keep(app.clone());
+    let serving =
+        async { tokio::join!(public, admin, second, watching, working, mailing, telling) };
     let stopping = async {
         stop.await;
         let grace = app.settings().server.grace_time;
@@ -184,7 +186,7 @@ pub async fn serve(
     };
     ready(&addresses);
     tokio::select! {
-        ((), (), (), (), (), ()) = serving => {}
+        ((), (), (), (), (), (), ()) = serving => {}
         () = stopping => {}
     }
     app.journal.clear();

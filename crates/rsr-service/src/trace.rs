@@ -1,14 +1,16 @@
 //! Names for requests: an id for people, a trace context for machines (W3C Trace Context).
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use rsr_base::SharedClock;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::metrics::RouteSlot;
 use crate::problem::Problem;
+use crate::telemetry::{Span, Spans};
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -18,13 +20,25 @@ const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct TraceParent {
     trace: String,
+    span: String,
     flags: String,
+}
+
+impl TraceParent {
+    /// Whether the caller records this trace.
+    fn is_sampled(&self) -> bool {
+        u8::from_str_radix(&self.flags, 16).is_ok_and(|flags| flags & 1 == 1)
+    }
 }
 
 /// Gives each request its id and span, and writes out the problem that an inner layer left in the response.
 ///
 /// This is the outermost layer, so that no answer leaves without an id.
-pub(crate) async fn identify(mut request: Request, next: Next) -> Response {
+pub(crate) async fn identify(
+    State((spans, clock)): State<(Spans, SharedClock)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let id = own_or_new_id(request.headers());
     let parent = trace_parent(request.headers());
     let span = tracing::info_span!(
@@ -34,7 +48,15 @@ pub(crate) async fn identify(mut request: Request, next: Next) -> Response {
         path = request.uri().path(),
         trace = parent.as_ref().map(|parent| parent.trace.as_str()),
     );
-    request.extensions_mut().insert(RouteSlot::default());
+    let slot = RouteSlot::default();
+    request.extensions_mut().insert(slot.clone());
+    let span_id = format!("{:016x}", Uuid::new_v4().as_u64_pair().0);
+    // A trace that its caller does not record is not recorded here either.
+    let is_recorded = spans.is_on() && parent.as_ref().is_none_or(TraceParent::is_sampled);
+    let asked = is_recorded.then(|| {
+        let path = request.uri().path().to_owned();
+        (clock.wall(), request.method().to_string(), path)
+    });
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let written = span.in_scope(|| problem.respond(Some(&id)));
@@ -43,13 +65,29 @@ pub(crate) async fn identify(mut request: Request, next: Next) -> Response {
         *response.status_mut() = head.status;
         response.headers_mut().extend(head.headers);
     }
+    if let Some((began, method, path)) = asked {
+        let trace = parent.as_ref().map_or_else(
+            || Uuid::new_v4().simple().to_string(),
+            |parent| parent.trace.clone(),
+        );
+        spans.record(Span {
+            trace,
+            id: span_id.clone(),
+            parent: parent.as_ref().map(|parent| parent.span.clone()),
+            name: slot.name().unwrap_or_else(|| method.clone()),
+            method,
+            path,
+            status: response.status().as_u16(),
+            began,
+            ended: clock.wall(),
+        });
+    }
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::try_from(&id) {
         headers.insert(REQUEST_ID, value);
     }
     if let Some(parent) = parent {
-        let span_id = Uuid::new_v4().as_u64_pair().0;
-        let text = format!("00-{}-{span_id:016x}-{}", parent.trace, parent.flags);
+        let text = format!("00-{}-{span_id}-{}", parent.trace, parent.flags);
         if let Ok(value) = HeaderValue::try_from(text) {
             headers.insert(TRACERESPONSE, value);
         }
@@ -94,6 +132,7 @@ fn trace_parent(headers: &HeaderMap) -> Option<TraceParent> {
         && is_hex(flags, 2))
     .then(|| TraceParent {
         trace: trace.to_owned(),
+        span: span.to_owned(),
         flags: flags.to_owned(),
     })
 }

@@ -1,6 +1,7 @@
 //! What looks after the service while it runs: pressure, leaks, sweeps. One beat a second, each duty when it is due.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -22,7 +23,35 @@ pub(crate) struct Watch {
     pub(crate) pressure: Pressure,
     pub(crate) budget: MemoryBudget,
     leaks: Mutex<LeakDetector>,
+    rate: Mutex<Rate>,
     timeline: Mutex<Timeline>,
+}
+
+/// Requests a second between two samples.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rate {
+    at: Duration,
+    n_ended: u64,
+    known: Option<f64>,
+}
+
+impl Rate {
+    /// Takes the number of requests that have ended so far.
+    #[expect(clippy::cast_precision_loss, reason = "requests between two samples")]
+    fn follow(&mut self, at: Duration, n_ended: u64) -> Option<f64> {
+        /// A sample soon after another says nothing new.
+        const SHORTEST: Duration = Duration::from_secs(10);
+        let since = at.saturating_sub(self.at);
+        if since >= SHORTEST {
+            let ended = n_ended.saturating_sub(self.n_ended) as f64;
+            *self = Self {
+                at,
+                n_ended,
+                known: Some(ended / since.as_secs_f64()),
+            };
+        }
+        self.known
+    }
 }
 
 /// Memory at one moment, for the dashboard.
@@ -43,6 +72,7 @@ impl Watch {
             pressure,
             budget,
             leaks: Mutex::new(LeakDetector::new((&settings.leaks).into())),
+            rate: Mutex::default(),
             timeline: Mutex::default(),
         }
     }
@@ -58,7 +88,11 @@ impl Watch {
         at: Duration,
         reading: &Reading,
         caches: &CacheRegistry,
+        n_ended: u64,
     ) -> Option<LeakEvent> {
+        let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
+        let load = rate.follow(at, n_ended);
+        drop(rate);
         let allocated = reading
             .heap
             .map(|heap| heap.allocated)
@@ -68,7 +102,7 @@ impl Watch {
             allocated,
             accounted: caches.stats_all().global.total_bytes,
             resident: reading.process.map(|process| process.resident),
-            load: None,
+            load,
         })
     }
 
@@ -316,7 +350,10 @@ fn follow_pressure(app: &App, reading: &Reading) {
 /// Judges, and tells of a change: each is one event, a state that holds is none.
 pub(crate) fn judge_leaks(app: &App, now: Duration, reading: &Reading) {
     const MIB: f64 = 1_048_576.0;
-    let event = app.watch.sample(now, reading, &app.caches.registry);
+    let n_ended = app.measure.metrics.requests.ended.load(Ordering::Relaxed);
+    let event = app
+        .watch
+        .sample(now, reading, &app.caches.registry, n_ended);
     let growth = app.watch.outlook().verdict;
     let slope = growth.map_or(0.0, |verdict| verdict.slope_mb_per_hour * MIB / 3600.0);
     app.measure.metrics.memory.growth.set(slope);
@@ -333,4 +370,19 @@ pub(crate) fn judge_leaks(app: &App, now: Duration, reading: &Reading) {
         confidence = verdict.confidence,
         "memory leak {word}"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_load_is_what_ended_between_two_samples() {
+        let mut rate = Rate::default();
+        let mut at = |seconds, n_ended| rate.follow(Duration::from_secs(seconds), n_ended);
+        assert_eq!(at(5, 50), None, "too soon to say");
+        assert_eq!(at(100, 1_000), Some(10.0));
+        assert_eq!(at(101, 5_000), Some(10.0), "a check right after it");
+        assert_eq!(at(200, 1_500), Some(5.0));
+    }
 }

@@ -26,9 +26,12 @@ pub(crate) struct Job<O: Observe> {
 
 impl<O: Observe> Job<O> {
     pub(super) fn start<B>(shared: &Arc<Shared<O>>, request: &Request<B>) -> Self {
+        let subject = shared.observer.started(request);
+        let scope = Scope::new();
+        shared.observer.scoped(&subject, &scope);
         Self {
-            subject: Some(shared.observer.started(request)),
-            scope: Some(Scope::new()),
+            subject: Some(subject),
+            scope: Some(scope),
             started: shared.clock.elapsed(),
             heap_before: shared.vitals.heap(),
             status: None,

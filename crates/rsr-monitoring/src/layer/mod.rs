@@ -47,6 +47,9 @@ pub trait Observe: Send + Sync + 'static {
     /// A request came in.
     fn started<B>(&self, request: &Request<B>) -> Self::Subject;
 
+    /// It will be measured in this scope: the moment to mark it. Does nothing where an observer has no use for it.
+    fn scoped(&self, _subject: &Self::Subject, _scope: &crate::Scope) {}
+
     /// It has ended. Called once for each start, on whatever thread dropped the last of it, outside of its scope.
     fn finished(&self, subject: Self::Subject, measurement: &Measurement);
 }

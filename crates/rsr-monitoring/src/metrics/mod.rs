@@ -1,5 +1,6 @@
 //! Counters, gauges and histograms, and the two text formats that Prometheus reads.
 
+mod export;
 mod family;
 mod histogram;
 mod series;
@@ -8,6 +9,7 @@ mod text;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use export::{FamilySnapshot, Figure};
 pub use family::Family;
 pub use histogram::Histogram;
 pub use series::{Counter, Gauge, Series};
@@ -184,6 +186,12 @@ impl Registry {
     /// Every metric, in the order of making, as text in this format.
     #[must_use]
     pub fn scrape(&self, format: Format) -> String {
+        self.update();
+        let shapes = self.lock().clone();
+        text::write(&shapes, format)
+    }
+
+    fn update(&self) {
         let updates: Vec<_> = self
             .inner
             .before_scrape
@@ -193,8 +201,6 @@ impl Registry {
         for update in updates {
             update();
         }
-        let shapes = self.lock().clone();
-        text::write(&shapes, format)
     }
 
     /// Names of all families in the order of making, as dashboards and alerts may use them.

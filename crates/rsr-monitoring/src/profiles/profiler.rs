@@ -3,12 +3,15 @@
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rsr_base::{ByteSize, SharedClock};
 
+use crate::Scope;
 use crate::allocator::sampling::{self, Sampling};
+use crate::sites::scoped::{self, ScopedSamples};
 
 /// How much profiles may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +92,8 @@ pub struct ProfileFile {
 struct Running {
     id: String,
     until: Option<Duration>,
+    /// Samples of marked scopes, by what they were marked with.
+    parts: Vec<(&'static str, ScopedSamples)>,
     /// Held, so that allocations are sampled while the profile runs.
     _sampling: Sampling,
 }
@@ -96,13 +101,16 @@ struct Running {
 /// Switches jemalloc's sampling on and off and keeps its profiles in a folder of their own.
 ///
 /// Sampling covers the whole process. It is on while at least one profile runs and stays cheap; what was sampled
-/// before is still known when it is switched on again.
+/// before is still known when it is switched on again. Scopes can be [marked](Profiler::mark): what is sampled in them is
+/// collected apart, and written to files of its own, in which nothing else is.
 #[derive(Debug)]
 pub struct Profiler {
     folder: PathBuf,
     limits: ProfilerLimits,
     clock: SharedClock,
     running: Mutex<Vec<Running>>,
+    /// So that a request need not take the lock to hear that there is none.
+    n_running: AtomicUsize,
     next: Mutex<u64>,
 }
 
@@ -137,6 +145,7 @@ impl Profiler {
             limits,
             clock,
             running: Mutex::default(),
+            n_running: AtomicUsize::new(0),
             next: Mutex::new(1),
         })
     }
@@ -149,9 +158,54 @@ impl Profiler {
         running.push(Running {
             id: id.clone(),
             until,
+            parts: Vec::new(),
             _sampling: Sampling::begin(),
         });
+        self.n_running.store(running.len(), Ordering::Relaxed);
         id
+    }
+
+    /// Has what is sampled in this scope, from its next poll on, collected under `part` by every profile that runs.
+    ///
+    /// At the end of each the part is written to two files beside the profile of the whole heap: `ID-PART`, what the
+    /// marked scopes allocated that lives, and `ID-PART-allocs`, all that they allocated. Answers whether any profile
+    /// runs; a nanosecond where none does.
+    pub fn mark(&self, scope: &Scope, part: &'static str) -> bool {
+        if self.n_running.load(Ordering::Relaxed) == 0 {
+            return false;
+        }
+        let mut running = self.lock();
+        for profile in running.iter_mut() {
+            if profile.parts.iter().all(|(known, _)| *known != part) {
+                profile
+                    .parts
+                    .extend(ScopedSamples::begin(part).map(|samples| (part, samples)));
+            }
+        }
+        !running.is_empty() && scoped::mark(scope, part)
+    }
+
+    /// Runs one operation, and answers beside its result the files of what was sampled in it, and nothing else: what of it
+    /// lives, and all that it allocated.
+    ///
+    /// # Errors
+    ///
+    /// The second answer is a [`ProfileError`] where a file was not written; the operation has run all the same.
+    pub fn profile_operation<R>(
+        &self,
+        part: &'static str,
+        work: impl FnOnce() -> R,
+    ) -> (R, Result<Vec<ProfileFile>, ProfileError>) {
+        let samples = ScopedSamples::begin(part);
+        let scope = Scope::new();
+        scoped::mark(&scope, part);
+        self.mark(&scope, part);
+        let result = scope.run(work);
+        let written = match samples {
+            Some(samples) => self.write_part(&self.new_id(), part, &samples),
+            None => Err(ProfileError::NotAvailable),
+        };
+        (result, written)
     }
 
     /// Ends a profile and writes it.
@@ -160,13 +214,19 @@ impl Profiler {
     ///
     /// [`ProfileError`]; the profile has ended all the same, unless it was not running.
     pub fn stop(&self, id: &str) -> Result<ProfileFile, ProfileError> {
-        let _sampled_until_written = {
+        let ended = {
             let mut running = self.lock();
             let Some(place) = running.iter().position(|profile| profile.id == id) else {
                 return Err(ProfileError::NotRunning { id: id.to_owned() });
             };
-            running.remove(place)
+            let ended = running.remove(place);
+            self.n_running.store(running.len(), Ordering::Relaxed);
+            ended
         };
+        // Sampled until all is written.
+        for (part, samples) in &ended.parts {
+            self.write_part(id, part, samples)?;
+        }
         self.write(id)
     }
 
@@ -236,6 +296,11 @@ impl Profiler {
         if !sampling::dump(&path) {
             return Err(ProfileError::NotWritten { path });
         }
+        self.keep(path)
+    }
+
+    /// The file that was written, if it is not too large.
+    fn keep(&self, path: PathBuf) -> Result<ProfileFile, ProfileError> {
         let file =
             describe(&path).ok_or_else(|| ProfileError::NotWritten { path: path.clone() })?;
         let limit = self.limits.file_size_max;
@@ -247,6 +312,28 @@ impl Profiler {
             });
         }
         Ok(file)
+    }
+
+    fn write_part(
+        &self,
+        id: &str,
+        part: &str,
+        samples: &ScopedSamples,
+    ) -> Result<Vec<ProfileFile>, ProfileError> {
+        [
+            (format!("{id}-{part}"), samples.live()),
+            (format!("{id}-{part}-allocs"), samples.allocated()),
+        ]
+        .into_iter()
+        .map(|(id, dump)| {
+            let path = self.folder.join(format!("{id}.{ENDING}"));
+            fs::write(&path, dump.to_text()).map_err(|source| ProfileError::Folder {
+                path: path.clone(),
+                source,
+            })?;
+            self.keep(path)
+        })
+        .collect()
     }
 
     /// A name that sorts by time and is not taken.

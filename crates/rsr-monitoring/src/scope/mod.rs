@@ -1,10 +1,10 @@
 //! The memory of one piece of work, wherever it runs.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use rsr_base::ByteSize;
 
@@ -44,6 +44,8 @@ struct Totals {
     /// Bytes held at the last time the work was left, and the most ever held.
     held: AtomicI64,
     peak: AtomicI64,
+    /// What its samples are collected for; 0 for nothing.
+    part: AtomicU32,
 }
 
 /// What a [`Scope`] has counted so far. Figures that the allocator does not tell are absent, never 0.
@@ -79,6 +81,17 @@ impl ScopeUsage {
 
 thread_local! {
     static CURRENT: RefCell<Current> = const { RefCell::new(Current { scope: None, base: 0, peak: 0 }) };
+}
+
+thread_local! {
+    // Apart from the above, since it is read in the middle of an allocation, when that may be borrowed.
+    static PART: Cell<u32> = const { Cell::new(0) };
+}
+
+/// The mark of the innermost marked scope that this thread is in; 0 for none.
+#[cfg(all(feature = "jemalloc", feature = "profiling"))]
+pub(crate) fn current_part() -> u32 {
+    PART.get()
 }
 
 /// The innermost scope of a thread. `base` and `peak` are differences of the thread's counters, in bytes.
@@ -139,6 +152,12 @@ impl Scope {
         }
     }
 
+    /// Marks what is sampled in this scope from its next poll on.
+    #[cfg(all(feature = "jemalloc", feature = "profiling"))]
+    pub(crate) fn set_part(&self, part: u32) {
+        self.totals.part.store(part, Ordering::Relaxed);
+    }
+
     /// What was counted up to the last time that work was left. O(1).
     #[must_use]
     pub fn usage(&self) -> ScopeUsage {
@@ -192,6 +211,7 @@ pub(crate) struct Entered<'a> {
     home: &'a mut Option<Scope>,
     outer: Option<Current>,
     before: Option<allocator::ThreadCounters>,
+    outer_part: u32,
     /// Leaving must happen on the thread that was entered.
     on_one_thread: PhantomData<*const ()>,
 }
@@ -200,7 +220,13 @@ impl<'a> Entered<'a> {
     /// Takes the scope out of `home` for as long as the work runs; `None` counts nothing.
     pub(crate) fn new(home: &'a mut Option<Scope>) -> Self {
         let before = allocator::thread_counters();
+        let outer_part = PART.get();
         let outer = home.take().map(|scope| {
+            // A scope without a mark belongs to what the one around it belongs to.
+            let part = scope.totals.part.load(Ordering::Relaxed);
+            if part != 0 {
+                PART.set(part);
+            }
             CURRENT.with_borrow_mut(|current| {
                 let held = before.map_or(0, allocator::ThreadCounters::net);
                 if before.is_none() {
@@ -223,6 +249,7 @@ impl<'a> Entered<'a> {
             home,
             outer,
             before,
+            outer_part,
             on_one_thread: PhantomData,
         }
     }
@@ -233,6 +260,7 @@ impl Drop for Entered<'_> {
         let Some(mut outer) = self.outer.take() else {
             return;
         };
+        PART.set(self.outer_part);
         let after = allocator::thread_counters();
         CURRENT.with_borrow_mut(|current| {
             if let (Some(before), Some(after)) = (self.before, after) {

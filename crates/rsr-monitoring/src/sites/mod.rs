@@ -12,6 +12,7 @@
 
 mod judge;
 mod live;
+pub(crate) mod scoped;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ use crate::HeapDump;
 use crate::allocator::hooks::{self, Listener};
 use crate::allocator::sampling::{self, Sampling};
 use live::LiveSamples;
+use scoped::Collection;
 
 /// When the growth of one call stack is a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,11 +88,23 @@ thread_local! {
 static TABLE: Mutex<Table> = Mutex::new(Table {
     samples: None,
     n_watchers: 0,
+    collections: Vec::new(),
+    next_collection: 0,
 });
 
 struct Table {
     samples: Option<LiveSamples>,
     n_watchers: u32,
+    /// Samples of marked scopes, apart from the others.
+    collections: Vec<Collection>,
+    next_collection: u64,
+}
+
+impl Table {
+    /// Whether no one wants samples any more.
+    fn is_unused(&self) -> bool {
+        self.n_watchers == 0 && self.collections.is_empty()
+    }
 }
 
 /// The table, and the mark that this thread is in it.
@@ -118,9 +132,19 @@ fn sampled(address: usize, size: usize, stack: &[usize]) {
     if IN_TABLE.get() {
         return;
     }
+    let part = crate::scope::current_part();
     let mut inside = Inside::enter();
-    if let Some(samples) = &mut inside.table.samples {
+    let table = &mut *inside.table;
+    if let Some(samples) = &mut table.samples {
         samples.begin(address, size, stack);
+    }
+    // One in a thousand allocations at most comes here.
+    if part != 0 {
+        for collection in table.collections.iter_mut() {
+            if collection.part == part {
+                collection.samples.begin(address, size, stack);
+            }
+        }
     }
 }
 
@@ -129,9 +153,17 @@ fn freed(address: usize) {
         return;
     }
     let mut inside = Inside::enter();
-    if let Some(samples) = &mut inside.table.samples {
+    let table = &mut *inside.table;
+    if let Some(samples) = &mut table.samples {
         samples.end(address);
     }
+    for collection in table.collections.iter_mut() {
+        collection.samples.end(address);
+    }
+}
+
+fn listener() -> Listener {
+    Listener { sampled, freed }
 }
 
 impl CallSites {
@@ -149,7 +181,7 @@ impl CallSites {
         let watcher = Self {
             _sampling: Sampling::begin(),
         };
-        hooks::listen(Some(Listener { sampled, freed })).then_some(watcher)
+        hooks::listen(Some(listener())).then_some(watcher)
     }
 
     /// Ends an epoch, and answers which stacks leak, the fastest first. `unaccounted` is what the program holds beyond
@@ -226,7 +258,10 @@ impl Drop for CallSites {
         inside.table.n_watchers -= 1;
         if inside.table.n_watchers == 0 {
             inside.table.samples = None;
-            drop(inside);
+        }
+        let is_over = inside.table.is_unused();
+        drop(inside);
+        if is_over {
             hooks::listen(None);
         }
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rsr_base::ByteSize;
-use rsr_monitoring::{HeapDump, ProfileError, Profiler, ProfilerLimits, is_sampling};
+use rsr_monitoring::{HeapDump, ProfileError, Profiler, ProfilerLimits, Scope, is_sampling};
 use rsr_testkit::ManualClock;
 
 /// Sampling is one switch for the whole process: tests that turn it take turns.
@@ -48,6 +48,7 @@ fn the_function_that_holds_most_is_named() {
     let stacks: Vec<_> = stacks
         .filter(|stack| stack.frames.iter().any(planted))
         .collect();
+    assert!(!stacks.is_empty(), "{}", grown.to_tree());
     let frame = stacks[0]
         .frames
         .iter()
@@ -116,4 +117,96 @@ fn a_file_that_is_too_large_is_not_kept() {
         Err(ProfileError::TooLarge { .. })
     ));
     assert!(profiler.files().unwrap().is_empty());
+}
+
+// Bodies of their own: the compiler makes one of what is alike, and a call that is a function's last leaves no frame.
+#[inline(never)]
+fn asked_for_by_a_marked_request(n: usize) -> Vec<Vec<u8>> {
+    let mut made = Vec::new();
+    for place in 0..n {
+        made.push([place as u8; 7].repeat(10_000));
+    }
+    std::hint::black_box(&made);
+    made
+}
+
+#[inline(never)]
+fn asked_for_by_another_request(n: usize) -> Vec<Vec<u8>> {
+    let mut made = vec![Vec::new(); n];
+    for (place, bytes) in made.iter_mut().enumerate() {
+        bytes.extend(std::iter::repeat_n(place as u8, 80_000));
+    }
+    std::hint::black_box(&made);
+    made
+}
+
+#[track_caller]
+fn names(folder: &std::path::Path, id: &str) -> String {
+    let dump = HeapDump::read(&folder.join(format!("{id}.heap"))).unwrap();
+    dump.name().to_tree()
+}
+
+#[test]
+fn only_samples_of_marked_scopes_are_written() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let (folder, _clock, profiler) = profiler(ProfilerLimits::default());
+    let folder = folder.path().join("profiles");
+    let (marked, other) = (Scope::new(), Scope::new());
+    assert!(!profiler.mark(&marked, "requests"), "nothing runs yet");
+    let id = profiler.start(None);
+    assert!(profiler.mark(&marked, "requests"));
+    // The two take turns on one thread, as futures do; what the marked one starts elsewhere is its own.
+    let mut kept = Vec::new();
+    for _ in 0..20 {
+        kept.extend(marked.run(|| asked_for_by_a_marked_request(40)));
+        kept.extend(other.run(|| asked_for_by_another_request(40)));
+        drop(marked.run(|| Scope::new().run(|| asked_for_by_a_marked_request(10))));
+    }
+    let elsewhere =
+        marked.run(|| std::thread::spawn(Scope::carry(|| asked_for_by_a_marked_request(200))));
+    kept.extend(elsewhere.join().unwrap());
+    profiler.stop(&id).unwrap();
+
+    let whole = names(&folder, &id);
+    assert!(whole.contains("asked_for_by_a_marked_request"), "{whole}");
+    assert!(whole.contains("asked_for_by_another_request"), "{whole}");
+    for file in [format!("{id}-requests"), format!("{id}-requests-allocs")] {
+        let tree = names(&folder, &file);
+        assert!(tree.contains("asked_for_by_a_marked_request"), "{tree}");
+        assert!(!tree.contains("asked_for_by_another_request"), "{tree}");
+    }
+    // 53 + 13 MiB live, 13 MiB more were freed; samples are right to some per cent.
+    let bytes = |id: &str| {
+        let path = folder.join(format!("{id}.heap"));
+        HeapDump::read(&path).unwrap().live().bytes() >> 20
+    };
+    let (live, ever) = (
+        bytes(&format!("{id}-requests")),
+        bytes(&format!("{id}-requests-allocs")),
+    );
+    assert!((45..90).contains(&live), "{live} MiB live");
+    assert!(ever >= live + 4, "{ever} MiB in all, {live} live");
+    drop(kept);
+}
+
+#[test]
+fn an_operation_is_profiled_alone() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let (_folder, _clock, profiler) = profiler(ProfilerLimits::default());
+    let before = asked_for_by_another_request(400);
+    let (kept, files) =
+        profiler.profile_operation("aggregation", || asked_for_by_a_marked_request(400));
+    let files = files.unwrap();
+    assert_eq!(files.len(), 2);
+    assert!(files[0].id.ends_with("-aggregation"), "{files:?}");
+    assert!(!is_sampling());
+    let tree = HeapDump::read(&files[0].path).unwrap().name().to_tree();
+    assert!(tree.contains("asked_for_by_a_marked_request"), "{tree}");
+    assert!(!tree.contains("asked_for_by_another_request"), "{tree}");
+    // And again, after everything was detached.
+    let (again, files) =
+        profiler.profile_operation("aggregation", || asked_for_by_a_marked_request(400));
+    assert!(HeapDump::read(&files.unwrap()[1].path).unwrap().live() > ByteSize::from_mib(15));
+    assert_eq!(profiler.files().unwrap().len(), 4);
+    drop((before, kept, again));
 }

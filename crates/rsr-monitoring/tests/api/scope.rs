@@ -132,6 +132,11 @@ proptest! {
     /// Scopes that take turns count as plain sums do; one scope is always inside another.
     #[test]
     fn turns_of_scopes_add_up(steps in steps()) {
+        // What watches call stacks allocates in the thread that is sampled: not while bytes are counted one by one.
+        #[cfg(feature = "profiling")]
+        let _turn = crate::profiles::ONE_AT_A_TIME
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let outer = Scope::new();
         let scopes = [Scope::new(), Scope::new(), Scope::new()];
         let (mut taken, mut freed) = ([0_usize; 3], [0_usize; 3]);

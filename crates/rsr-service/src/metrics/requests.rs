@@ -1,21 +1,25 @@
 //! Requests: how long, how much memory, how many, and which were refused.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use http::{Request, StatusCode};
 use rsr_monitoring::{
-    Counter, Family, FindingBook, Gauge, Histogram, Measurement, MetricError, Observe,
+    Counter, Family, FindingBook, Gauge, Histogram, Measurement, MetricError, Observe, Scope,
 };
 
 use super::{BYTES, Define, SECONDS, each};
 use crate::findings;
 use crate::problem::Kind;
+use crate::profiles::Profiles;
 
 /// Metrics of requests.
 #[derive(Debug)]
 pub(crate) struct RequestMetrics {
     families: RouteFamilies,
     pub(crate) in_flight: Gauge,
+    /// Requests that have ended, for the load that memory is judged against.
+    pub(crate) ended: Arc<AtomicU64>,
     /// Busy, memory pressure, timeout, stopping.
     shed: [Counter; 4],
     /// Where a request's path is no route's.
@@ -82,6 +86,7 @@ impl RequestMetrics {
             elsewhere: Arc::new(families.route("other", "other")?),
             families,
             in_flight,
+            ended: Arc::default(),
             shed: each(&shed, ["busy", "memory", "timeout", "stopping"])?,
         })
     }
@@ -138,6 +143,11 @@ impl RouteSlot {
         // A second guard on one request would be the same route's.
         let _first = self.0.set(Arc::clone(series)).is_ok();
     }
+
+    /// Method and route, where the request found one.
+    pub(crate) fn name(&self) -> Option<String> {
+        self.0.get().map(|series| series.name.clone())
+    }
 }
 
 /// Hears of each measured request.
@@ -145,9 +155,12 @@ impl RouteSlot {
 pub(crate) struct RequestObserver {
     pub(crate) elsewhere: Arc<RouteSeries>,
     pub(crate) in_flight: Gauge,
+    pub(crate) ended: Arc<AtomicU64>,
     pub(crate) notice: Notice,
     /// Where requests that stand out are reported, once there is one.
     pub(crate) book: Arc<OnceLock<Arc<Mutex<FindingBook>>>>,
+    /// What keeps the samples of some requests apart, once there is one.
+    pub(crate) profiles: Arc<OnceLock<Arc<Profiles>>>,
 }
 
 /// From what on a request is worth a line in the log.
@@ -162,8 +175,15 @@ impl Observe for RequestObserver {
         request.extensions().get::<RouteSlot>().cloned()
     }
 
+    fn scoped(&self, _slot: &Self::Subject, scope: &Scope) {
+        if let Some(profiles) = self.profiles.get() {
+            profiles.mark_request(&self.notice.0.current().profiling, scope);
+        }
+    }
+
     fn finished(&self, slot: Self::Subject, measurement: &Measurement) {
         self.in_flight.add(-1.0);
+        self.ended.fetch_add(1, Ordering::Relaxed);
         let series = slot
             .as_ref()
             .and_then(|slot| slot.0.get())

@@ -16,7 +16,7 @@ pub(crate) mod table;
 mod updates;
 
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 
 use crate::admin;
 use crate::app::App;
@@ -65,7 +65,8 @@ pub(crate) fn admin(app: &App) -> Router {
 
 /// What every answer goes through, those of no route too: its name, and its measure.
 fn outside(router: Router, app: &App) -> Router {
-    router
-        .layer(app.measure.layer())
-        .layer(from_fn(trace::identify))
+    router.layer(app.measure.layer()).layer(from_fn_with_state(
+        (app.spans.clone(), app.clock.clone()),
+        trace::identify,
+    ))
 }

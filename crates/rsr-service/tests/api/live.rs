@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use crate::support::{World, ask};
 
 /// A world that listens.
-struct Running {
+pub(crate) struct Running {
     world: World,
     addresses: Addresses,
     stop: oneshot::Sender<()>,
@@ -23,7 +23,7 @@ struct Running {
 }
 
 impl Running {
-    async fn start(world: World) -> Self {
+    pub(crate) async fn start(world: World) -> Self {
         let (ready, is_ready) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = serve(
@@ -47,7 +47,7 @@ impl Running {
     }
 
     /// Sends a request as it is, and reads until the other side closes.
-    async fn raw(&self, request: &str) -> String {
+    pub(crate) async fn raw(&self, request: &str) -> String {
         let mut stream = self.connect().await;
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut bytes = Vec::new();
@@ -55,7 +55,7 @@ impl Running {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         self.stop.send(()).expect("it still serves");
         self.ended.await.unwrap().unwrap();
         assert!(

@@ -15,6 +15,8 @@ mod iati;
 mod items;
 mod live;
 mod mail;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod outside;
 mod projects;
 mod results;
