@@ -52,7 +52,7 @@ impl Bounds {
             readers_max: settings.database.pool_size,
             waiting_max: server.max_requests,
             streams_max: server.max_streams,
-            whole_max: ByteSize::from_kib(256),
+            whole_max: ByteSize::from_kib(128),
             stream_buffer: ByteSize::from_kib(32),
             retry_after: Duration::from_secs(2),
         }

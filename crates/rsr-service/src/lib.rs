@@ -51,7 +51,7 @@
 //! | connections: of one address; of all | 64; four times `max_requests` | `server.max_requests_per_client` |
 //! | threads for short work; requests that wait for one | 8; 256 | `database.pool_size`, `server.max_requests` |
 //! | streams, each with a thread and a connection to the database | 8 | `server.max_streams` |
-//! | bytes of an answer in one piece; of a stream's buffer | 256 KiB; 32 KiB, two at once | – |
+//! | bytes of an answer in one piece; of a stream's buffer | 128 KiB; 32 KiB, two at once | – |
 //! | time in which a reader takes nothing | 60 s | `server.stream_timeout` |
 //! | elements of a list; rows read at a time | 1000; 500 | `hierarchy.max_descendants_per_request`, `hierarchy.chunk_size` |
 //! | entries of each of three caches; an entry's bytes | 1000; 256 KiB | `cache.max_size` |

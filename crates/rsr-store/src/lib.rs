@@ -112,8 +112,8 @@ pub use outbox::{NewMail, WaitingMail};
 pub use pool::PoolUse;
 pub use queue::{Claim, ClaimReport, Claimed, FailedJob, WaitingRoot};
 pub use read::{
-    IndicatorRow, ItemFilter, JobFilter, JobRow, PeriodDisaggregationRow, PeriodRow, Place,
-    ResultRow, UpdateRow,
+    Achieved, IndicatorRow, ItemFilter, JobFilter, JobRow, PeriodDisaggregationRow, PeriodRow,
+    Place, ResultRow, StandingValue, UpdateRow,
 };
 pub use rollup::{RollUpError, TreeReport};
 pub use rows::{

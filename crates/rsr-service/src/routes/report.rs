@@ -54,6 +54,7 @@ async fn results(
     let project: ProjectId = params::id("project", &id)?;
     Params::parse(query.as_deref())?.finish()?;
     let negotiated = Negotiated::of(&headers);
+    let viewer = caller.viewer();
     let work = app.clone();
     let ((), reply) = app
         .bridge
@@ -65,7 +66,7 @@ async fn results(
                 let mut array = NestedArray::begin(out, false)?;
                 let mut after = None;
                 loop {
-                    let rows = snapshot.results(project, after, CHUNK)?;
+                    let rows = snapshot.results_seen_by(viewer, project, after, CHUNK)?;
                     let is_last = rows.len() < CHUNK;
                     after = rows.last().map(|row| row.id);
                     for row in rows {

@@ -1,11 +1,13 @@
 //! Results, indicators and periods of all projects in one list each, by key.
 
+use std::collections::HashSet;
+
 use rsr_base::ProjectId;
 use rsr_hierarchy::Viewer;
 
 use super::results::{
-    INDICATOR, IndicatorRow, PERIOD, PeriodRow, RESULT, ResultRow, read_indicator, read_period,
-    read_result,
+    INDICATOR, IndicatorRow, PERIOD, PeriodRow, RESULT, ResultRow, origins_seen_by, read_indicator,
+    read_period, read_result,
 };
 use crate::error::Error;
 use crate::hierarchy::Query;
@@ -88,7 +90,12 @@ impl Snapshot {
         filter: &ItemFilter<'_>,
         n: usize,
     ) -> Result<Vec<ResultRow>, Error> {
-        self.listed(&RESULTS, filter, n, read_result)
+        let mut rows = self.listed(&RESULTS, filter, n, read_result)?;
+        let seen = self.origins(filter, rows.iter().map(|row| row.project))?;
+        for row in &mut rows {
+            row.parent = row.parent.filter(|_origin| seen.contains(&row.project));
+        }
+        Ok(rows)
     }
 
     /// Indicators without their periods, `n` at most; fewer only where they end.
@@ -101,7 +108,12 @@ impl Snapshot {
         filter: &ItemFilter<'_>,
         n: usize,
     ) -> Result<Vec<IndicatorRow>, Error> {
-        self.listed(&INDICATORS, filter, n, read_indicator)
+        let mut rows = self.listed(&INDICATORS, filter, n, read_indicator)?;
+        let seen = self.origins(filter, rows.iter().map(|row| row.project))?;
+        for row in &mut rows {
+            row.parent = row.parent.filter(|_origin| seen.contains(&row.project));
+        }
+        Ok(rows)
     }
 
     /// Periods without their disaggregations, `n` at most; fewer only where they end.
@@ -114,7 +126,22 @@ impl Snapshot {
         filter: &ItemFilter<'_>,
         n: usize,
     ) -> Result<Vec<PeriodRow>, Error> {
-        self.listed(&PERIODS, filter, n, read_period)
+        let mut rows = self.listed(&PERIODS, filter, n, read_period)?;
+        let seen = self.origins(filter, rows.iter().map(|row| row.project))?;
+        for row in &mut rows {
+            row.parent = row.parent.filter(|_origin| seen.contains(&row.project));
+        }
+        Ok(rows)
+    }
+
+    /// Those of the projects of rows whose origins may be named.
+    fn origins(
+        &self,
+        filter: &ItemFilter<'_>,
+        projects: impl Iterator<Item = ProjectId>,
+    ) -> Result<HashSet<ProjectId>, Error> {
+        let projects: Vec<ProjectId> = projects.collect();
+        origins_seen_by(self.db(), filter.viewer, &projects)
     }
 
     fn listed<T>(

@@ -1,11 +1,13 @@
 //! Results of a project with what stands at their periods.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rsr_aggregation::Numbers;
 use rsr_base::{DimensionValueId, IndicatorId, PeriodId, ProjectId, ResultId, UpdateId, UserId};
+use rsr_hierarchy::Viewer;
 
 use crate::error::Error;
+use crate::hierarchy::Query;
 use crate::numbers;
 use crate::rows::{Disaggregation, UpdateStatus};
 use crate::snapshot::Snapshot;
@@ -140,13 +142,31 @@ pub struct UpdateRow {
 }
 
 impl Snapshot {
-    /// Results of a project after `after`, in order, `n` at most, with all they hold: a fixed number of queries.
+    /// Results of a project after `after`, in order, `n` at most, with all they hold: a fixed number of queries. As an
+    /// administrator sees them.
     ///
     /// # Errors
     ///
     /// [`Error::NotFound`] where the project, or the result to go on after, is not stored.
     pub fn results(
         &self,
+        project: ProjectId,
+        after: Option<ResultId>,
+        n: usize,
+    ) -> Result<Vec<ResultRow>, Error> {
+        self.results_seen_by(Viewer::Administrator, project, after, n)
+    }
+
+    /// As [`Snapshot::results`], without what would tell this viewer of projects that they may not see: the children that
+    /// a disaggregation's contributions name, and the items of the parent that these were copied from. Whether the viewer
+    /// may see the project itself is for the caller to ask.
+    ///
+    /// # Errors
+    ///
+    /// As [`Snapshot::results`].
+    pub fn results_seen_by(
+        &self,
+        viewer: Viewer,
         project: ProjectId,
         after: Option<ResultId>,
         n: usize,
@@ -179,9 +199,22 @@ impl Snapshot {
             read_result,
         )?;
         let ids = id_list(results.iter().map(|result| result.id.0));
-        let mut indicators = grouped(indicators(db, &ids)?, |indicator| indicator.result.0);
+        let mut indicators = grouped(indicators(db, viewer, &ids)?, |indicator| {
+            indicator.result.0
+        });
         for result in &mut results {
             result.indicators = indicators.remove(&result.id.0).unwrap_or_default();
+        }
+        if !origins_seen_by(db, viewer, &[project])?.contains(&project) {
+            for result in &mut results {
+                result.parent = None;
+                for indicator in &mut result.indicators {
+                    indicator.parent = None;
+                    for period in &mut indicator.periods {
+                        period.parent = None;
+                    }
+                }
+            }
         }
         Ok(results)
     }
@@ -292,6 +325,23 @@ impl Snapshot {
     }
 }
 
+/// Those of the projects whose parent this viewer may see: what their results were copied from may be named.
+pub(super) fn origins_seen_by(
+    db: &dyn Session,
+    viewer: Viewer,
+    projects: &[ProjectId],
+) -> Result<HashSet<ProjectId>, Error> {
+    let mut query = Query::default();
+    let ids = query.text(id_list(projects.iter().map(|id| id.0)));
+    let visible = query.visible(viewer);
+    let sql = format!(
+        "SELECT c.id FROM projects c JOIN projects p ON p.id = c.parent_id
+         WHERE c.id IN (SELECT value FROM json_each({ids})) AND {visible}"
+    );
+    let seen = db.rows(&sql, &query.params(), |row| Ok(ProjectId(row.int(0)?)))?;
+    Ok(seen.into_iter().collect())
+}
+
 /// Rows by a key of theirs, each group in the order they came.
 fn grouped<T>(rows: Vec<T>, key: impl Fn(&T) -> i64) -> HashMap<i64, Vec<T>> {
     let mut groups: HashMap<i64, Vec<T>> = HashMap::new();
@@ -388,7 +438,7 @@ fn read_update(row: &dyn Row) -> Result<UpdateRow, Error> {
     })
 }
 
-fn indicators(db: &dyn Session, results: &str) -> Result<Vec<IndicatorRow>, Error> {
+fn indicators(db: &dyn Session, viewer: Viewer, results: &str) -> Result<Vec<IndicatorRow>, Error> {
     let mut indicators = db.rows(
         &format!(
             "SELECT {INDICATOR} FROM indicators x WHERE x.result_id IN {IDS} ORDER BY x.result_id, x.place, x.id"
@@ -396,14 +446,14 @@ fn indicators(db: &dyn Session, results: &str) -> Result<Vec<IndicatorRow>, Erro
         params![results],
         read_indicator,
     )?;
-    let mut periods = grouped(periods(db, results)?, |period| period.indicator.0);
+    let mut periods = grouped(periods(db, viewer, results)?, |period| period.indicator.0);
     for indicator in &mut indicators {
         indicator.periods = periods.remove(&indicator.id.0).unwrap_or_default();
     }
     Ok(indicators)
 }
 
-fn periods(db: &dyn Session, results: &str) -> Result<Vec<PeriodRow>, Error> {
+fn periods(db: &dyn Session, viewer: Viewer, results: &str) -> Result<Vec<PeriodRow>, Error> {
     let mut periods = db.rows(
         &format!(
             "SELECT {PERIOD} FROM indicators i JOIN periods x ON x.indicator_id = i.id
@@ -412,7 +462,7 @@ fn periods(db: &dyn Session, results: &str) -> Result<Vec<PeriodRow>, Error> {
         params![results],
         read_period,
     )?;
-    let mut parts = grouped(disaggregations(db, results)?, |(period, _)| *period);
+    let mut parts = grouped(disaggregations(db, viewer, results)?, |(period, _)| *period);
     for period in &mut periods {
         let parts = parts.remove(&period.id.0).unwrap_or_default();
         period.disaggregations = parts.into_iter().map(|(_, part)| part).collect();
@@ -422,18 +472,24 @@ fn periods(db: &dyn Session, results: &str) -> Result<Vec<PeriodRow>, Error> {
 
 fn disaggregations(
     db: &dyn Session,
+    viewer: Viewer,
     results: &str,
 ) -> Result<Vec<(i64, PeriodDisaggregationRow)>, Error> {
-    const FROM: &str = "FROM indicators i JOIN periods p ON p.indicator_id = i.id
-         JOIN period_disaggregations d ON d.period_id = p.id";
+    // What a hidden child adds is in the sum, and nowhere by itself.
+    let mut query = Query::default();
+    query.text(results);
+    let visible = query.visible(viewer);
     let mut contributions = grouped(
         db.rows(
             &format!(
-                "SELECT d.period_id, d.dimension_value_id, c.project_id, c.value, c.numerator, c.denominator {FROM}
+                "SELECT d.period_id, d.dimension_value_id, c.project_id, c.value, c.numerator, c.denominator
+                 FROM indicators i JOIN periods x ON x.indicator_id = i.id
+                 JOIN period_disaggregations d ON d.period_id = x.id
                  JOIN contributions c ON c.period_disaggregation_id = d.id
-                 WHERE i.result_id IN {IDS} ORDER BY d.id, c.project_id"
+                 JOIN projects p ON p.id = c.project_id
+                 WHERE i.result_id IN {IDS} AND {visible} ORDER BY d.id, c.project_id"
             ),
-            params![results],
+            &query.params(),
             |row| {
                 let added = (ProjectId(row.int(2)?), numbers::read(row, 3)?);
                 Ok((row.int(0)?, row.int(1)?, added))
@@ -443,7 +499,9 @@ fn disaggregations(
     );
     db.rows(
         &format!(
-            "SELECT d.period_id, d.dimension_value_id, n.name, v.value, d.value, d.numerator, d.denominator {FROM}
+            "SELECT d.period_id, d.dimension_value_id, n.name, v.value, d.value, d.numerator, d.denominator
+             FROM indicators i JOIN periods p ON p.indicator_id = i.id
+             JOIN period_disaggregations d ON d.period_id = p.id
              JOIN dimension_values v ON v.id = d.dimension_value_id JOIN dimension_names n ON n.id = v.name_id
              WHERE i.result_id IN {IDS} ORDER BY d.period_id, n.id, v.id"
         ),

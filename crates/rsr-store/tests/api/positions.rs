@@ -195,3 +195,87 @@ fn those_above_are_found_once_each_the_nearest_of_a_long_chain() {
     ));
     assert_eq!(above(leaf, 10), [top, middle, leaf], "round in a circle");
 }
+
+#[test]
+fn trees_wider_than_a_chunk_are_numbered_whole() {
+    let test = TestStore::new();
+    let top = test.project("top", None);
+    let other = test.project("other", None);
+    let made = test.store.write(|tx| {
+        let mut ids = Vec::new();
+        for nth in 0..2_100 {
+            let parent = match nth % 7 {
+                6 => *ids.last().unwrap_or(&top),
+                _ => top,
+            };
+            ids.push(tx.create_project(&NewProject {
+                parent: Some(parent),
+                ..NewProject::default()
+            })?);
+        }
+        Ok::<_, Error>(ids)
+    });
+    let n_made = made.unwrap().len();
+    // Wrong in every way that rows can be.
+    test.meddle(&format!(
+        "UPDATE positions SET place = -place, depth = 7 WHERE root_id = {top};
+         DELETE FROM positions WHERE project_id % 5 = 0"
+    ));
+    test.store.write(|tx| tx.rebuild_positions()).unwrap();
+    let snapshot = test.store.snapshot().unwrap();
+    assert_eq!(snapshot.position_disagreements(None, 10).unwrap(), []);
+    assert_eq!(snapshot.branch(top, None, 9_999).unwrap().len(), n_made);
+    assert_eq!(snapshot.place(other).unwrap().unwrap().root, other);
+}
+
+#[test]
+fn what_hangs_below_a_circle_loses_its_places_at_once() {
+    let test = TestStore::new();
+    let top = test.project("top", None);
+    let ring = test.project("ring", Some(top));
+    let mut at = ring;
+    for _ in 0..50 {
+        at = test.project("level", Some(at));
+    }
+    test.meddle(&format!(
+        "UPDATE projects SET parent_id = {} WHERE id = {ring}",
+        ring.0 + 1
+    ));
+    test.store.write(|tx| tx.rebuild_positions()).unwrap();
+    let snapshot = test.store.snapshot().unwrap();
+    assert_eq!(snapshot.position_disagreements(None, 10).unwrap(), []);
+    assert_eq!(snapshot.place(at).unwrap(), None);
+    assert_eq!(snapshot.place(ring).unwrap(), None);
+    assert_eq!(snapshot.branch(top, None, 10).unwrap(), []);
+}
+
+#[test]
+fn values_of_many_projects_are_those_of_their_latest_periods() {
+    let test = TestStore::new();
+    let (one, two) = (test.project("one", None), test.project("two", None));
+    test.meddle(&format!(
+        "INSERT INTO results (id, project_id, place) VALUES (1, {one}, 0);
+         INSERT INTO indicators (id, result_id, project_id, place, title, kind) VALUES
+             (1, 1, {one}, 0, 'a', 1), (2, 1, {one}, 1, 'b', 2), (3, 1, {one}, 2, 'c', 1), (4, 1, {one}, 3, 'd', 1);
+         INSERT INTO periods (id, indicator_id, project_id, place, end_date, target_value, value) VALUES
+             (1, 1, {one}, 0, '2024-12-31', '5', 300), (2, 1, {one}, 1, '2025-12-31', '6', NULL),
+             (3, 3, {one}, 0, '2024-12-31', '7', NULL), (4, 3, {one}, 1, '2025-12-31', '8', NULL)"
+    ));
+    let snapshot = test.store.snapshot().unwrap();
+    let achieved = snapshot.achieved(&[one, two], 2).unwrap();
+    assert!(!achieved.contains_key(&two));
+    let one = &achieved[&one];
+    assert_eq!(one.n_indicators, 3, "stories have no values");
+    let first: Vec<_> = one
+        .first
+        .iter()
+        .map(|value| {
+            let number = value.numbers.value.map(|number| number.to_string());
+            (value.title.as_str(), value.target_value.as_str(), number)
+        })
+        .collect();
+    assert_eq!(
+        first,
+        [("a", "5", Some("3.00".to_owned())), ("c", "8", None)]
+    );
+}
