@@ -54,6 +54,49 @@ fn a_tree_is_drawn_and_cut_where_it_is_wide() {
 }
 
 #[test]
+fn a_tree_shows_what_was_achieved_against_its_targets() {
+    let folder = planted([(1, None), (2, Some(1)), (3, Some(1)), (4, Some(3))]);
+    let database = rusqlite::Connection::open(folder.path().join("rsr.db")).unwrap();
+    // Hundredths: what stands is the latest period with a value, not the latest.
+    let planted = "
+        UPDATE projects SET title = 'Two' || char(10) || ' lines' WHERE id = 2;
+        INSERT INTO results (id, project_id, place) VALUES (1, 1, 0), (2, 2, 0), (3, 4, 0);
+        INSERT INTO indicators (id, result_id, project_id, place, title, measure, kind) VALUES
+            (1, 1, 1, 0, 'Wells', '1', 1), (2, 1, 1, 1, 'A story', '5', 2), (3, 1, 1, 2, 'Girls', '2', 1),
+            (4, 1, 1, 3, 'Staff', '1', 1), (5, 1, 1, 4, 'Taps', '1', 1), (6, 2, 2, 0, 'Wells', '1', 1),
+            (7, 3, 4, 0, '', '1', 1);
+        INSERT INTO periods (id, indicator_id, project_id, place, end_date, target_value, value) VALUES
+            (1, 1, 1, 0, '2023-12-31', '100', 9000), (2, 1, 1, 1, '2024-12-31', '200', 12050),
+            (3, 1, 1, 2, '2025-12-31', '300', NULL), (4, 3, 1, 0, '2024-12-31', '60', 4500),
+            (5, 6, 2, 0, '2024-12-31', 'many', 700), (6, 7, 4, 0, NULL, '5', NULL)";
+    database.execute_batch(planted).unwrap();
+    let drawn = project(folder.path(), 0, "tree 1").out;
+    let expected = "\
+1 Project 1 (2) · Wells 120.50 of 200 (60.25 %) · Girls 45 % of 60 % (75 %) · Staff – · … 1 more
+├── 3 Project 3 (1)
+│   └── 4 Project 4 · indicator 7 – of 5
+└── 2 Two lines · Wells 7 of many
+";
+    assert_eq!(drawn, expected);
+    run_expecting(folder.path(), 0, ["project", "check", "--fix"]);
+    for max_depth in ["", " --max-depth 9"] {
+        let lines = project(folder.path(), 0, &format!("tree 1 --json{max_depth}")).out;
+        let lines: Vec<Value> = lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(lines.len(), 4);
+        assert_eq!(lines[0]["indicators_count"], 4);
+        let wells = &lines[0]["values"][0];
+        assert_eq!(wells["value"], "120.50");
+        assert_eq!(wells["progress_percent"], "60.25");
+        assert_eq!(wells["period_end"], "2024-12-31");
+        assert_eq!(lines[2]["values"][0]["value"], Value::Null);
+        assert_eq!(lines[3]["values"][0]["target"], "many");
+    }
+}
+
+#[test]
 fn a_circle_is_said_and_never_followed() {
     let links = [
         (1, Some(3)),

@@ -268,7 +268,7 @@ pub(crate) struct ValidateIati {
 pub(crate) enum Project {
     /// Prints the hierarchy below a project
     #[command(
-        after_help = "Example: rsr project tree 7 --max-depth 3\n\nA project draws 50 of its children and says how many more it has; --json lists all."
+        after_help = "Example: rsr project tree 7 --max-depth 3\n\nA project draws 50 of its children and says how many more it has; --json lists all. Behind each stand three of its\nindicators: the value of the latest period that has one, the target, and how much of it is reached."
     )]
     Tree {
         /// The project at the top

@@ -2,6 +2,7 @@
 
 mod check;
 mod tree;
+mod values;
 mod walk;
 
 use rsr_base::ProjectId;

@@ -4,14 +4,15 @@ use std::num::NonZeroU32;
 
 use rsr_base::ProjectId;
 use rsr_hierarchy::{
-    Ancestors, ClimbError, Descendants, Filter, Limits, NodeSource as _, OpenError, Parent,
-    ParentSource as _, Scope, Sort, Viewer,
+    Ancestors, ClimbError, Filter, Node, NodeSource as _, Parent, ParentSource as _, Scope, Sort,
+    Viewer,
 };
-use rsr_store::Snapshot;
+use rsr_store::{Achieved, ChildRow, Snapshot};
 use serde_json::{Value, json};
 
 use super::check::named;
 use super::grouped;
+use super::values::{self, one_line};
 use super::walk::{LinkWalk, Step};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
@@ -22,8 +23,8 @@ const DRAWN_MAX: u64 = 50;
 /// Levels that are indented; deeper ones say how deep they are.
 const INDENTED_MAX: usize = 40;
 
-/// Prints a project and what lies below it: for people a tree, cut where a project has very many children; as JSON one
-/// object a line, all of them. What a circle of parent links leads to is printed once, with the circle.
+/// Prints a project and what lies below it, each with what it has achieved: for people a tree, cut where a project has very
+/// many children; as JSON one object a line, all of them. What a circle of parent links leads to is printed once, with the circle.
 pub(super) fn run(context: &Context, id: ProjectId, max_depth: Option<u32>) -> Outcome {
     let store = context.existing_store()?;
     let mut snapshot = store.snapshot()?;
@@ -34,23 +35,26 @@ pub(super) fn run(context: &Context, id: ProjectId, max_depth: Option<u32>) -> O
         filter: &filter,
         sort: Sort::default(),
     };
-    let hierarchy = &context.settings().hierarchy;
-    let limits = Limits::new(hierarchy.max_descendants_per_request, hierarchy.chunk_size);
+    let chunk_size = context.settings().hierarchy.chunk_size.max(1);
     let n_children = snapshot.count_descendants(&scope, id, Some(NonZeroU32::MIN), u64::MAX)?;
     let circle = circle_above(&mut snapshot, id)?;
     let is_json = context.is_json();
+    let achieved = snapshot.achieved(&[id], values::DRAWN_MAX)?;
+    let (n_indicators, all_values) = values::fields(achieved.get(&id));
     let mut out = Out::new();
     if is_json {
         let mut line = json!({
             "id": id.0, "title": top.title, "depth": 0, "parent": top.parent.map(|id| id.0),
-            "children_count": n_children,
+            "children_count": n_children, "indicators_count": n_indicators, "values": all_values,
         });
         if !circle.is_empty() {
             line["cycle"] = circle.iter().map(|id| id.0).collect::<Vec<_>>().into();
         }
         out.json(&line)?;
     } else {
-        out.line(format_args!("{id} {}{}", top.title, count(n_children)))?;
+        let (title, below) = (one_line(&top.title), count(n_children));
+        let drawn = values::drawn(achieved.get(&id));
+        out.line(format_args!("{id} {title}{below}{drawn}"))?;
         say_circle(&mut out, id, &circle)?;
     }
     let stopped = |mut out: Out| {
@@ -60,20 +64,28 @@ pub(super) fn run(context: &Context, id: ProjectId, max_depth: Option<u32>) -> O
             "stopped: the tree above is not whole",
         ))
     };
-    if is_json && circle.is_empty() {
+    if is_json && circle.is_empty() && snapshot.place(id)?.is_some() {
         // Along the positions: one range, whatever its shape.
         let depth_max = NonZeroU32::new(max_depth.unwrap_or(0));
-        let nodes = Descendants::open(&mut snapshot, scope, id, depth_max, &limits);
-        for node in nodes.map_err(opened)? {
-            if context.interrupt.is_raised() {
-                return stopped(out);
+        let mut nodes = Vec::new();
+        let mut resume = None;
+        loop {
+            resume = snapshot.branches(&scope, &[id], depth_max, resume, chunk_size, &mut nodes)?;
+            let ids: Vec<ProjectId> = nodes.iter().map(|below| below.node.id).collect();
+            let achieved = snapshot.achieved(&ids, values::DRAWN_MAX)?;
+            for below in nodes.drain(..) {
+                if context.interrupt.is_raised() {
+                    return stopped(out);
+                }
+                out.json(&line(&below.node, achieved.get(&below.node.id)))?;
             }
-            out.json(&line(&node?))?;
+            if resume.is_none() {
+                return out.end(Exit::Done);
+            }
         }
-        return out.end(Exit::Done);
     }
     let (children_max, chunk_size) = if is_json {
-        (u64::MAX, limits.chunk_size.get())
+        (u64::MAX, chunk_size)
     } else {
         (DRAWN_MAX, usize::try_from(DRAWN_MAX).unwrap_or(usize::MAX))
     };
@@ -92,12 +104,15 @@ pub(super) fn run(context: &Context, id: ProjectId, max_depth: Option<u32>) -> O
             return stopped(out);
         }
         match step {
-            Step::Node(node, _) if is_json => out.json(&line(&node))?,
+            Step::Node(node, achieved, _) if is_json => {
+                out.json(&line(&node, achieved.as_ref()))?;
+            }
             Step::More(..) | Step::Circle(..) if is_json => {}
-            Step::Node(node, more_follow) => {
+            Step::Node(node, achieved, more_follow) => {
                 let start = drawing.start(node.depth as usize, more_follow);
-                let (title, below) = (&node.row.project.title, count(node.children_count));
-                out.line(format_args!("{start}{} {title}{below}", node.id))?;
+                let title = one_line(&node.row.project.title);
+                let (below, drawn) = (count(node.children_count), values::drawn(achieved.as_ref()));
+                out.line(format_args!("{start}{} {title}{below}{drawn}", node.id))?;
             }
             Step::More(depth, n) => {
                 let start = drawing.start(depth, false);
@@ -116,13 +131,16 @@ pub(super) fn run(context: &Context, id: ProjectId, max_depth: Option<u32>) -> O
     })
 }
 
-fn line(node: &rsr_hierarchy::Node<rsr_store::ChildRow>) -> Value {
+fn line(node: &Node<ChildRow>, achieved: Option<&Achieved>) -> Value {
+    let (n_indicators, all_values) = values::fields(achieved);
     json!({
         "id": node.id.0,
         "title": node.row.project.title,
         "depth": node.depth,
         "parent": node.parent.0,
         "children_count": node.children_count,
+        "indicators_count": n_indicators,
+        "values": all_values,
     })
 }
 
@@ -130,13 +148,6 @@ fn count(n_children: u64) -> String {
     match n_children {
         0 => String::new(),
         n => format!(" ({})", grouped(n)),
-    }
-}
-
-fn opened(error: OpenError<rsr_store::Error>) -> Failure {
-    match error {
-        OpenError::Source(error) => error.into(),
-        unknown => Failure::of(Exit::Usage, unknown),
     }
 }
 

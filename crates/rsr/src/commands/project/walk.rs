@@ -2,7 +2,9 @@
 
 use rsr_base::ProjectId;
 use rsr_hierarchy::{Key, Node, NodeSource as _, Scope};
-use rsr_store::{ChildRow, Error, Snapshot};
+use rsr_store::{Achieved, ChildRow, Error, Snapshot};
+
+use super::values::{self, AllAchieved};
 
 /// What lies below a project, parents before children, children newest first. Holds a chunk of children for each level.
 ///
@@ -22,6 +24,7 @@ pub(super) struct LinkWalk<'a> {
 struct Level {
     parent: ProjectId,
     chunk: std::vec::IntoIter<Node<ChildRow>>,
+    achieved: AllAchieved,
     last: Option<Key>,
     /// Children that are still to come, read or not.
     left: u64,
@@ -31,8 +34,8 @@ struct Level {
 
 /// One step down or along.
 pub(super) enum Step {
-    /// A project, and whether something follows it among its siblings.
-    Node(Box<Node<ChildRow>>, bool),
+    /// A project, what it has achieved, and whether something follows it among its siblings.
+    Node(Box<Node<ChildRow>>, Option<Achieved>, bool),
     /// This many siblings at this level are left out.
     More(usize, u64),
     /// The top comes again below itself, at this level.
@@ -67,6 +70,7 @@ impl<'a> LinkWalk<'a> {
             self.levels.push(Level {
                 parent,
                 chunk: Vec::new().into_iter(),
+                achieved: AllAchieved::new(),
                 last: None,
                 left: n_children,
                 wanted: n_children.min(self.children_max),
@@ -101,10 +105,19 @@ impl<'a> LinkWalk<'a> {
                 )?;
                 if nodes.is_empty() {
                     self.levels.pop();
+                    continue;
                 }
-                level_chunk(&mut self.levels, nodes);
+                let ids: Vec<ProjectId> = nodes.iter().map(|node| node.id).collect();
+                level.achieved = self.snapshot.achieved(&ids, values::DRAWN_MAX)?;
+                level.chunk = nodes.into_iter();
                 continue;
             };
+            let achieved = level.achieved.remove(&node.id);
+            if level.chunk.as_slice().is_empty() {
+                // A long chain holds no room for rows that were given.
+                level.chunk = Vec::new().into_iter();
+                level.achieved = AllAchieved::new();
+            }
             level.left -= 1;
             level.wanted -= 1;
             let more_follow = level.left > 0;
@@ -114,15 +127,7 @@ impl<'a> LinkWalk<'a> {
             }
             let (id, n_children) = (node.id, node.children_count);
             self.descend(id, n_children);
-            return Ok(Some(Step::Node(Box::new(node), more_follow)));
+            return Ok(Some(Step::Node(Box::new(node), achieved, more_follow)));
         }
-    }
-}
-
-fn level_chunk(levels: &mut [Level], nodes: Vec<Node<ChildRow>>) {
-    if let Some(level) = levels.last_mut()
-        && !nodes.is_empty()
-    {
-        level.chunk = nodes.into_iter();
     }
 }
