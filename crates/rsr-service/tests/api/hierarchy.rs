@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use http::Method;
+use http_body_util::BodyExt as _;
 use rsr_base::ProjectId;
 use rsr_service::Service;
 use rsr_store::NewProject;
+use tower::ServiceExt as _;
 
-use crate::support::{Answer, World, ask, token};
+use super::engine;
+use crate::support::{Answer, Waiting, World, ask, token};
 
 /// What a row of the children table expects.
 struct Row<'a> {
@@ -20,15 +23,15 @@ struct Row<'a> {
     truncated: bool,
 }
 
-fn world(limit: usize, chunk: usize) -> World {
-    World::with(&[
+fn world(limit: usize, chunk: usize) -> Waiting {
+    engine::world(&[
         ("RSR_MAX_DESCENDANTS_PER_REQUEST", &limit.to_string()),
         ("RSR_DESCENDANTS_CHUNK_SIZE", &chunk.to_string()),
     ])
 }
 
 /// Plants a root with the given tree below it, asks both paths, and compares every header.
-async fn check(below: &[Option<usize>], row: Row<'_>) -> Answer {
+fn check(below: &[Option<usize>], row: Row<'_>) -> Answer {
     let world = world(row.limit, row.chunk);
     let mut tree = vec![None];
     tree.extend(
@@ -37,9 +40,7 @@ async fn check(below: &[Option<usize>], row: Row<'_>) -> Answer {
             .map(|parent| Some(parent.map_or(0, |nth| nth + 1))),
     );
     let root = world.plant(&tree)[0];
-    let answer = world
-        .get(&format!("/api/v1/projects/{root}/children/"))
-        .await;
+    let answer = world.get(&format!("/api/v1/projects/{root}/children/"));
     let name = format!(
         "{} children, limit {}, chunk {}",
         below.len(),
@@ -67,9 +68,7 @@ async fn check(below: &[Option<usize>], row: Row<'_>) -> Answer {
     assert_eq!(answer.header("link").is_some(), row.truncated, "{name}");
     assert_eq!(answer.ids().len(), row.count, "{name}");
 
-    let legacy = world
-        .get(&format!("/rest/v1/project/{root}/children/"))
-        .await;
+    let legacy = world.get(&format!("/rest/v1/project/{root}/children/"));
     assert_eq!(legacy.body, answer.body, "{name}");
     for header in [
         "x-memory-protection",
@@ -108,14 +107,14 @@ const fn row<'a>(
     }
 }
 
-#[tokio::test]
-async fn the_table_of_limits_holds() {
-    check(&[], row(1000, 500, "standard", (0, 0), 0)).await;
-    check(&[None; 2], row(1000, 500, "standard", (2, 2), 2)).await;
-    let one = check(&[None, Some(0)], row(1000, 500, "standard", (2, 2), 1)).await;
+#[test]
+fn the_table_of_limits_holds() {
+    check(&[], row(1000, 500, "standard", (0, 0), 0));
+    check(&[None; 2], row(1000, 500, "standard", (2, 2), 2));
+    let one = check(&[None, Some(0)], row(1000, 500, "standard", (2, 2), 1));
     assert_eq!(counts(&one), [1]);
     let five = [None, None, None, None, None, Some(4)];
-    let five = check(&five, row(1000, 500, "standard", (6, 6), 5)).await;
+    let five = check(&five, row(1000, 500, "standard", (6, 6), 5));
     assert_eq!(counts(&five), [1, 0, 0, 0, 0]);
     check(
         &[None; 4],
@@ -123,23 +122,22 @@ async fn the_table_of_limits_holds() {
             truncated: true,
             ..row(2, 1, "chunked", (2, 4), 2)
         },
-    )
-    .await;
+    );
     for chunk in [1, 2, 3, 4] {
-        check(&[None; 3], row(3, chunk, "standard", (3, 3), 3)).await;
+        check(&[None; 3], row(3, chunk, "standard", (3, 3), 3));
     }
     let mut grandchildren = vec![None; 3];
     grandchildren.extend((0..10).map(|nth| Some(nth % 3)));
-    check(&grandchildren, row(3, 2, "chunked", (13, 13), 3)).await;
+    check(&grandchildren, row(3, 2, "chunked", (13, 13), 3));
     let many = Row {
         truncated: true,
         ..row(1000, 500, "chunked", (1000, 1001), 1000)
     };
-    check(&[None; 1001], many).await;
+    check(&[None; 1001], many);
 }
 
-#[tokio::test]
-async fn a_client_that_follows_the_links_sees_every_child_once() {
+#[test]
+fn a_client_that_follows_the_links_sees_every_child_once() {
     let world = world(7, 3);
     let mut tree = vec![None];
     tree.resize(31, Some(0));
@@ -150,7 +148,7 @@ async fn a_client_that_follows_the_links_sees_every_child_once() {
     );
     let mut seen = Vec::new();
     loop {
-        let answer = world.get(&path).await;
+        let answer = world.get(&path);
         assert_eq!(answer.status, 200, "{}", answer.text());
         seen.extend(answer.ids());
         assert!(
@@ -175,37 +173,34 @@ async fn a_client_that_follows_the_links_sees_every_child_once() {
     assert_eq!((n_seen, seen.len()), (30, 30), "each once");
 }
 
-#[tokio::test]
-async fn parameters_that_make_no_sense_are_refused_by_name() {
-    let world = World::new();
+#[test]
+fn parameters_that_make_no_sense_are_refused_by_name() {
+    let world = engine::world(&[]);
     let root = world.plant(&[None])[0];
-    let refused = async |query: &str, field: &str, kind: &str| {
-        let answer = world
-            .get(&format!("/api/v1/projects/{root}/children/?{query}"))
-            .await;
+    let refused = |query: &str, field: &str, kind: &str| {
+        let answer = world.get(&format!("/api/v1/projects/{root}/children/?{query}"));
         answer.is_problem(400, kind, Some(field));
     };
     for limit in ["0", "-1", "abc", "99999999999999999999", "1.5", "%2B"] {
-        refused(&format!("limit={limit}"), "limit", "invalid-parameter").await;
+        refused(&format!("limit={limit}"), "limit", "invalid-parameter");
     }
-    refused("max_depth=0", "max_depth", "invalid-parameter").await;
-    refused("max_depth=-2", "max_depth", "invalid-parameter").await;
-    refused("nested=perhaps", "nested", "invalid-parameter").await;
-    refused("sort=colour", "sort", "invalid-parameter").await;
-    refused("colour=red", "colour", "invalid-parameter").await;
-    refused("status=lost", "status", "invalid-parameter").await;
-    refused("limit=1&limit=2", "limit", "invalid-parameter").await;
-    refused("cursor=zz", "cursor", "invalid-cursor").await;
-    refused("cursor=00112233445566778899", "cursor", "invalid-cursor").await;
+    refused("max_depth=0", "max_depth", "invalid-parameter");
+    refused("max_depth=-2", "max_depth", "invalid-parameter");
+    refused("max_depth=99999999999", "max_depth", "invalid-parameter");
+    refused("nested=perhaps", "nested", "invalid-parameter");
+    refused("sort=colour", "sort", "invalid-parameter");
+    refused("colour=red", "colour", "invalid-parameter");
+    refused("status=lost", "status", "invalid-parameter");
+    refused("limit=1&limit=2", "limit", "invalid-parameter");
+    refused("cursor=zz", "cursor", "invalid-cursor");
+    refused("cursor=00112233445566778899", "cursor", "invalid-cursor");
 }
 
-#[tokio::test]
-async fn a_cursor_belongs_to_its_question_and_cannot_be_forged() {
+#[test]
+fn a_cursor_belongs_to_its_question_and_cannot_be_forged() {
     let world = world(1, 1);
     let ids = world.plant(&[None, Some(0), Some(0), Some(1), Some(1)]);
-    let first = world
-        .get(&format!("/api/v1/projects/{}/children/", ids[0]))
-        .await;
+    let first = world.get(&format!("/api/v1/projects/{}/children/", ids[0]));
     let link = first.header("link").unwrap();
     let cursor = link
         .split("cursor=")
@@ -215,37 +210,29 @@ async fn a_cursor_belongs_to_its_question_and_cannot_be_forged() {
         .next()
         .unwrap()
         .to_owned();
-    let ask = async |project: ProjectId, query: String| {
-        world
-            .get(&format!("/api/v1/projects/{project}/children/?{query}"))
-            .await
+    let ask = |project: ProjectId, query: String| {
+        world.get(&format!("/api/v1/projects/{project}/children/?{query}"))
     };
-    assert_eq!(
-        ask(ids[0], format!("cursor={cursor}")).await.ids(),
-        [ids[1].0]
-    );
-    let refuse = async |project: ProjectId, query: String| {
-        ask(project, query)
-            .await
-            .is_problem(400, "invalid-cursor", Some("cursor"));
+    assert_eq!(ask(ids[0], format!("cursor={cursor}")).ids(), [ids[1].0]);
+    let refuse = |project: ProjectId, query: String| {
+        ask(project, query).is_problem(400, "invalid-cursor", Some("cursor"));
     };
-    refuse(ids[1], format!("cursor={cursor}")).await;
-    refuse(ids[0], format!("cursor={cursor}&sort=title")).await;
-    refuse(ids[0], format!("cursor={cursor}&title=x")).await;
+    refuse(ids[1], format!("cursor={cursor}"));
+    refuse(ids[0], format!("cursor={cursor}&sort=title"));
+    refuse(ids[0], format!("cursor={cursor}&title=x"));
     for place in 0..cursor.len() {
         let mut forged = cursor.clone().into_bytes();
         forged[place] = if forged[place] == b'0' { b'1' } else { b'0' };
         refuse(
             ids[0],
             format!("cursor={}", String::from_utf8(forged).unwrap()),
-        )
-        .await;
+        );
     }
 }
 
-#[tokio::test]
-async fn what_is_not_there_and_what_may_not_be_seen_look_the_same() {
-    let world = World::new();
+#[test]
+fn what_is_not_there_and_what_may_not_be_seen_look_the_same() {
+    let world = engine::world(&[]);
     let hidden = world
         .store
         .write(|tx| {
@@ -262,18 +249,18 @@ async fn what_is_not_there_and_what_may_not_be_seen_look_the_same() {
         "99999999999999999999".to_owned(),
     ] {
         for route in ["children/", "descendants/", ""] {
-            let answer = world.get(&format!("/api/v1/projects/{id}/{route}")).await;
+            let answer = world.get(&format!("/api/v1/projects/{id}/{route}"));
             answer.is_problem(404, "not-found", None);
         }
     }
     let path = format!("/api/v1/projects/{hidden}/children/");
-    let seen = world.ask(Method::GET, &path, &[token()], "").await;
+    let seen = world.ask(Method::GET, &path, &[token()], "");
     assert_eq!((seen.status.as_u16(), seen.text().as_str()), (200, "[]"));
 }
 
-#[tokio::test]
-async fn a_hidden_child_is_in_no_number_for_those_who_may_not_see_it() {
-    let world = World::new();
+#[test]
+fn a_hidden_child_is_in_no_number_for_those_who_may_not_see_it() {
+    let world = engine::world(&[]);
     let ids = world.plant(&[None, Some(0), Some(1)]);
     world
         .store
@@ -288,23 +275,23 @@ async fn a_hidden_child_is_in_no_number_for_those_who_may_not_see_it() {
         })
         .unwrap_or_else(|error: rsr_store::Error| panic!("{error}"));
     let path = format!("/api/v1/projects/{}/children/", ids[0]);
-    let anonymous = world.get(&path).await;
+    let anonymous = world.get(&path);
     assert_eq!(anonymous.header("x-children-count"), Some("1"));
     assert_eq!(anonymous.header("x-total-processed"), Some("2"));
-    let administrator = world.get_all(&path).await;
+    let administrator = world.get_all(&path);
     assert_eq!(administrator.header("x-children-count"), Some("2"));
     assert_eq!(administrator.header("x-total-processed"), Some("3"));
 }
 
-#[tokio::test]
-async fn nested_children_go_down_to_the_depth() {
-    let world = World::new();
+#[test]
+fn nested_children_go_down_to_the_depth() {
+    let world = engine::world(&[]);
     let ids = world.plant(&[None, Some(0), Some(1), Some(2)]);
     let path = format!(
         "/api/v1/projects/{}/children/?nested=true&max_depth=2",
         ids[0]
     );
-    let answer = world.get(&path).await.json();
+    let answer = world.get(&path).json();
     let child = &answer[0];
     assert_eq!(child["children"][0]["id"], ids[2].0);
     assert_eq!(
@@ -317,18 +304,25 @@ async fn nested_children_go_down_to_the_depth() {
     );
     let plain = world
         .get(&format!("/api/v1/projects/{}/children/", ids[0]))
-        .await
         .json();
     assert!(plain[0].get("children").is_none());
+    // A depth beyond the deepest that is nested is that one.
+    let ask = |depth: &str| {
+        let path = format!("/api/v1/projects/{}/children/", ids[0]);
+        let answer = world.get(&format!("{path}?nested=true&max_depth={depth}"));
+        (answer.status.as_u16(), answer.body)
+    };
+    let deepest = ask("10");
+    assert_eq!(deepest.0, 200);
+    assert!(ask("4000000000") == deepest, "as deep as goes");
 }
 
-#[tokio::test]
-async fn an_element_shows_what_a_list_needs() {
-    let world = World::new();
+#[test]
+fn an_element_shows_what_a_list_needs() {
+    let world = engine::world(&[]);
     let ids = world.plant(&[None, Some(0)]);
     let answer = world
         .get(&format!("/api/v1/projects/{}/children/", ids[0]))
-        .await
         .json();
     let element = answer[0].as_object().unwrap();
     for field in [
@@ -363,8 +357,8 @@ async fn an_element_shows_what_a_list_needs() {
     assert_eq!(element["editable"], false);
 }
 
-#[tokio::test]
-async fn chunks_of_any_size_answer_byte_for_byte_the_same() {
+#[test]
+fn chunks_of_any_size_answer_byte_for_byte_the_same() {
     let mut bodies = Vec::new();
     for chunk in [1, 9, 10, 11, 500] {
         let world = world(1000, chunk);
@@ -373,31 +367,29 @@ async fn chunks_of_any_size_answer_byte_for_byte_the_same() {
         tree.extend([Some(3), Some(3), Some(11)]);
         let root = world.plant(&tree)[0];
         let path = format!("/api/v1/projects/{root}/children/?nested=true&max_depth=5");
-        bodies.push(world.get(&path).await.body);
+        bodies.push(world.get(&path).body);
     }
     assert!(bodies.windows(2).all(|pair| pair[0] == pair[1]));
 }
 
-#[tokio::test]
-async fn a_changed_limit_holds_from_the_next_request_on() {
-    let world = World::new();
+#[test]
+fn a_changed_limit_holds_from_the_next_request_on() {
+    let world = engine::world(&[]);
     let root = world.plant(&[None, Some(0), Some(0)])[0];
     let path = format!("/api/v1/projects/{root}/children/");
-    assert_eq!(world.get(&path).await.header("x-truncated"), Some("false"));
+    assert_eq!(world.get(&path).header("x-truncated"), Some("false"));
     world
         .live
         .set("hierarchy.max_descendants_per_request", "1", "test")
         .unwrap();
-    assert_eq!(world.get(&path).await.header("x-truncated"), Some("true"));
+    assert_eq!(world.get(&path).header("x-truncated"), Some("true"));
 }
 
-#[tokio::test]
-async fn descendants_come_as_lines_parents_first() {
+#[test]
+fn descendants_come_as_lines_parents_first() {
     let world = world(1000, 2);
     let ids = world.plant(&[None, Some(0), Some(1), Some(0), Some(2)]);
-    let answer = world
-        .get(&format!("/api/v1/projects/{}/descendants/", ids[0]))
-        .await;
+    let answer = world.get(&format!("/api/v1/projects/{}/descendants/", ids[0]));
     assert_eq!(answer.header("content-type"), Some("application/x-ndjson"));
     let lines: Vec<serde_json::Value> = answer
         .text()
@@ -416,28 +408,24 @@ async fn descendants_come_as_lines_parents_first() {
         .collect();
     let [root, a, b, c, d] = [0, 1, 2, 3, 4].map(|nth: usize| ids[nth].0);
     assert_eq!(seen, [(c, 1, root), (a, 1, root), (b, 2, a), (d, 3, b)]);
-    let shallow = world
-        .get(&format!(
-            "/api/v1/projects/{}/descendants/?max_depth=1",
-            ids[0]
-        ))
-        .await;
+    let shallow = world.get(&format!(
+        "/api/v1/projects/{}/descendants/?max_depth=1",
+        ids[0]
+    ));
     assert_eq!(shallow.text().lines().count(), 2);
 }
 
-#[tokio::test]
-async fn a_known_answer_is_not_sent_again() {
-    let world = World::new();
+#[test]
+fn a_known_answer_is_not_sent_again() {
+    let world = engine::world(&[]);
     let root = world.plant(&[None, Some(0)])[0];
     let path = format!("/api/v1/projects/{root}/children/");
-    let first = world.get(&path).await;
+    let first = world.get(&path);
     let etag = first
         .header("etag")
         .expect("a small answer has a tag")
         .to_owned();
-    let again = world
-        .ask(Method::GET, &path, &[("if-none-match", &etag)], "")
-        .await;
+    let again = world.ask(Method::GET, &path, &[("if-none-match", &etag)], "");
     assert_eq!(again.status, 304);
     assert!(again.body.is_empty());
     assert_eq!(
@@ -456,67 +444,214 @@ async fn a_known_answer_is_not_sent_again() {
             tx.create_project(&new)
         })
         .unwrap_or_else(|error: rsr_store::Error| panic!("{error}"));
-    let changed = world
-        .ask(Method::GET, &path, &[("if-none-match", &etag)], "")
-        .await;
+    let changed = world.ask(Method::GET, &path, &[("if-none-match", &etag)], "");
     assert_eq!(changed.status, 200);
 }
 
-#[tokio::test]
-async fn a_cursor_holds_over_a_restart() {
+#[test]
+fn a_cursor_holds_over_a_restart() {
     let world = world(1, 1);
     let root = world.plant(&[None, Some(0), Some(0)])[0];
-    let first = world
-        .get(&format!("/api/v1/projects/{root}/children/"))
-        .await;
+    let first = world.get(&format!("/api/v1/projects/{root}/children/"));
     let link = first.header("link").expect("more follows");
     let next = link[1..link.find('>').unwrap()].to_owned();
     let World {
         live, store, clock, ..
-    } = &world;
+    } = &*world;
     let again = Service::new(Arc::clone(live), store.clone(), Arc::new(clock.clone()));
-    let second = ask(again.router(), Method::GET, &next, &[], "").await;
+    let second = world.wait(ask(again.router(), Method::GET, &next, &[], ""));
     assert_eq!(second.status, 200, "{}", second.text());
     assert_ne!(second.ids(), first.ids());
 }
 
-#[tokio::test]
-async fn a_stream_takes_no_cursor_but_its_own() {
-    let world = World::new();
+#[test]
+fn a_stream_takes_no_cursor_but_its_own() {
+    let world = engine::world(&[]);
     let root = world.plant(&[None, Some(0), Some(0)])[0];
     for cursor in ["", "zz", &"00".repeat(33), &"ab".repeat(5_000)] {
         let path = format!("/api/v1/projects/{root}/descendants/?cursor={cursor}");
         world
             .get(&path)
-            .await
             .is_problem(400, "invalid-cursor", Some("cursor"));
     }
     for depth in ["0", "-1", "x", "99999999999999999999"] {
         let path = format!("/api/v1/projects/{root}/descendants/?max_depth={depth}");
         world
             .get(&path)
-            .await
             .is_problem(400, "invalid-parameter", Some("max_depth"));
     }
     let deep = format!("/api/v1/projects/{root}/descendants/?max_depth=99999999999");
-    assert_eq!(world.get(&deep).await.text().lines().count(), 2);
+    assert_eq!(world.get(&deep).text().lines().count(), 2);
 }
 
-#[tokio::test]
-async fn a_circle_put_in_by_hand_ends_every_answer() {
-    let world = World::new();
+/// What a stream says, line by line, but for what follows from where its top hangs.
+fn lines(text: &str) -> Vec<(i64, u64, i64)> {
+    text.lines()
+        .map(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            let int = |name: &str| line[name].as_i64().unwrap();
+            (int("id"), line["depth"].as_u64().unwrap(), int("parent_id"))
+        })
+        .collect()
+}
+
+#[test]
+fn a_move_during_a_stream_is_seen_by_the_next_one_alone() {
+    let world = world(1000, 10);
+    // Two branches of many; titles fill the buffers, so that the stream is under way while the branch moves.
+    let mut tree = vec![None, Some(0), Some(0)];
+    tree.resize(400, Some(1));
+    let ids = world.plant(&tree);
+    let title = "long ".repeat(1_000);
+    world.meddle(&format!("UPDATE projects SET title = '{title}'"));
+    let path = format!("/api/v1/projects/{}/descendants/", ids[0]);
+    let before = world.get(&path);
+
+    let request = http::Request::builder().uri(&path);
+    let request = request.body(axum::body::Body::empty()).unwrap();
+    let response = world.wait(world.service.router().oneshot(request)).unwrap();
+    let mut body = response.into_body();
+    let mut streamed = Vec::new();
+    let first = world.wait(body.frame()).unwrap().unwrap();
+    let first = first.into_data().unwrap();
+    streamed.extend_from_slice(&first);
+    assert!(
+        streamed.len() * 10 < before.body.len(),
+        "most is still to come"
+    );
+    let moved = world.store.write(|tx| {
+        tx.move_project(ids[1], Some(ids[2]), false)?;
+        tx.delete_project(ids[390])
+    });
+    moved.unwrap_or_else(|error: rsr_store::Error| panic!("{error}"));
+    let rest = world.wait(body.collect()).unwrap();
+    streamed.extend_from_slice(&rest.to_bytes());
+    assert!(
+        streamed == before.body,
+        "the tree as it was when the stream began"
+    );
+
+    let after = lines(&world.get(&path).text());
+    assert_eq!(after.len(), 398);
+    assert_eq!(after[0], (ids[2].0, 1, ids[0].0));
+    assert_eq!(after[1], (ids[1].0, 2, ids[2].0));
+    assert!(
+        after[2..]
+            .iter()
+            .all(|line| (line.1, line.2) == (3, ids[1].0))
+    );
+}
+
+#[test]
+fn a_chain_of_ten_thousand_levels_is_ordinary() {
+    let world = engine::world(&[]);
+    let root = world.plant(&[None])[0].0;
+    let (first, last) = (root + 1, root + 10_000);
+    let numbers = match world.live.current().database.url.sqlite_path() {
+        Some(_) => format!(
+            "WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last})"
+        ),
+        None => format!("WITH n(i) AS (SELECT generate_series(CAST({first} AS BIGINT), {last}))"),
+    };
+    let uuid = match world.live.current().database.url.sqlite_path() {
+        Some(_) => "CAST(printf('%016d', i) AS BLOB)",
+        None => "convert_to(lpad(CAST(i AS TEXT), 16, '0'), 'UTF8')",
+    };
+    world.meddle(&format!(
+        "INSERT INTO projects (id, uuid, parent_id, title, is_published, is_public, created_ms, changed_ms)
+         {numbers} SELECT i, {uuid}, i - 1, 'Level', 1, 1, 0, 0 FROM n"
+    ));
+    let rebuilt = world.store.write(|tx| tx.rebuild_positions());
+    rebuilt.unwrap_or_else(|error: rsr_store::Error| panic!("{error}"));
+    let stream = world.get(&format!("/api/v1/projects/{root}/descendants/"));
+    let found = lines(&stream.text());
+    let expected: Vec<_> = (first..=last)
+        .map(|id| (id, u64::try_from(id - root).unwrap(), id - 1))
+        .collect();
+    assert!(found == expected, "each level once, with its depth");
+    let path = format!("/api/v1/projects/{root}/children/?max_depth=10&nested=true");
+    let nested = world.get(&path);
+    assert_eq!(nested.header("x-total-processed"), Some("10"));
+    assert_eq!(nested.text().matches("\"children_count\":1").count(), 10);
+    // Moves and refusals at the far end.
+    let end = ProjectId(last);
+    let refused = world
+        .store
+        .write(|tx| tx.move_project(ProjectId(first), Some(end), false));
+    assert!(
+        matches!(refused, Err(rsr_store::Error::Conflict(_))),
+        "{refused:?}"
+    );
+    let moved = world
+        .store
+        .write(|tx| tx.move_project(end, Some(ProjectId(root)), false));
+    moved.unwrap_or_else(|error: rsr_store::Error| panic!("{error}"));
+    let children = world.get(&format!("/api/v1/projects/{root}/children/"));
+    assert_eq!(children.ids(), [last, first]);
+}
+
+#[test]
+fn what_a_hidden_child_adds_is_named_to_those_who_may_see_it() {
+    let world = engine::world(&[]);
+    let ids = world.plant(&[None, Some(0), Some(0)]);
+    let [top, seen, hidden] = [0, 1, 2].map(|nth: usize| ids[nth].0);
+    // Rows as a roll-up leaves them, with the hidden project as origin and as contributor.
+    world.meddle(&format!(
+        "UPDATE projects SET is_public = 0 WHERE id = {hidden};
+         INSERT INTO dimension_names (id, project_id, name) VALUES (900, {top}, 'Gender');
+         INSERT INTO dimension_values (id, name_id, value) VALUES (900, 900, 'F');
+         INSERT INTO results (id, project_id, place, title) VALUES (900, {top}, 0, 'R');
+         INSERT INTO indicators (id, result_id, project_id, place) VALUES (900, 900, {top}, 0);
+         INSERT INTO periods (id, indicator_id, project_id, place) VALUES (900, 900, {top}, 0);
+         INSERT INTO period_disaggregations (id, period_id, dimension_value_id, value) VALUES (900, 900, 900, 500);
+         INSERT INTO contributions (period_disaggregation_id, project_id, value)
+             VALUES (900, {seen}, 200), (900, {hidden}, 300);
+         UPDATE projects SET parent_id = {hidden} WHERE id = {seen};
+         INSERT INTO results (id, project_id, place, title) VALUES (901, {hidden}, 0, 'Origin');
+         INSERT INTO results (id, project_id, place, parent_result_id, title) VALUES (902, {seen}, 0, 901, 'Copy')"
+    ));
+    let path = format!("/api/v1/projects/{top}/results/");
+    let part = |answer: &Answer| {
+        answer.json()[0]["indicators"][0]["periods"][0]["disaggregations"][0].clone()
+    };
+    let projects = |part: &serde_json::Value| -> Vec<i64> {
+        let all = part["contributions"].as_array().unwrap();
+        all.iter()
+            .map(|one| one["project"].as_i64().unwrap())
+            .collect()
+    };
+    let anonymous = part(&world.get(&path));
+    assert_eq!(projects(&anonymous), [seen]);
+    assert_eq!(anonymous["value"], "5.00", "the sum is the project's own");
+    let administrator = part(&world.get_all(&path));
+    assert_eq!(projects(&administrator), [seen, hidden]);
+
+    for path in [
+        format!("/api/v1/projects/{seen}/results/"),
+        format!("/api/v1/results/?project={seen}"),
+    ] {
+        let anonymous = world.get(&path).json();
+        assert_eq!(
+            anonymous[0]["parent_result"],
+            serde_json::Value::Null,
+            "{path}"
+        );
+        let administrator = world.get_all(&path).json();
+        assert_eq!(administrator[0]["parent_result"], 901, "{path}");
+    }
+}
+
+#[test]
+fn a_circle_put_in_by_hand_ends_every_answer() {
+    let world = engine::world(&[]);
     let ids = world.plant(&[None, Some(0), Some(1), Some(2)]);
     let [_, top, middle, low] = [0, 1, 2, 3].map(|nth: usize| ids[nth]);
-    let database = rusqlite::Connection::open(world.folder().join("rsr.db")).unwrap();
-    database
-        .execute(
-            "UPDATE projects SET parent_id = ?1 WHERE id = ?2",
-            [low.0, top.0],
-        )
-        .unwrap();
+    world.meddle(&format!(
+        "UPDATE projects SET parent_id = {low} WHERE id = {top}"
+    ));
     // The children of each are still there; levels go round as often as they are asked for, and no further.
     let path = format!("/api/v1/projects/{top}/children/?max_depth=10&nested=true");
-    let answer = world.get(&path).await;
+    let answer = world.get(&path);
     assert_eq!(
         (answer.status.as_u16(), answer.ids()),
         (200, vec![middle.0])
@@ -525,13 +660,11 @@ async fn a_circle_put_in_by_hand_ends_every_answer() {
         .store
         .write(|tx| tx.rebuild_positions())
         .unwrap_or_else(|error: rsr_store::Error| panic!("{error}"));
-    let answer = world.get(&path).await;
+    let answer = world.get(&path);
     assert_eq!(
         (answer.status.as_u16(), answer.ids()),
         (200, vec![middle.0])
     );
-    let stream = world
-        .get(&format!("/api/v1/projects/{top}/descendants/"))
-        .await;
+    let stream = world.get(&format!("/api/v1/projects/{top}/descendants/"));
     stream.is_problem(409, "conflict", None);
 }

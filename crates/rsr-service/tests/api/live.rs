@@ -1,5 +1,6 @@
 //! The service on real sockets: readers that are slow or gone, clients that never finish, administration, stopping.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,22 +13,22 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::support::{World, ask};
+use crate::support::{Waiting, World, ask};
 
 /// A world that listens.
-pub(crate) struct Running {
-    world: World,
+pub(crate) struct Running<W = World> {
+    world: W,
     addresses: Addresses,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<Result<(), ServeError>>,
 }
 
-impl Running {
-    pub(crate) async fn start(world: World) -> Self {
+impl<W: Borrow<World>> Running<W> {
+    pub(crate) async fn start(world: W) -> Self {
         let (ready, is_ready) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = serve(
-            world.service.clone(),
+            world.borrow().service.clone(),
             |addresses| ready.send(addresses.clone()).expect("the test waits"),
             async {
                 let _stop_or_gone = stopped.await;
@@ -145,71 +146,96 @@ async fn a_second_service_is_refused_while_the_first_lives() {
     running.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reader_that_hangs_up_frees_its_stream() {
-    let world = World::with(&[("RSR_MAX_STREAMS", "1"), ("RSR_API_TOKEN", "s3same")]);
-    let path = large(&world);
-    let running = Running::start(world).await;
-    let mut reader = running.connect().await;
-    reader.write_all(get(&path).as_bytes()).await.unwrap();
-    let mut some = [0; 1024];
-    reader.read_exact(&mut some).await.unwrap();
-    let refused = running.raw(&get(&path)).await;
-    assert!(
-        refused.starts_with("HTTP/1.1 503"),
-        "the one stream is taken: {refused}"
-    );
-    assert!(
-        refused.to_ascii_lowercase().contains("retry-after:"),
-        "{refused}"
-    );
-    assert!(
-        running
-            .raw(&get("/health/live"))
-            .await
-            .starts_with("HTTP/1.1 200")
-    );
-    let metrics = running.raw(&get("/metrics")).await;
-    assert!(
-        metrics.contains("rsr_requests_shed_total{reason=\"busy\"} 1"),
-        "a refusal of a handler counts too"
-    );
-    drop(reader);
-    // The thread learns of it at its next write; until then the place is taken.
-    let mut again = running.raw(&get(&path)).await;
-    while again.starts_with("HTTP/1.1 503") {
-        again = running.raw(&get(&path)).await;
-    }
-    assert!(again.starts_with("HTTP/1.1 200"), "{again:.100}");
-    running.end().await;
+#[test]
+fn a_reader_that_hangs_up_frees_its_stream() {
+    reader_that_hangs_up_frees_its_stream(World::with);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reader_that_takes_nothing_is_given_up() {
-    let world = World::with(&[("RSR_STREAM_TIMEOUT", "200ms")]);
+#[test]
+fn a_reader_that_hangs_up_frees_its_stream_over_postgres() {
+    reader_that_hangs_up_frees_its_stream(World::over_postgres);
+}
+
+fn reader_that_hangs_up_frees_its_stream(make: impl FnOnce(&[(&str, &str)]) -> World) {
+    let world = Waiting::new(make(&[
+        ("RSR_MAX_STREAMS", "1"),
+        ("RSR_API_TOKEN", "s3same"),
+    ]));
     let path = large(&world);
-    let running = Running::start(world).await;
-    let mut reader = running.connect().await;
-    reader.write_all(get(&path).as_bytes()).await.unwrap();
-    // The stream's connection to the database is given back once the reader counts as gone.
-    let is_idle = async {
-        while running.world.store.readers().n_used > 0 {
-            tokio::task::yield_now().await;
+    world.wait(async {
+        let running = Running::start(&*world).await;
+        let mut reader = running.connect().await;
+        reader.write_all(get(&path).as_bytes()).await.unwrap();
+        let mut some = [0; 1024];
+        reader.read_exact(&mut some).await.unwrap();
+        let refused = running.raw(&get(&path)).await;
+        assert!(
+            refused.starts_with("HTTP/1.1 503"),
+            "the one stream is taken: {refused}"
+        );
+        assert!(
+            refused.to_ascii_lowercase().contains("retry-after:"),
+            "{refused}"
+        );
+        assert!(
+            running
+                .raw(&get("/health/live"))
+                .await
+                .starts_with("HTTP/1.1 200")
+        );
+        let metrics = running.raw(&get("/metrics")).await;
+        assert!(
+            metrics.contains("rsr_requests_shed_total{reason=\"busy\"} 1"),
+            "a refusal of a handler counts too"
+        );
+        drop(reader);
+        // The thread learns of it at its next write; until then the place is taken.
+        let mut again = running.raw(&get(&path)).await;
+        while again.starts_with("HTTP/1.1 503") {
+            again = running.raw(&get(&path)).await;
         }
-    };
-    let begins = async {
-        while running.world.store.readers().n_used == 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), begins)
-        .await
-        .expect("the stream begins");
-    tokio::time::timeout(Duration::from_secs(30), is_idle)
-        .await
-        .expect("the stream is given up");
-    drop(reader);
-    running.end().await;
+        assert!(again.starts_with("HTTP/1.1 200"), "{again:.100}");
+        running.end().await;
+    });
+}
+
+#[test]
+fn a_reader_that_takes_nothing_is_given_up() {
+    reader_that_takes_nothing_is_given_up(World::with);
+}
+
+#[test]
+fn a_reader_that_takes_nothing_is_given_up_over_postgres() {
+    reader_that_takes_nothing_is_given_up(World::over_postgres);
+}
+
+fn reader_that_takes_nothing_is_given_up(make: impl FnOnce(&[(&str, &str)]) -> World) {
+    let world = Waiting::new(make(&[("RSR_STREAM_TIMEOUT", "200ms")]));
+    let path = large(&world);
+    world.wait(async {
+        let running = Running::start(&*world).await;
+        let mut reader = running.connect().await;
+        reader.write_all(get(&path).as_bytes()).await.unwrap();
+        // The stream's connection to the database is given back once the reader counts as gone.
+        let is_idle = async {
+            while running.world.store.readers().n_used > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let begins = async {
+            while running.world.store.readers().n_used == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), begins)
+            .await
+            .expect("the stream begins");
+        tokio::time::timeout(Duration::from_secs(30), is_idle)
+            .await
+            .expect("the stream is given up");
+        drop(reader);
+        running.end().await;
+    });
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,13 +4,13 @@
     clippy::panic,
     clippy::missing_assert_message,
     clippy::string_slice,
-    reason = "the allowances for tests reach no further than the test functions themselves"
+    clippy::duplicate_mod,
+    reason = "the allowances for tests reach no further than the test functions themselves; each engine runs one suite"
 )]
 
 mod access;
 mod admin;
 mod fresh;
-mod hierarchy;
 mod iati;
 mod items;
 mod live;
@@ -18,6 +18,8 @@ mod mail;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod outside;
+mod postgres;
 mod projects;
 mod results;
+mod sqlite;
 mod support;

@@ -11,9 +11,10 @@ use rsr_base::{ProjectId, SharedClock};
 use rsr_service::{Service, open_store};
 use rsr_settings::{Inputs, LiveSettings, load};
 use rsr_store::{NewProject, Store};
-use rsr_testkit::ManualClock;
+use rsr_testkit::{ManualClock, PostgresDatabase};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
 pub(crate) const TOKEN: &str = "s3same";
@@ -25,6 +26,8 @@ pub(crate) struct World {
     pub(crate) live: Arc<LiveSettings>,
     pub(crate) clock: ManualClock,
     folder: TempDir,
+    /// The database of a server, where it is not a file in the folder.
+    _database: Option<PostgresDatabase>,
 }
 
 /// One answer, read to its end.
@@ -38,11 +41,23 @@ pub(crate) struct Answer {
 impl World {
     /// A service with these `RSR_*` settings beside a database of its own.
     pub(crate) fn with(variables: &[(&str, &str)]) -> Self {
+        Self::over(None, variables)
+    }
+
+    /// The same over PostgreSQL. Where this machine has none the test says so, and runs over a file.
+    pub(crate) fn over_postgres(variables: &[(&str, &str)]) -> Self {
+        Self::over(PostgresDatabase::make(), variables)
+    }
+
+    fn over(database: Option<PostgresDatabase>, variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let database = format!("sqlite://{}", folder.path().join("rsr.db").display());
+        let url = match &database {
+            Some(database) => database.url(),
+            None => format!("sqlite://{}", folder.path().join("rsr.db").display()),
+        };
         let socket = folder.path().join("run/admin.sock").display().to_string();
         let own = [
-            ("RSR_DATABASE_URL", database.as_str()),
+            ("RSR_DATABASE_URL", url.as_str()),
             ("RSR_ADMIN_SOCKET", socket.as_str()),
             ("RSR_LISTEN", "127.0.0.1:0"),
             ("RSR_API_TOKEN", TOKEN),
@@ -58,6 +73,23 @@ impl World {
             live,
             clock,
             folder,
+            _database: database,
+        }
+    }
+
+    /// Changes rows behind the service's back.
+    pub(crate) fn meddle(&self, sql: &str) {
+        let settings = self.live.current();
+        let url = &settings.database.url;
+        match url.sqlite_path() {
+            Some(path) => {
+                let connection = rusqlite::Connection::open(path).unwrap();
+                connection.execute_batch(sql).unwrap();
+            }
+            None => {
+                let connected = ::postgres::Client::connect(url.expose(), ::postgres::NoTls);
+                connected.unwrap().batch_execute(sql).unwrap();
+            }
         }
     }
 
@@ -135,6 +167,57 @@ impl World {
             body,
         )
         .await
+    }
+}
+
+/// A world for tests that wait for each answer outside of any runtime: a connection to PostgreSQL is made, used and closed
+/// by a runtime of its own, which no other may drive.
+pub(crate) struct Waiting {
+    world: World,
+    runtime: Runtime,
+}
+
+impl std::ops::Deref for Waiting {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.world
+    }
+}
+
+impl Waiting {
+    pub(crate) fn new(world: World) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build();
+        Self {
+            world,
+            runtime: runtime.unwrap(),
+        }
+    }
+
+    pub(crate) fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.wait(self.world.get(path))
+    }
+
+    /// Asks as an administrator.
+    pub(crate) fn get_all(&self, path: &str) -> Answer {
+        self.wait(self.world.get_all(path))
+    }
+
+    pub(crate) fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        self.wait(self.world.ask(method, path, headers, body))
     }
 }
 
