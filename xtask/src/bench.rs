@@ -19,7 +19,10 @@ const BENCHES: [(&str, &[(&str, &str)]); 7] = [
             ("rsr-deletion", "tracker"),
         ],
     ),
-    ("hierarchy", &[("rsr-store", "hierarchy")]),
+    (
+        "hierarchy",
+        &[("rsr-store", "hierarchy"), ("rsr-tests", "served")],
+    ),
     (
         "aggregation",
         &[
@@ -31,6 +34,16 @@ const BENCHES: [(&str, &[(&str, &str)]); 7] = [
     ("leaks", &[("rsr-monitoring", "leaks")]),
     ("machines", &[("rsr-store", "machines")]),
     ("overhead", &[("rsr-monitoring", "overhead")]),
+];
+
+/// Builds `rsr`.
+const PROGRAM: [&str; 6] = [
+    "build",
+    "--release",
+    "--locked",
+    "--quiet",
+    "--package",
+    "rsr",
 ];
 
 /// Runs the benches of that name; answers whether they ended well.
@@ -45,6 +58,11 @@ pub(crate) fn run(name: &str, quick: bool, json: bool) -> Result<bool> {
             known.join(", ")
         );
     };
+    // The one that asks the real service asks the program as it is built by itself.
+    let needs_program = binaries.iter().any(|(package, _)| *package == "rsr-tests");
+    if needs_program && !run::passes(run::cargo(&PROGRAM))? {
+        return Ok(false);
+    }
     let commands = binaries.iter().map(|(package, binary)| {
         let mut bench = run::cargo(&["bench", "--locked", "--quiet", "--all-features"]);
         bench.args(["--package", package, "--bench", binary, "--"]);

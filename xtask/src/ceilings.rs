@@ -15,7 +15,7 @@ use crate::{run, workspace};
 
 /// What a person sees of one measured step.
 struct Row {
-    scenario: &'static str,
+    scenario: String,
     n: u64,
     peak_bytes: u64,
     limit_bytes: u64,
@@ -75,7 +75,7 @@ pub(crate) fn run(repetitions: usize, as_json: bool) -> Result<bool> {
         ] {
             let peak_bytes = measured(&program, &folder, arguments)?;
             let row = Row {
-                scenario,
+                scenario: scenario.to_owned(),
                 n,
                 peak_bytes,
                 limit_bytes: LIMIT,
@@ -86,6 +86,7 @@ pub(crate) fn run(repetitions: usize, as_json: bool) -> Result<bool> {
     }
     rows.extend(large_field(&program, &folder, as_json)?);
     rows.extend(many_activities(&program, &folder, as_json)?);
+    rows.extend(served_trees(as_json)?);
     fs::remove_dir_all(&folder).context("cannot remove target/ceilings")?;
     Ok(rows.iter().all(|row| row.peak_bytes <= row.limit_bytes))
 }
@@ -124,7 +125,7 @@ fn large_field(program: &Path, folder: &Path, as_json: bool) -> Result<Vec<Row>>
     ] {
         let arguments: Vec<&str> = arguments.iter().chain(&database).copied().collect();
         let row = Row {
-            scenario,
+            scenario: scenario.to_owned(),
             n: 1,
             peak_bytes: measured(program, folder, &arguments)?,
             limit_bytes,
@@ -175,7 +176,7 @@ fn many_activities(program: &Path, folder: &Path, as_json: bool) -> Result<Vec<R
     let rows: Vec<Row> = peaks
         .iter()
         .map(|&(scenario, n, peak_bytes)| Row {
-            scenario,
+            scenario: scenario.to_owned(),
             n,
             peak_bytes,
             limit_bytes: if n == FEW {
@@ -186,6 +187,32 @@ fn many_activities(program: &Path, folder: &Path, as_json: bool) -> Result<Vec<R
         })
         .collect();
     rows.iter().for_each(|row| print(row, as_json));
+    Ok(rows)
+}
+
+/// Trees of a hundred thousand and a million projects, read through the service over each database: bytes that the service
+/// takes beyond those it holds while nobody asks.
+fn served_trees(as_json: bool) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for size in [&["--quick"][..], &[]] {
+        let mut bench = run::cargo(&["bench", "--locked", "--quiet", "--all-features"]);
+        bench.args(["--package", "rsr-tests", "--bench", "served", "--"]);
+        bench.args(["--ceilings", "--json"]).args(size);
+        for line in run::output(bench)?.lines() {
+            let Ok(line) = serde_json::from_str::<serde_json::Value>(line) else {
+                continue;
+            };
+            let number = |name: &str| line[name].as_u64().with_context(|| format!("no {name}"));
+            let row = Row {
+                scenario: line["scenario"].as_str().context("no scenario")?.to_owned(),
+                n: number("n")?,
+                peak_bytes: number("peak_bytes")?,
+                limit_bytes: number("limit_bytes")?,
+            };
+            print(&row, as_json);
+            rows.push(row);
+        }
+    }
     Ok(rows)
 }
 
@@ -202,7 +229,7 @@ fn print(row: &Row, as_json: bool) {
             "OVER"
         };
         println!(
-            "{:<16} {:>9} activities  peak {:>6} KiB of {:>6} KiB  {mark}",
+            "{:<24} {:>9} items  peak {:>6} KiB of {:>6} KiB  {mark}",
             row.scenario,
             row.n,
             row.peak_bytes >> 10,
