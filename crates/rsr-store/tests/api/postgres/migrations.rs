@@ -157,3 +157,40 @@ fn a_program_that_runs_goes_on_after_a_newer_one_added_to_the_schema_and_does_no
         "{refused:?}"
     );
 }
+
+#[test]
+fn what_hangs_on_a_project_goes_with_it() {
+    let test = TestStore::new();
+    let text = r#"<iati-activities version="2.03"><iati-activity><iati-identifier>XX-1</iati-identifier>
+        <title><narrative>imported</narrative></title><sector vocabulary="1" code="11110"/>
+        <recipient-country code="KE"/><related-activity ref="XX-2" type="1"/></iati-activity></iati-activities>"#;
+    super::import::import(&test, &[text]);
+    let left = |table: &str| {
+        let mut client = super::server::client(&test.database.settings())?;
+        let sql = format!("SELECT count(*) FROM {table}");
+        Some(client.query_one(&sql, &[]).unwrap().get::<_, i64>(0))
+    };
+    let tables = [
+        "project_elements",
+        "sectors",
+        "recipient_countries",
+        "related_activities",
+    ];
+    if left("meta").is_none() {
+        return;
+    }
+    assert!(tables.iter().all(|table| left(table) > Some(0)));
+    let id = test
+        .store
+        .snapshot()
+        .unwrap()
+        .project_by_identifier("XX-1")
+        .unwrap()
+        .unwrap();
+    test.store
+        .write(|tx| tx.delete_project(id))
+        .unwrap_or_else(|error: Error| panic!("{error}"));
+    for table in tables {
+        assert_eq!(left(table), Some(0), "{table}");
+    }
+}
