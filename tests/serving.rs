@@ -83,7 +83,8 @@ impl Server {
             errors
                 .lines()
                 .map_while(Result::ok)
-                .try_for_each(|line| lines.send(line))
+                // What nobody reads is read on all the same: a service must not wait for that.
+                .for_each(|line| drop(lines.try_send(line)));
         });
         let mut said = Vec::new();
         let address = loop {
