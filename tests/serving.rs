@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
@@ -68,8 +68,18 @@ impl Server {
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Self {
         let mut command = rsr(folder);
+        command.envs(variables);
+        Self::begin(command, flags)
+    }
+
+    /// The same through a command that becomes `rsr`, such as one that moves into a control group first.
+    ///
+    /// # Panics
+    ///
+    /// As [`Server::start`].
+    #[must_use]
+    pub fn begin(mut command: Command, flags: &[&str]) -> Self {
         command
-            .envs(variables)
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(flags);
         let mut child = command

@@ -28,4 +28,5 @@ mod mistakes;
 mod prometheus;
 mod real_files;
 mod service;
+mod soak;
 mod worker;

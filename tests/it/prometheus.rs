@@ -1,15 +1,18 @@
 //! What the service's own dashboards and rules ask, asked of a real Prometheus that scrapes the real service.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
-use rsr_base::system_clock;
+use rsr_base::{ByteSize, read_at_most, system_clock};
 use rsr_service::{alert_cases, provisioned_queries};
 use rsr_tests::documents::read;
 use rsr_tests::serving::{Server, ask};
-use rsr_tests::{Said, run_expecting};
+use rsr_tests::{Said, rsr, run_expecting};
 use serde_json::Value;
 
 /// Longest wait for Prometheus to have seen enough.
@@ -91,23 +94,27 @@ struct Prometheus {
     address: String,
 }
 
+/// An address that nobody listens on.
+fn free() -> String {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap().to_string()
+}
+
 impl Prometheus {
     fn start(folder: &Path, target: &str) -> Self {
+        Self::start_with(folder, target, "127.0.0.1:9")
+    }
+
+    /// One that tells this Alertmanager.
+    fn start_with(folder: &Path, target: &str, alertmanager: &str) -> Self {
         let monitoring = folder.join("monitoring/prometheus");
         let config = read(&monitoring.join("prometheus.yml"));
         let config = config
             .replace("rsr:8000", target)
             .replace("15s", "1s")
-            .replace("alerting:", "# alerting:")
-            .replace("  alertmanagers:", "# alertmanagers:")
-            .replace(
-                "    - static_configs:\n        - targets: [\"alertmanager:9093\"]\n",
-                "",
-            );
+            .replace("alertmanager:9093", alertmanager);
         fs::write(monitoring.join("test.yml"), config).unwrap();
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap().to_string();
-        drop(free);
+        let address = free();
         let child = Command::new("prometheus")
             .arg(format!(
                 "--config.file={}",
@@ -206,4 +213,184 @@ fn every_panel_and_rule_is_answered_with_data() {
     }
     let names: Vec<_> = open.iter().map(|query| &query.asked_by).collect();
     assert!(open.is_empty(), "without an answer: {names:?}\n{last}");
+}
+
+/// An Alertmanager as the export describes it, whose every receiver is a web hook of the test's.
+struct Alertmanager {
+    child: Child,
+    address: String,
+    told: Receiver<Value>,
+}
+
+impl Alertmanager {
+    fn start(folder: &Path) -> Self {
+        let hook = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/alerts", hook.local_addr().unwrap());
+        let exported = folder.join("monitoring/alertmanager");
+        let config = read(&exported.join("alertmanager.yml"));
+        let (routes, _receivers) = config.split_once("receivers:\n").unwrap();
+        let routes = routes
+            .replace("group_wait: 30s", "group_wait: 1s")
+            .replace("group_interval: 5m", "group_interval: 1s");
+        let receivers = ["people", "pager", "log"].map(|name| {
+            format!("  - name: {name}\n    webhook_configs:\n      - url: \"{url}\"\n        send_resolved: true\n")
+        });
+        let config = format!("{routes}receivers:\n{}", receivers.concat());
+        let file = exported.join("test.yml");
+        fs::write(&file, config).unwrap();
+        let address = free();
+        let child = Command::new("alertmanager")
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!(
+                "--storage.path={}",
+                folder.join("alerts").display()
+            ))
+            .arg(format!("--web.listen-address={address}"))
+            .arg("--cluster.listen-address=")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let (tell, told) = sync_channel(1_000);
+        std::thread::spawn(move || {
+            hook.incoming()
+                .map_while(Result::ok)
+                .try_for_each(|stream| {
+                    let alerts = received(stream).unwrap_or(Value::Null);
+                    let all = alerts["alerts"].as_array().cloned().unwrap_or_default();
+                    all.into_iter().try_for_each(|alert| tell.send(alert))
+                })
+        });
+        Self {
+            child,
+            address,
+            told,
+        }
+    }
+
+    /// Waits until an alert of this name comes in this state.
+    fn hears(&self, name: &str, status: &str, patience: Duration) -> Value {
+        let clock = system_clock();
+        let mut others = Vec::new();
+        while let Some(left) = patience.checked_sub(clock.elapsed()) {
+            let Ok(alert) = self.told.recv_timeout(left) else {
+                break;
+            };
+            if alert["labels"]["alertname"] == name && alert["status"] == status {
+                return alert;
+            }
+            others.push(format!(
+                "{} {}",
+                alert["labels"]["alertname"], alert["status"]
+            ));
+        }
+        panic!("no {name} {status} within {patience:?}; came: {others:?}");
+    }
+}
+
+impl Drop for Alertmanager {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The JSON of one request to the web hook, which is thanked for.
+fn received(stream: TcpStream) -> Option<Value> {
+    let mut stream = BufReader::new(stream);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).ok()?;
+        let line = line.trim().to_ascii_lowercase();
+        if let Some(n) = line.strip_prefix("content-length:") {
+            length = n.trim().parse().ok()?;
+        }
+        if line.is_empty() {
+            break;
+        }
+    }
+    let body = read_at_most(stream.by_ref().take(length), ByteSize::from_mib(4)).ok()?;
+    let thanks = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    stream.get_mut().write_all(thanks).ok()?;
+    serde_json::from_slice(&body).ok()
+}
+
+/// The demonstration of the leak, from the one command to the alert and its end.
+#[test]
+fn a_planted_leak_is_named_its_alert_arrives_and_resolves() {
+    /// What the demonstration promises.
+    const NAMED_WITHIN: Duration = Duration::from_secs(120);
+    /// The place it leaks in.
+    const PLACE: &str = "keep_every_invoice";
+    let tools = ["prometheus", "alertmanager"];
+    if !tools.into_iter().all(is_there) {
+        return;
+    }
+    let folder = exported();
+    // The same alert over a shorter window: half an hour until it resolves is too long to wait for.
+    let rules = folder.path().join("monitoring/prometheus");
+    for entry in fs::read_dir(&rules).unwrap() {
+        let path = entry.unwrap().path();
+        let text = read(&path);
+        fs::write(
+            &path,
+            text.replace("leaks_detected_total[30m]", "leaks_detected_total[20s]"),
+        )
+        .unwrap();
+    }
+    let alertmanager = Alertmanager::start(folder.path());
+    let address = free();
+    let leak = [
+        "demo",
+        "--leak",
+        "--leak-for",
+        "90",
+        "--listen",
+        &address,
+        "--projects",
+        "20",
+    ];
+    let mut demo = rsr(folder.path());
+    let log = fs::File::create(folder.path().join("demo.log")).unwrap();
+    let demo = demo
+        .args(leak)
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let demo = Ends(demo);
+    let clock = system_clock();
+    let prometheus = Prometheus::start_with(folder.path(), &address, &alertmanager.address);
+
+    let alert = alertmanager.hears("RsrCriticalLeak", "firing", NAMED_WITHIN);
+    assert_eq!(alert["labels"]["severity"], "critical");
+    let said = run_expecting(folder.path(), 1, ["memory", "check-leaks"]);
+    assert!(said.out.contains(PLACE), "{}{}", said.out, said.err);
+    assert!(
+        said.out.contains("demo/leak.rs:"),
+        "file and line: {}",
+        said.out
+    );
+    assert!(clock.elapsed() <= NAMED_WITHIN * 2, "{:?}", clock.elapsed());
+    let open = prometheus
+        .ask("sum(rsr_memory_leaks_detected_total) > 0")
+        .unwrap();
+    assert_eq!(open.len(), 1, "the dashboard's question has an answer");
+    let page = ask(&address, "/").unwrap().body;
+    assert!(page.contains(PLACE), "the service's own page names it");
+
+    let resolved = alertmanager.hears("RsrCriticalLeak", "resolved", PATIENCE * 2);
+    assert_ne!(resolved["endsAt"], alert["endsAt"]);
+    drop(demo);
+}
+
+/// A program that is ended with the test.
+struct Ends(Child);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
 }

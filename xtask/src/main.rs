@@ -16,6 +16,7 @@ mod docs;
 mod fuzz;
 mod loom;
 mod run;
+mod soak;
 mod test;
 mod workspace;
 
@@ -112,6 +113,18 @@ enum Command {
         #[arg(long)]
         only: Option<String>,
     },
+    /// The service under load, in less memory than it would like
+    Soak {
+        /// Minutes of each story
+        #[arg(long, default_value_t = 2.0)]
+        minutes: f64,
+        /// One story alone: crowd, mixed
+        #[arg(long)]
+        only: Option<String>,
+        /// One JSON object a story
+        #[arg(long)]
+        json: bool,
+    },
     /// Every interleaving of the concurrent models of rsr-cache and rsr-deletion
     Loom,
     /// Peak memory of the program as its input grows tenfold
@@ -175,6 +188,11 @@ fn dispatch(command: Command) -> Result<bool> {
         Command::Bench { name, quick, json } => bench::run(&name, quick, json),
         Command::Fuzz { target, seconds } => fuzz::run(&target, seconds),
         Command::Chaos { rounds, only } => chaos::run(rounds, only.as_deref()),
+        Command::Soak {
+            minutes,
+            only,
+            json,
+        } => soak::run(minutes, only.as_deref(), json),
         Command::Loom => loom::run(),
         Command::Ceilings { repetitions, json } => ceilings::run(repetitions, json),
         Command::MeasurePeak { command } => ceilings::measure_peak(&command),

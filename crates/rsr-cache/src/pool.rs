@@ -1,7 +1,9 @@
 //! One bound of bytes over several caches.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
+
+use rsr_base::{ByteSize, MemoryBudget, Reservation};
 
 use crate::cache::AnyCache;
 
@@ -18,7 +20,20 @@ pub(crate) struct Pool {
     limit: AtomicU64,
     members: RwLock<Vec<Joined>>,
     is_enforcing: AtomicBool,
+    /// Where the bytes are reserved before they are taken.
+    promised: OnceLock<Promised>,
 }
+
+/// What a budget has promised to the caches of a pool.
+struct Promised {
+    reservation: Mutex<Reservation>,
+    /// Its size, to be compared without the lock.
+    size: AtomicU64,
+}
+
+/// Bytes that are reserved ahead of what is held, so that an entry up to this size is covered before it is kept, and not
+/// every write asks the budget.
+const AHEAD: u64 = 512 << 10;
 
 /// A member as its pool knows it.
 struct Joined {
@@ -40,12 +55,13 @@ impl std::fmt::Debug for Member {
 }
 
 impl Member {
-    /// Evicts where the bound is passed. O(caches) where there is one.
+    /// Evicts where the bound is passed, and keeps what the budget has promised ahead. O(caches) where there is either.
     #[inline]
     pub(crate) fn keep_bound(&self) {
         if self.pool.limit.load(Ordering::Relaxed) != UNBOUNDED {
             self.pool.enforce();
         }
+        self.pool.settle();
     }
 }
 
@@ -55,7 +71,50 @@ impl Pool {
             limit: AtomicU64::new(limit),
             members: RwLock::new(Vec::new()),
             is_enforcing: AtomicBool::new(false),
+            promised: OnceLock::new(),
         })
+    }
+
+    /// Reserves what is held from this budget from now on; a second one changes nothing.
+    pub(crate) fn reserve_from(&self, budget: &MemoryBudget) {
+        if let Ok(nothing) = budget.try_reserve(ByteSize::ZERO) {
+            self.promised.get_or_init(|| Promised {
+                reservation: Mutex::new(nothing),
+                size: AtomicU64::new(0),
+            });
+        }
+        self.settle();
+    }
+
+    /// Brings the reservation to a little more than what is held. Where the budget has no more to give, entries go until
+    /// what is held fits.
+    pub(crate) fn settle(&self) {
+        let Some(promised) = self.promised.get() else {
+            return;
+        };
+        let used = self.used();
+        let size = promised.size.load(Ordering::Relaxed);
+        if used + AHEAD / 2 <= size && size <= used + 2 * AHEAD {
+            return;
+        }
+        let covered = {
+            let mut reservation = promised
+                .reservation
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let wanted = ByteSize::from_bytes(used + AHEAD);
+            reservation.shrink_to(wanted);
+            // Refused: what is promised already has to do.
+            let _is_refused = reservation.try_grow_to(wanted).is_err();
+            let covered = reservation.size().bytes();
+            promised.size.store(covered, Ordering::Relaxed);
+            covered
+        };
+        if used > covered && !self.is_enforcing.swap(true, Ordering::AcqRel) {
+            let enforcing = Enforcing(&self.is_enforcing);
+            self.evict_down_to(covered - covered / SLACK);
+            drop(enforcing);
+        }
     }
 
     pub(crate) fn limit(&self) -> Option<u64> {

@@ -8,6 +8,7 @@ use http::Uri;
 use rsr_base::{ProjectId, SharedClock};
 use rsr_deletion::DeletionTracker;
 use rsr_hierarchy::{CursorKey, Limits};
+use rsr_monitoring::PressureLevel;
 use rsr_settings::{LiveSettings, Settings};
 use rsr_store::{Store, Tx};
 use sha2::{Digest, Sha256};
@@ -17,6 +18,7 @@ use uuid::Uuid;
 use crate::access::{Caller, Token};
 use crate::bounds::Bounds;
 use crate::bridge::Bridge;
+use crate::budget::Pools;
 use crate::caches::{Caches, Reader};
 use crate::drain::Drain;
 use crate::findings::Findings;
@@ -58,6 +60,8 @@ pub(crate) struct Parts {
     /// Wakes the aggregation worker: a write may have queued a job.
     pub(crate) queued: Notify,
     pub(crate) watch: Watch,
+    /// What work reserves memory from.
+    pub(crate) pools: Pools,
     pub(crate) findings: Findings,
     pub(crate) profiles: Arc<Profiles>,
     /// Where spans for OpenTelemetry go.
@@ -99,7 +103,10 @@ impl App {
         let token = settings.server.api_token.as_ref();
         let caches = Caches::new(&settings.cache, &clock);
         let deletions = deletions(&settings, &store, &clock);
-        let watch = Watch::new(&settings, measure.limit(), Arc::clone(&clock));
+        let pools = Pools::new(&settings, measure.limit());
+        caches.registry.reserve_from(&pools.caches);
+        let store = store.within(pools.store.clone());
+        let watch = Watch::new(&settings, pools.root.clone(), Arc::clone(&clock));
         let history = settings.leaks.history_path.as_deref();
         let earlier = history.map_or(Duration::ZERO, |path| watch.load(path, clock.wall()));
         let findings = Findings::new(&caches.registry, &deletions, &live, Arc::clone(&clock));
@@ -120,6 +127,7 @@ impl App {
             token: token.map(|token| Token::new(token.expose())),
             is_loopback: settings.server.listen.ip().is_loopback(),
             watch,
+            pools,
             caches,
             deletions,
             cut_warnings: RateLimited::new(Arc::clone(&clock)),
@@ -139,6 +147,8 @@ impl App {
     /// Lets each scrape read the caches and the deletion tracker as they are then.
     fn export_figures(&self) {
         let metrics = Arc::clone(&self.measure.metrics);
+        let pools = self.pools.root.clone();
+        let pressure = self.watch.pressure.clone();
         let caches = self.caches.registry.clone();
         let deletions = self.deletions.clone();
         let live = Arc::clone(&self.live);
@@ -148,6 +158,8 @@ impl App {
             .filter_map(|name| metrics.caches.cache(name).ok())
             .collect();
         self.measure.metrics.registry.before_scrape(move || {
+            metrics.memory.follow_pools(&pools.usage());
+            metrics.memory.pressure_changes.follow(pressure.n_changes());
             metrics.deletions.follow(&deletions.stats());
             metrics.leaks.follow(&rsr_monitoring::live_instances());
             if live.current().monitoring.cache_metrics_enabled {
@@ -174,6 +186,22 @@ impl App {
     pub(crate) fn limits(&self) -> Limits {
         let hierarchy = &self.settings().hierarchy;
         Limits::new(hierarchy.max_descendants_per_request, hierarchy.chunk_size)
+    }
+
+    /// The limits to read under at this moment: chunks shrink while memory is short. The answer is the same.
+    pub(crate) fn reading_limits(&self) -> Limits {
+        let hierarchy = &self.settings().hierarchy;
+        let chunk = self.chunk(hierarchy.chunk_size);
+        Limits::new(hierarchy.max_descendants_per_request, chunk)
+    }
+
+    /// A chunk of this size, or a quarter of it while memory is short.
+    pub(crate) fn chunk(&self, size: usize) -> usize {
+        if self.watch.pressure.level() >= PressureLevel::Defer {
+            (size / 4).max(1)
+        } else {
+            size
+        }
     }
 
     /// Runs a write in one transaction on a thread, and forgets what the caches knew once it is kept. Refused where the

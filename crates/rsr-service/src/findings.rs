@@ -264,7 +264,11 @@ pub(crate) fn tell(app: &App, event: &FindingEvent) {
         .count(seen.indicator, seen.severity.name());
     let profiling = &app.settings().profiling;
     if profiling.enabled && profiling.on_leak {
-        match app.profiles.snapshot(profiling) {
+        let taken = app
+            .pools
+            .profile()
+            .and_then(|_reserved| app.profiles.snapshot(profiling));
+        match taken {
             Ok(file) => tracing::info!(id = file.id, "heap profile taken because of a leak"),
             Err(problem) => tracing::warn!(%problem, "no heap profile of the leak"),
         }

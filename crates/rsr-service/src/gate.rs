@@ -8,11 +8,14 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use http::{HeaderMap, Method, StatusCode, Uri, header};
+use http_body::Body as _;
 use http_body_util::Limited;
+use rsr_base::ByteSize;
 use rsr_monitoring::Work;
 
 use crate::access::{self, Caller, Claim, Credentials};
 use crate::app::App;
+use crate::budget::{self, Allowance, Covered};
 use crate::metrics::{RouteSeries, RouteSlot};
 use crate::problem::{Kind, Problem};
 use crate::routes::table::{Access, Operation, Weight};
@@ -60,13 +63,9 @@ async fn pass(guard: &Guard, mut request: Request, next: Next) -> Result<Respons
         Weight::Heavy => Work::Heavy,
     };
     app.watch.pressure.admit(work).map_err(|shed| {
-        let retry_after = shed.retry_after;
-        Problem::new(
-            Kind::MemoryPressure,
-            "memory is short: this route waits until it is not",
-        )
-        .after(retry_after)
-        .because(shed)
+        budget::short(budget::named(&shed.largest))
+            .after(shed.retry_after)
+            .because(shed)
     })?;
     let _place = if operation.weight == Weight::Light {
         None
@@ -90,9 +89,17 @@ async fn pass(guard: &Guard, mut request: Request, next: Next) -> Result<Respons
     }
     let request = request.map(|body| axum::body::Body::new(Limited::new(body, body_max)));
 
-    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
+    // A length that nobody said is one that may grow to the bound.
+    let body = content_length(request.headers()).unwrap_or(match request.body().is_end_stream() {
+        true => 0,
+        false => body_max,
+    });
+    let body = ByteSize::from_bytes(body as u64);
+    let allowance = app.pools.admit(operation, body, &settings)?;
+    let run = Allowance::over(allowance.clone(), next.run(request));
+    let answer = AssertUnwindSafe(run).catch_unwind();
     match tokio::time::timeout(time_max, answer).await {
-        Ok(Ok(response)) => Ok(response),
+        Ok(Ok(response)) => Ok(response.map(|body| Covered::body(body, allowance))),
         Ok(Err(panic)) => Err(Problem::internal(panic_text(&*panic))),
         Err(_elapsed) => Err(Problem::new(
             Kind::Timeout,

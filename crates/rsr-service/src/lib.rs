@@ -55,6 +55,8 @@
 //! | time in which a reader takes nothing | 60 s | `server.stream_timeout` |
 //! | elements of a list; rows read at a time | 1000; 500 | `hierarchy.max_descendants_per_request`, `hierarchy.chunk_size` |
 //! | entries of each of three caches; an entry's bytes | 1000; 256 KiB | `cache.max_size` |
+//! | bytes that all work together may reserve | the limit less 10 % | `memory.limit`, `memory.reserve` |
+//! | bytes one request may hold, compared at each buffer of its answer | 64 MiB | `memory.request_budget` |
 //! | time for requests under way when it stops | 10 s | `server.grace_time` |
 //!
 //! # What it does not do
@@ -68,6 +70,7 @@ mod admin;
 mod app;
 mod bounds;
 mod bridge;
+mod budget;
 mod caches;
 pub mod client;
 mod dashboard;
@@ -100,6 +103,7 @@ mod watch;
 mod wire;
 
 pub use admin::SocketError;
+pub use budget::process_budget;
 pub use mail::{MailError, MailReport, send_waiting_mail};
 pub use provisioning::{
     ProvisionedFile, ProvisionedQuery, QueryError, alert_cases, provisioned_queries, provisioning,

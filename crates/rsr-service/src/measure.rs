@@ -83,6 +83,11 @@ impl Measure {
         limit(&self.live, &self.readings.take())
     }
 
+    /// The same, by a reading that was just taken.
+    pub(crate) fn limit_of(&self, reading: &Reading) -> Option<ByteSize> {
+        limit(&self.live, reading)
+    }
+
     /// Takes over what may change while the service runs.
     pub(crate) fn follow_settings(&self) {
         let monitoring = &self.live.current().monitoring;

@@ -87,6 +87,13 @@ pub(crate) fn run_waiting(app: &App) {
 /// Works off the jobs of one root; answers whether it could.
 fn run_root(app: &App, root: PeriodId) -> bool {
     let settings = app.settings();
+    let _reserved = match app.pools.claim() {
+        Ok(reserved) => reserved,
+        Err(over) => {
+            tracing::debug!(%root, %over, "jobs wait until there is memory for them");
+            return false;
+        }
+    };
     let claimed = deleting_below(app, root)
         .and_then(|deleting| app.store.claim_but(root, &settings.aggregation, &deleting));
     let claim = match claimed {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use rsr_base::{ByteSize, MemoryBudget, SharedClock};
+use rsr_base::{MemoryBudget, SharedClock};
 use rsr_cache::CacheRegistry;
 use rsr_monitoring::{
     LeakDetector, LeakEvent, LeakSample, Outlook, Pressure, PressureLevel, Reading,
@@ -64,8 +64,7 @@ pub(crate) struct Moment {
 }
 
 impl Watch {
-    pub(crate) fn new(settings: &Settings, limit: Option<ByteSize>, clock: SharedClock) -> Self {
-        let budget = MemoryBudget::root("process", limit.unwrap_or(ByteSize::MAX));
+    pub(crate) fn new(settings: &Settings, budget: MemoryBudget, clock: SharedClock) -> Self {
         let pressure = Pressure::new((&settings.memory).into(), budget.clone(), clock);
         pressure.set_limit(settings.memory.limit);
         Self {
@@ -247,7 +246,10 @@ impl Duties {
                 "the cache keeps its size: its store cannot change it"
             );
         }
+        app.caches.registry.settle();
         let reading = app.measure.read();
+        let limit = app.measure.limit_of(&reading);
+        app.pools.follow(&settings, limit);
         app.watch.remember(now + app.earlier, &reading);
         follow_pressure(app, &reading);
         app.profiles.follow(&settings.profiling);

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rsr_base::OverBudget;
+
 /// Why an operation of the store did not happen.
 ///
 /// Whatever the variant, a transaction that ends in an error has changed nothing.
@@ -28,6 +30,11 @@ pub enum Error {
         /// What the server said.
         reason: String,
     },
+    /// No memory was reserved for the work: other work holds it, or the limit is too small for it. Try again later.
+    #[error(
+        "not enough memory: {0}; memory.limit (RSR_MEMORY_LIMIT) is what the process plans for"
+    )]
+    OverBudget(#[from] OverBudget),
     /// The disk has no room for what was to be written.
     #[error("the disk is full")]
     DiskFull,

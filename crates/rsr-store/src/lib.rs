@@ -48,6 +48,7 @@
 //! | wait for a server that does not answer | 5 s, then [`Error::Unreachable`] | `connect_timeout` in `database.url` |
 //! | activities of one import transaction | 100, or 8 MiB of fragments | `iati.import_chunk_size` |
 //! | one activity in memory while it is imported | 512 KiB of fragments and its largest element | fixed |
+//! | memory of a roll-up and of an import, reserved before it grows | none | [`Store::within`] |
 //! | a page of elements in an export | 1 MiB and its last element | fixed |
 //! | a page of results in an export | 1 MiB, or one result | fixed |
 //! | activities read at once by an export | 100 | `iati.export_chunk_size` |
@@ -123,5 +124,5 @@ pub use rows::{
 };
 pub use snapshot::Snapshot;
 pub use sql::Work;
-pub use store::Store;
+pub use store::{Store, WorkBudgets};
 pub use tx::{Recalculation, Tx};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use rsr_base::SharedClock;
+use rsr_base::{ByteSize, MemoryBudget, SharedClock};
 use rsr_settings::DatabaseSettings;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -24,6 +24,28 @@ use crate::tx::Tx;
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(crate) inner: Arc<Inner>,
+    pub(crate) budgets: WorkBudgets,
+}
+
+/// The pools that work of the store which grows with its input reserves memory from, before it grows.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct WorkBudgets {
+    /// Reading files in: the activity at hand.
+    pub imports: MemoryBudget,
+    /// Rolling trees up: some bytes for each period.
+    pub aggregations: MemoryBudget,
+}
+
+impl WorkBudgets {
+    /// A pool for each kind of work, below this one and as large.
+    #[must_use]
+    pub fn below(budget: &MemoryBudget) -> Self {
+        Self {
+            imports: budget.child("imports", ByteSize::MAX),
+            aggregations: budget.child("aggregations", ByteSize::MAX),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -65,6 +87,7 @@ impl Store {
         };
         let watcher = Pool::new(Arc::clone(&engine), Role::Reader, 1, settings.pool_timeout);
         Ok(Self {
+            budgets: WorkBudgets::below(&MemoryBudget::root("store", ByteSize::MAX)),
             inner: Arc::new(Inner {
                 engine,
                 readers,
@@ -75,6 +98,13 @@ impl Store {
                 heard: Arc::new(Heard::new()),
             }),
         })
+    }
+
+    /// The same database, whose work keeps within these budgets. Without this nothing bounds it but its own limits.
+    #[must_use]
+    pub fn within(mut self, budgets: WorkBudgets) -> Self {
+        self.budgets = budgets;
+        self
     }
 
     /// The data as it is at this moment, for as long as the snapshot lives.

@@ -177,6 +177,12 @@ pub(crate) struct Demo {
     /// Address to serve on
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Leak memory in a named place, so that `rsr memory check-leaks` finds it within two minutes
+    #[arg(long, conflicts_with = "once")]
+    pub(crate) leak: bool,
+    /// Let go of what was leaked after so long, so that the finding and its alert are resolved
+    #[arg(long, value_name = "SECONDS", requires = "leak", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub(crate) leak_for: Option<u32>,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rsr_base::{SharedClock, system_clock};
 use rsr_settings::{Inputs, Loaded, Settings, load};
-use rsr_store::Store;
+use rsr_store::{Store, WorkBudgets};
 use serde_json::json;
 
 use crate::cli::Common;
@@ -96,9 +96,11 @@ impl Context {
     /// The database, open and of this version's schema.
     pub(crate) fn store(&self) -> Result<Store, Failure> {
         let database = &self.settings().database;
-        Store::open(database, self.clock.clone()).map_err(|error| {
+        let store = Store::open(database, self.clock.clone()).map_err(|error| {
             Failure::from(error).context(format_args!("cannot open {}", database.url))
-        })
+        })?;
+        let budget = rsr_service::process_budget(self.settings(), &self.clock);
+        Ok(store.within(WorkBudgets::below(&budget)))
     }
 
     /// The database that is there already: a name that was mistyped makes no new, empty one.

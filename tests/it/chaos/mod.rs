@@ -17,7 +17,7 @@ const FEW: u32 = 3;
     clippy::disallowed_methods,
     reason = "`cargo xtask chaos` tells these tests by the environment"
 )]
-fn asked<T: std::str::FromStr>(variable: &str) -> Option<T> {
+pub(crate) fn asked<T: std::str::FromStr>(variable: &str) -> Option<T> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
@@ -35,7 +35,7 @@ fn random() -> (Seeded, u64) {
 }
 
 /// Lets so much time pass: the moment of a kill is what these tests are about.
-fn pass(clock: &dyn Clock, time: Duration) {
+pub(crate) fn pass(clock: &dyn Clock, time: Duration) {
     let end = clock.elapsed() + time;
     while let Some(left) = end
         .checked_sub(clock.elapsed())

@@ -271,6 +271,18 @@ impl Reservation {
         Ok(())
     }
 
+    /// Adds what is missing to hold `size` in all. One that holds more is left as it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reservation::try_grow`].
+    pub fn try_grow_to(&mut self, size: ByteSize) -> Result<(), OverBudget> {
+        if size <= self.size {
+            return Ok(());
+        }
+        self.try_grow(size - self.size)
+    }
+
     /// Gives back all above `size`; a reservation of less is left as it is.
     pub fn shrink_to(&mut self, size: ByteSize) {
         self.pool.give(self.size - size);

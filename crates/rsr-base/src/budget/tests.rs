@@ -93,3 +93,15 @@ fn many_threads_never_pass_the_limit_and_end_at_zero() {
     assert_eq!(root.used(), ByteSize::ZERO);
     assert!(root.peak() <= bytes(1_000), "the limit held");
 }
+
+#[test]
+fn a_reservation_grows_to_a_size_once_and_never_shrinks_by_it() {
+    let root = MemoryBudget::root("process", bytes(100));
+    let mut held = root.try_reserve(bytes(10)).unwrap();
+    held.try_grow_to(bytes(60)).unwrap();
+    assert_eq!(root.used(), bytes(60));
+    held.try_grow_to(bytes(20)).unwrap();
+    assert_eq!(held.size(), bytes(60), "more is held already");
+    assert!(held.try_grow_to(bytes(101)).is_err(), "more than there is");
+    assert_eq!(held.size(), bytes(60), "what was held is still held");
+}

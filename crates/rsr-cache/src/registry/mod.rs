@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rsr_base::{ByteSize, CoarseClock, Reclaim, SharedClock};
+use rsr_base::{ByteSize, CoarseClock, MemoryBudget, Reclaim, SharedClock};
 use rsr_settings::CacheSettings;
 
 use crate::backend::{Key, Value};
@@ -333,6 +333,17 @@ impl CacheRegistry {
     pub fn set_max_bytes(&self, max_bytes: Option<ByteSize>) {
         let limit = max_bytes.map_or(UNBOUNDED, ByteSize::bytes);
         self.shared.pool.set_limit(limit);
+    }
+
+    /// Reserves what the caches hold from this budget from now on, half a MiB ahead. Where it has no more to give, entries
+    /// are evicted instead. The first budget stays.
+    pub fn reserve_from(&self, budget: &MemoryBudget) {
+        self.shared.pool.reserve_from(budget);
+    }
+
+    /// Gives back what is reserved and not held any more. Writes do so by themselves; removals do not.
+    pub fn settle(&self) {
+        self.shared.pool.settle();
     }
 
     /// Time between two sweeps, as the settings say.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rsr_base::{ByteSize, Reclaim};
+use rsr_base::{ByteSize, MemoryBudget, Reclaim};
 use rsr_cache::{Cache, CacheRegistry, RegistryError, Severity, WarmEnd};
 use rsr_settings::CacheSettings;
 use rsr_testkit::ManualClock;
@@ -424,4 +424,59 @@ fn a_cache_that_is_in_use_while_it_joins_is_counted_right() {
         (0..9).for_each(|key| cache.insert(key, key));
         assert_eq!(cache.len(), 9, "nine of ten fit, and nothing else is held");
     }
+}
+
+/// A registry whose caches hold values of a KiB, and a budget of so many of them.
+fn budgeted(kib: u64) -> (Cache<u64, Vec<u8>>, CacheRegistry, MemoryBudget) {
+    let (registry, _clock) = on_manual_clock(CacheSettings {
+        max_size: 100_000,
+        ..settings()
+    });
+    let builder = registry
+        .builder::<u64, Vec<u8>>("answers")
+        .strict(true)
+        .weigher(|_key: &u64, value: &Vec<u8>| value.len() as u64);
+    let cache = registry.get_or_create(builder).unwrap();
+    let root = MemoryBudget::root("process", ByteSize::from_kib(kib));
+    registry.reserve_from(&root.child("caches", ByteSize::MAX));
+    (cache, registry, root)
+}
+
+#[test]
+fn what_caches_hold_is_reserved_ahead_and_given_back() {
+    let (cache, registry, root) = budgeted(64 << 10);
+    for key in 0..10_000 {
+        cache.insert(key, vec![0; 1024]);
+        let held = registry.stats_all().global.total_bytes;
+        assert!(root.used() >= held, "{} for {held}", root.used());
+    }
+    assert!(
+        root.used() <= ByteSize::from_kib(11 << 10),
+        "{}",
+        root.used()
+    );
+    cache.clear();
+    registry.settle();
+    assert!(root.used() <= ByteSize::from_kib(512), "{}", root.used());
+    drop((cache, registry));
+    assert_eq!(root.used(), ByteSize::ZERO);
+}
+
+#[test]
+fn caches_evict_where_no_more_is_promised_to_them() {
+    let (cache, registry, root) = budgeted(4 << 10);
+    let others = root.try_reserve(ByteSize::from_kib(3 << 10)).unwrap();
+    for key in 0..10_000 {
+        cache.insert(key, vec![0; 1024]);
+    }
+    let held = registry.stats_all().global.total_bytes;
+    assert!(held <= ByteSize::from_kib(1 << 10), "{held}");
+    assert!(cache.get(&9_999).is_some(), "the newest stays");
+    assert!(root.used() <= root.limit());
+    drop(others);
+    for key in 10_000..12_000 {
+        cache.insert(key, vec![0; 1024]);
+    }
+    let held = registry.stats_all().global.total_bytes;
+    assert!(held > ByteSize::from_kib(2 << 10), "{held}: room came back");
 }

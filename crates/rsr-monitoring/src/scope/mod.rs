@@ -80,7 +80,7 @@ impl ScopeUsage {
 }
 
 thread_local! {
-    static CURRENT: RefCell<Current> = const { RefCell::new(Current { scope: None, base: 0, peak: 0 }) };
+    static CURRENT: RefCell<Current> = const { RefCell::new(Current { scope: None, entered: 0, base: 0, peak: 0 }) };
 }
 
 thread_local! {
@@ -97,6 +97,8 @@ pub(crate) fn current_part() -> u32 {
 /// The innermost scope of a thread. `base` and `peak` are differences of the thread's counters, in bytes.
 struct Current {
     scope: Option<Scope>,
+    /// What the thread held when the scope was entered.
+    entered: i64,
     /// What the thread held when its high-water mark was last reset.
     base: i64,
     /// Most it has held since the scope was entered, as far as it is known before the mark is read again.
@@ -156,6 +158,19 @@ impl Scope {
     #[cfg(all(feature = "jemalloc", feature = "profiling"))]
     pub(crate) fn set_part(&self, part: u32) {
         self.totals.part.store(part, Ordering::Relaxed);
+    }
+
+    /// Bytes that the innermost scope of this thread holds at this moment: what it has allocated less what it has freed, on
+    /// this thread up to now and on others up to when they left it. `None` outside of any scope, and where the allocator
+    /// does not count.
+    #[must_use]
+    pub fn held_now() -> Option<ByteSize> {
+        let net = allocator::thread_counters()?.net();
+        CURRENT.with_borrow(|current| {
+            let elsewhere = current.scope.as_ref()?.totals.held.load(Ordering::Relaxed);
+            let held = elsewhere.saturating_add(net - current.entered);
+            Some(ByteSize::from_bytes(u64::try_from(held).unwrap_or(0)))
+        })
     }
 
     /// What was counted up to the last time that work was left. O(1).
@@ -239,6 +254,7 @@ impl<'a> Entered<'a> {
                 }
                 let inner = Current {
                     scope: Some(scope),
+                    entered: held,
                     base: held,
                     peak: held,
                 };

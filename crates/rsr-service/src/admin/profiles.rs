@@ -171,6 +171,7 @@ async fn stop(
         return Ok(Json(json!({ "running": running })));
     };
     let asked = id.clone();
+    let _reserved = app.pools.profile()?;
     let written = with_profiler(&app, move |profiler| profiler.stop(&asked)).await?;
     tracing::info!(%caller, id, size = %written.size, "heap profile written");
     Ok(Json(json!({ "stopped": file(&written) })))
@@ -216,6 +217,7 @@ async fn heap(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Respo
     }
     let settings = app.settings();
     let there = app.clone();
+    let _reserved = app.pools.profile()?;
     let now = app
         .bridge
         .run(move || there.profiles.snapshot(&settings.profiling))
@@ -225,6 +227,7 @@ async fn heap(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Respo
 
 async fn pprof(app: &App, file: PathBuf, base: Option<PathBuf>) -> Result<Response, Problem> {
     let namer = app.findings.namer();
+    let _reserved = app.pools.profile()?;
     let bytes = app
         .bridge
         .run(move || {
@@ -244,6 +247,7 @@ async fn allocs(State(app): State<App>) -> Result<Response, Problem> {
     }
     let namer = app.findings.namer();
     let there = app.clone();
+    let _reserved = app.pools.profile()?;
     let bytes = app
         .bridge
         .run(move || {

@@ -25,6 +25,7 @@ use rsr_monitoring::Scope;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::bounds::Bounds;
+use crate::budget::{self, Allowance};
 use crate::drain::Drain;
 use crate::problem::{Kind, Problem};
 use writer::Undecided;
@@ -185,7 +186,8 @@ impl Bridge {
         let (sender, body) = mpsc::channel(BUFFERS_IN_FLIGHT);
         let opening = Opening {
             head,
-            writer: BodyWriter::new(sender, self.bounds.stream_buffer, self.drain.clone()),
+            writer: BodyWriter::new(sender, self.bounds.stream_buffer, self.drain.clone())
+                .under(Allowance::current()),
             spill: may_be_whole.then(|| Spill {
                 streams: Arc::clone(&self.streams.permits),
                 held: Arc::clone(&held),
@@ -235,6 +237,7 @@ impl From<io::Error> for Problem {
                 Self::busy("all streams are in use", std::time::Duration::from_secs(2))
             }
             io::ErrorKind::BrokenPipe => Self::new(Kind::Stopping, "the reader hung up"),
+            io::ErrorKind::OutOfMemory => budget::short(Vec::new()).because(error),
             _ => Self::internal(error),
         }
     }

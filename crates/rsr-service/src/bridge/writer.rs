@@ -10,8 +10,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http_body::Frame;
 use rsr_base::ByteSize;
+use rsr_monitoring::Scope;
 use tokio::sync::mpsc;
 
+use crate::budget::Allowance;
 use crate::drain::{Drain, Phase};
 
 /// A body that ended before its end: its work failed, panicked or gave up after the head was sent.
@@ -52,11 +54,35 @@ enum Coder {
     Zstd(Box<zstd::Encoder<'static, Buffers>>),
 }
 
+/// A buffer on its way to the reader. It is freed wherever the connection is done with it, and counts as freed by the
+/// request that filled it.
+struct Handed {
+    bytes: Vec<u8>,
+    scope: Option<Scope>,
+}
+
+impl AsRef<[u8]> for Handed {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Handed {
+    fn drop(&mut self) {
+        if let Some(scope) = &self.scope {
+            let bytes = std::mem::take(&mut self.bytes);
+            scope.run(|| drop(bytes));
+        }
+    }
+}
+
 struct Buffers {
     buffer: Vec<u8>,
     limit: usize,
     sender: mpsc::Sender<Message>,
     n_sent: u64,
+    /// What is reserved for the request; asked at each full buffer.
+    allowance: Option<Allowance>,
     /// Present while it is open whether the body will be one piece or a stream.
     undecided: Option<Undecided>,
 }
@@ -97,10 +123,19 @@ impl BodyWriter {
                 limit: limit.as_usize().max(1),
                 sender,
                 n_sent: 0,
+                allowance: None,
                 undecided: None,
             }),
             drain,
         }
+    }
+
+    /// A writer that goes on only while what its request holds is reserved.
+    pub(super) fn under(mut self, allowance: Option<Allowance>) -> Self {
+        if let Coder::Identity(buffers) = &mut self.coder {
+            buffers.allowance = allowance;
+        }
+        self
     }
 
     /// A writer whose body is one piece if it stays small.
@@ -171,6 +206,9 @@ impl Write for BodyWriter {
 impl Write for Buffers {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.buffer.len() >= self.limit() {
+            if let Some(allowance) = &self.allowance {
+                allowance.cover()?;
+            }
             if let Some(undecided) = self.undecided.take() {
                 (undecided.decide)(None)?;
             }
@@ -186,8 +224,12 @@ impl Write for Buffers {
         if self.buffer.is_empty() || self.undecided.is_some() {
             return Ok(());
         }
-        let bytes = Bytes::from(std::mem::take(&mut self.buffer));
+        let bytes = std::mem::take(&mut self.buffer);
         self.n_sent += bytes.len() as u64;
+        let bytes = Bytes::from_owner(Handed {
+            bytes,
+            scope: Scope::current(),
+        });
         self.send(Message::Bytes(bytes))
     }
 }

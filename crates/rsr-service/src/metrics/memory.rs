@@ -1,9 +1,19 @@
 //! The process's memory and the machine's.
 
-use rsr_base::ByteSize;
-use rsr_monitoring::{Gauge, MetricError, Reading};
+use rsr_base::{ByteSize, PoolUsage};
+use rsr_monitoring::{Counter, Gauge, MetricError, Reading};
 
 use super::{Define, each};
+
+/// The pools below the process's.
+const POOLS: [&str; 6] = [
+    "requests",
+    "exports",
+    "imports",
+    "aggregations",
+    "caches",
+    "profiles",
+];
 
 /// Memory as it was last read.
 #[derive(Debug)]
@@ -16,6 +26,10 @@ pub(crate) struct MemoryMetrics {
     pub(crate) growth: Gauge,
     pub(crate) profiles_active: Gauge,
     pub(crate) drift: Gauge,
+    pub(crate) pressure_changes: Counter,
+    /// Bytes that are reserved, by pool as in [`POOLS`].
+    pools: [Gauge; 6],
+    refused: Counter,
     /// Total, available.
     system: [Gauge; 2],
 }
@@ -54,6 +68,19 @@ impl MemoryMetrics {
             "rsr_memory_unreserved_bytes",
             "Allocated heap beyond what work has reserved; below zero where it reserved more than it took.",
         )?;
+        let reserved = define.gauge(
+            "rsr_memory_reserved_bytes",
+            "Bytes that work has reserved, by pool.",
+            &["pool"],
+        )?;
+        let refused = define.one_counter(
+            "rsr_memory_reservations_refused_total",
+            "Reservations that were refused, since the memory was promised to others.",
+        )?;
+        let pressure_changes = define.one_counter(
+            "rsr_memory_pressure_changes_total",
+            "Changes of the step of the pressure ladder, up and down.",
+        )?;
         pressure_level.set(0.0);
         growth.set(0.0);
         profiles_active.set(0.0);
@@ -74,8 +101,21 @@ impl MemoryMetrics {
             growth,
             profiles_active,
             drift,
+            pressure_changes,
+            pools: each(&reserved, POOLS)?,
+            refused,
             system: each(&system, ["total", "available"])?,
         })
+    }
+
+    /// Takes over what the pools have promised.
+    pub(crate) fn follow_pools(&self, usage: &[PoolUsage]) {
+        for (name, reserved) in POOLS.into_iter().zip(&self.pools) {
+            let of_name = usage.iter().filter(|pool| pool.name == name);
+            reserved.set_count(of_name.map(|pool| pool.used.bytes()).sum());
+        }
+        self.refused
+            .follow(usage.iter().map(|pool| pool.n_refused).sum());
     }
 
     /// Takes over a reading; what it does not tell is left out of scrapes. `limit` is what the process plans for.

@@ -7,6 +7,7 @@ use rsr_hierarchy::{CursorError, OpenError, RequestError};
 use rsr_store::{Conflict, Error as StoreError};
 
 use super::{Kind, Problem};
+use crate::budget;
 
 /// After this a server may be there again, or somebody have made room on a disk.
 const WHILE: Duration = Duration::from_secs(5);
@@ -34,6 +35,7 @@ impl From<StoreError> for Problem {
             )
             .after(WHILE)
             .because(error),
+            StoreError::OverBudget(_) => budget::short(Vec::new()).because(error),
             StoreError::Cancelled => Self::new(Kind::Stopping, "the service is stopping"),
             StoreError::DiskFull
             | StoreError::Io { .. }

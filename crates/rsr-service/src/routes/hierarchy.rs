@@ -146,7 +146,7 @@ async fn list_children(
                 return Ok(());
             }
             let mut snapshot = app.store.snapshot()?;
-            let children = Children::open(&mut snapshot, &request, &app.limits())?;
+            let children = Children::open(&mut snapshot, &request, &app.reading_limits())?;
             let head = ChildrenHead::of(children.head(), &app, &request, &uri);
             count_head(&app, project, children.head());
             let writer = opening.send((version, Some(head))).encoded(known.encoding);
@@ -280,7 +280,7 @@ async fn stream_descendants(
                 sort: Sort::default(),
             };
             let mut snapshot = app.store.snapshot()?;
-            let limits = app.limits();
+            let limits = app.reading_limits();
             let has_place = snapshot.place(project)?.is_some();
             let descendants = match &after {
                 None => Descendants::open(&mut snapshot, scope, project, depth_max, &limits)?,

@@ -38,7 +38,7 @@ pub(super) fn routes() -> Vec<Route> {
             "export_iati",
             "Every activity that may be seen, as IATI 2.03",
         )
-        .heavy()
+        .export()
         .query(&QUERY)
         .answers(200, XML),
         handler: get(activities),
@@ -101,7 +101,8 @@ fn write_activities(app: &App, filter: &ActivityFilter, writer: BodyWriter) -> R
         n_omitted += 1;
         tracing::debug!(project = %omission.project, element = omission.element, reason = omission.reason, "left out of an export");
     };
-    let mut source = snapshot.activities(filter, settings.iati.export_chunk_size, &mut omit);
+    let chunk = app.chunk(settings.iati.export_chunk_size);
+    let mut source = snapshot.activities(filter, chunk, &mut omit);
     let mut note = |note: ExportNote| tracing::debug!(?note, "left out of an export");
     let options = ExportOptions::from(&settings.iati);
     let summary = export(&mut source, &mut writer, &options, &mut note).map_err(failed)?;

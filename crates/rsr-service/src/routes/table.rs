@@ -19,6 +19,19 @@ pub(crate) enum Weight {
     Heavy,
 }
 
+/// What a request reserves memory for before it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Draws {
+    /// Light routes: answered while nothing is left.
+    Nothing,
+    /// Its body, and a small answer.
+    Little,
+    /// A chunk of rows at a time.
+    Rows,
+    /// A chunk of activities at a time.
+    Export,
+}
+
 /// Who may ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
@@ -94,6 +107,7 @@ pub(crate) struct Operation {
     pub(crate) id: &'static str,
     pub(crate) about: &'static str,
     pub(crate) weight: Weight,
+    pub(crate) draws: Draws,
     pub(crate) access: Access,
     pub(crate) query: &'static [Field],
     pub(crate) body: &'static [Field],
@@ -110,6 +124,7 @@ impl Operation {
             id,
             about,
             weight: Weight::Normal,
+            draws: Draws::Little,
             access: Access::Read,
             query: &[],
             body: &[],
@@ -148,6 +163,7 @@ impl Operation {
             method,
             access: Access::Admin,
             weight: Weight::Light,
+            draws: Draws::Nothing,
             ..Self::get(path, id, about)
         }
     }
@@ -155,6 +171,7 @@ impl Operation {
     pub(crate) const fn light(self) -> Self {
         Self {
             weight: Weight::Light,
+            draws: Draws::Nothing,
             ..self
         }
     }
@@ -162,7 +179,16 @@ impl Operation {
     pub(crate) const fn heavy(self) -> Self {
         Self {
             weight: Weight::Heavy,
+            draws: Draws::Rows,
             ..self
+        }
+    }
+
+    /// A heavy one that sends activities instead of rows.
+    pub(crate) const fn export(self) -> Self {
+        Self {
+            draws: Draws::Export,
+            ..self.heavy()
         }
     }
 

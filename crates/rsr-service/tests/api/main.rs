@@ -10,6 +10,7 @@
 
 mod access;
 mod admin;
+mod budgets;
 mod fresh;
 mod iati;
 mod items;

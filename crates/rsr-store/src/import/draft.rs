@@ -100,6 +100,11 @@ impl Draft {
         self.n_held_bytes > HELD_BYTES_MAX
     }
 
+    /// Bytes of the fragments that are held.
+    pub(super) fn n_held_bytes(&self) -> u64 {
+        self.n_held_bytes
+    }
+
     /// Moves what is held to the temporary table.
     pub(super) fn spill(&mut self, db: &dyn Session) -> Result<(), Error> {
         if self.n_spilled == 0 {

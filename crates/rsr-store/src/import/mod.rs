@@ -14,7 +14,7 @@ mod report;
 use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rsr_base::ByteSize;
+use rsr_base::{ByteSize, Reservation};
 use rsr_iati::reader::{ActivityReader, Event, ReadError, ReadOptions};
 use rsr_iati::reader::{Finding, Severity};
 use rsr_iati::schema::FragmentChecker;
@@ -32,6 +32,13 @@ use keep::{Kept, Recent};
 /// Most bytes of fragments in one transaction, besides the number of activities the settings give.
 const CHUNK_BYTES_MAX: ByteSize = ByteSize::from_mib(8);
 
+/// What an import takes beside the activity at hand: the reader's window, the statements, what was met lately.
+const IMPORT_BYTES: ByteSize = ByteSize::from_mib(4);
+
+/// An element is held as a typed value and as its fragment; the statement that writes it holds it again, and so does what
+/// checks it. The first two are there when the reservation is asked for, the others are not yet.
+const COPIES: u64 = 4;
+
 /// Takes files in, one after the other; [`Importer::finish`] links them.
 ///
 /// Importing the same files again changes nothing: an activity whose content is the stored one is left alone.
@@ -42,6 +49,8 @@ pub struct Importer {
     run: i64,
     n_files: i64,
     checker: FragmentChecker,
+    /// What the activity at hand may hold.
+    reserved: Reservation,
 }
 
 /// Who hears what an import comes upon.
@@ -62,8 +71,9 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`Store::begin`].
+    /// As [`Store::begin`]; [`Error::OverBudget`].
     pub fn importer(&self, settings: &IatiSettings) -> Result<Importer, Error> {
+        let reserved = self.budgets.imports.try_reserve(IMPORT_BYTES)?;
         let run = self.write(|tx| {
             tx.db().number(
                 "INSERT INTO import_runs (started_ms) VALUES (?1) RETURNING id",
@@ -76,6 +86,7 @@ impl Store {
             run,
             n_files: 0,
             checker: FragmentChecker::new(),
+            reserved,
         })
     }
 }
@@ -89,7 +100,7 @@ impl Importer {
     /// # Errors
     ///
     /// [`Error::Busy`], [`Error::Locked`], [`Error::DiskFull`], [`Error::Io`]: the chunks before are kept, the one at hand
-    /// is not. What is wrong with the file is no error of this kind: see [`FileReport::cut_short`].
+    /// is not; so too [`Error::OverBudget`], where an element is larger than memory is left. What is wrong with the file is no error of this kind: see [`FileReport::cut_short`].
     pub fn file(
         &mut self,
         name: &str,
@@ -121,9 +132,14 @@ impl Importer {
             match event {
                 Ok(Some(Event::ActivityStart(head, position))) => draft.start(head, position),
                 Ok(Some(Event::Element(element, position))) => {
-                    if draft.push(element, position) {
+                    let is_much = draft.push(element, position);
+                    let held = draft.n_held_bytes().saturating_mul(COPIES);
+                    let held = IMPORT_BYTES + ByteSize::from_bytes(held);
+                    self.reserved.try_grow_to(held)?;
+                    if is_much {
                         let tx = self.open(&mut chunk)?;
                         draft.spill(tx.db())?;
+                        self.reserved.shrink_to(IMPORT_BYTES);
                     }
                 }
                 Ok(Some(Event::ActivityEnd)) => {
@@ -209,6 +225,7 @@ impl Importer {
             keep::retell(tx.db(), draft, &mut self.checker, &mut findings)?;
         }
         draft.clear(tx.db())?;
+        self.reserved.shrink_to(IMPORT_BYTES);
         let is_full = chunk.n_activities >= self.settings.import_chunk_size
             || chunk.n_bytes >= CHUNK_BYTES_MAX.bytes();
         if is_full {

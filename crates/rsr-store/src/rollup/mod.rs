@@ -9,7 +9,7 @@ mod tree;
 mod updates;
 
 use rsr_aggregation::{BulkError, BulkReport, aggregate_all};
-use rsr_base::{JobId, ProjectId};
+use rsr_base::{JobId, MemoryBudget, ProjectId};
 
 use crate::error::Error;
 use crate::queue::JobNews;
@@ -82,7 +82,7 @@ impl Store {
     /// [`RollUpError`]: nothing was written.
     pub fn roll_up(&self, root: ProjectId) -> Result<TreeReport, RollUpError> {
         self.write(|tx| {
-            let periods = tx.aggregate_tree(root)?;
+            let periods = tx.aggregate_tree(root, &self.budgets.aggregations)?;
             let n_jobs_finished = tx.finish_tree(root, &circles(&periods))?;
             Ok(TreeReport {
                 periods,
@@ -102,7 +102,7 @@ impl Store {
     /// [`RollUpError`]: nothing was written.
     pub fn rebuild_disaggregations(&self, root: ProjectId) -> Result<TreeReport, RollUpError> {
         self.write(|tx| {
-            let mut periods = tx.aggregate_tree(root)?;
+            let mut periods = tx.aggregate_tree(root, &self.budgets.aggregations)?;
             let circles = circles(&periods);
             tx.db().execute(
                 &format!(
@@ -110,7 +110,7 @@ impl Store {
                 ),
                 params![&circles, root],
             )?;
-            let anew = tx.aggregate_tree(root)?;
+            let anew = tx.aggregate_tree(root, &self.budgets.aggregations)?;
             periods.n_disaggregations = anew.n_disaggregations;
             periods.n_disaggregations_written = anew.n_disaggregations_written;
             periods.n_contributions_written = anew.n_contributions_written;
@@ -138,8 +138,12 @@ fn circles(report: &BulkReport) -> String {
 }
 
 impl Tx {
-    fn aggregate_tree(&mut self, root: ProjectId) -> Result<BulkReport, RollUpError> {
-        let mut rows = TreeRows::new(self.db(), root);
+    fn aggregate_tree(
+        &mut self,
+        root: ProjectId,
+        budget: &MemoryBudget,
+    ) -> Result<BulkReport, RollUpError> {
+        let mut rows = TreeRows::new(self.db(), root, budget).map_err(Error::from)?;
         let mut changes = Together::new(self.db());
         let report = aggregate_all(&mut rows, &mut changes).map_err(|error| match error {
             BulkError::Source(error) | BulkError::Sink(error) => RollUpError::Store(error),

@@ -1,12 +1,16 @@
 //! Everything of one tree that its totals are made of, a few projects at a time.
 
+use std::cell::RefCell;
 use std::iter::Peekable;
 
 use rsr_aggregation::{
     BulkPeriod, BulkSource, BulkTexts, Contribution, Edge, Indicator, IndicatorUpdates, PeriodEnd,
     PeriodTexts, StoredDisaggregation, Take,
 };
-use rsr_base::{DimensionValueId, IndicatorId, PeriodId, ProjectId};
+use rsr_base::{
+    ByteSize, DimensionValueId, IndicatorId, MemoryBudget, OverBudget, PeriodId, ProjectId,
+    Reservation,
+};
 
 use super::columns::{date, measure, optional, score, total};
 use super::texts::scores_from_text;
@@ -18,16 +22,61 @@ use crate::sql::{IDS, Row, Session, id_list, params};
 /// Projects whose rows are read at once.
 const CHUNK: i64 = 64;
 
+/// Bytes a roll-up holds for each period, with room for lists that grow by doubling and for building the forest.
+const PERIOD_BYTES: u64 = 256;
+/// The same for each pair of a period and a dimension value.
+const PAIR_BYTES: u64 = 192;
+/// What one takes for however small a tree: rows of a chunk of projects.
+const LEAST: ByteSize = ByteSize::from_kib(256);
+
+/// Rows that are reserved for together.
+const STEP: u64 = 1024;
+
 /// The rows of the tree below one root.
 #[derive(Debug)]
 pub(super) struct TreeRows<'t> {
     db: &'t dyn Session,
     root: ProjectId,
+    reserved: RefCell<Reserved>,
+}
+
+/// What the numbers made of the rows may hold.
+#[derive(Debug)]
+struct Reserved {
+    memory: Reservation,
+    n_periods: u64,
+    n_pairs: u64,
 }
 
 impl<'t> TreeRows<'t> {
-    pub(super) fn new(db: &'t dyn Session, root: ProjectId) -> Self {
-        Self { db, root }
+    pub(super) fn new(
+        db: &'t dyn Session,
+        root: ProjectId,
+        budget: &MemoryBudget,
+    ) -> Result<Self, OverBudget> {
+        Ok(Self {
+            db,
+            root,
+            reserved: RefCell::new(Reserved {
+                memory: budget.try_reserve(LEAST)?,
+                n_periods: 0,
+                n_pairs: 0,
+            }),
+        })
+    }
+
+    /// Reserves what these many periods and pairs take, before the last of them is handed out. Every pass hands out the
+    /// same rows: only those that go beyond the largest pass before count.
+    fn reserve(&self, n_periods: u64, n_pairs: u64) -> Result<(), Error> {
+        let mut reserved = self.reserved.borrow_mut();
+        if n_periods <= reserved.n_periods && n_pairs <= reserved.n_pairs {
+            return Ok(());
+        }
+        reserved.n_periods = reserved.n_periods.max(n_periods.next_multiple_of(STEP));
+        reserved.n_pairs = reserved.n_pairs.max(n_pairs.next_multiple_of(STEP));
+        let rows = reserved.n_periods * PERIOD_BYTES + reserved.n_pairs * PAIR_BYTES;
+        let all = LEAST + ByteSize::from_bytes(rows);
+        Ok(reserved.memory.try_grow_to(all)?)
     }
 
     /// Calls `each` with the ids of some projects as one parameter, until all of the tree were in it once.
@@ -87,9 +136,12 @@ impl BulkSource for TreeRows<'_> {
              LEFT JOIN periods a ON a.id = p.parent_period_id LEFT JOIN projects ao ON ao.id = a.project_id
              WHERE p.project_id IN {IDS} ORDER BY p.id"
         );
+        let mut n_periods = 0;
         self.each(
             &sql,
             |row| {
+                n_periods += 1;
+                self.reserve(n_periods, 0)?;
                 let is_open = row.flag(5)?;
                 let edge = row.opt_int(4)?.map(|parent| Edge {
                     parent: PeriodId(parent),
@@ -219,9 +271,14 @@ impl BulkSource for TreeRows<'_> {
             "SELECT p.id, v.id FROM periods p JOIN indicator_dimension_names a ON a.indicator_id = p.indicator_id
              JOIN dimension_values v ON v.name_id = a.name_id WHERE p.project_id IN {IDS} ORDER BY p.id, v.id"
         );
+        let mut n_pairs = 0;
         self.each(
             &sql,
-            |row| Ok((PeriodId(row.int(0)?), DimensionValueId(row.int(1)?))),
+            |row| {
+                n_pairs += 1;
+                self.reserve(0, n_pairs)?;
+                Ok((PeriodId(row.int(0)?), DimensionValueId(row.int(1)?)))
+            },
             take,
         )
     }

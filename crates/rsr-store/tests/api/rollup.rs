@@ -1,6 +1,7 @@
 //! Totals of whole trees, on the worked examples of the aggregation rules.
 
-use rsr_store::{ProjectEdit, UpdateEdit, UpdateStatus};
+use rsr_base::{ByteSize, MemoryBudget};
+use rsr_store::{Error, ProjectEdit, RollUpError, UpdateEdit, UpdateStatus, WorkBudgets};
 
 use super::audit::findings;
 use super::example::{Example, number, pair};
@@ -218,4 +219,28 @@ fn many_changes_go_together_and_come_out_as_few_do() {
     assert_eq!(anew.periods.n_disaggregations_written, 2 * periods);
     example.check(1, "2.00 (1.00, 2.00)");
     assert_eq!(findings(&example, None), "");
+}
+
+#[test]
+fn a_tree_for_which_no_memory_is_left_is_left_as_it_is() {
+    let example = Example::new(&LEAD, "1");
+    example.report(2, number(2), &[]);
+    let budget = MemoryBudget::root("process", ByteSize::from_kib(300));
+    let tight = example
+        .test
+        .store
+        .clone()
+        .within(WorkBudgets::below(&budget));
+    let root = example.projects[0];
+    let refused = tight.roll_up(root).unwrap_err();
+    assert!(
+        matches!(refused, RollUpError::Store(Error::OverBudget(_))),
+        "{refused}"
+    );
+    assert_eq!(budget.used(), ByteSize::ZERO, "all is given back");
+    example.check(0, "- (-, -)");
+    budget.set_limit(ByteSize::from_mib(1));
+    tight.roll_up(root).unwrap();
+    example.check(0, "2.00 (-, -)");
+    assert_eq!(budget.used(), ByteSize::ZERO, "all is given back");
 }

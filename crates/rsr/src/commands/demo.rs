@@ -4,6 +4,7 @@ use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rsr_base::ProjectId;
 use rsr_iati::export::{ActivitySource as _, ExportOptions, export_to_file};
@@ -16,7 +17,7 @@ use tokio::sync::oneshot;
 use super::{aggregate, serve};
 use crate::cli::Demo;
 use crate::context::Context;
-use crate::demo::{Filled, Portfolio, REPORTER, Shown, Summary, fill};
+use crate::demo::{Filled, Portfolio, REPORTER, Shown, Summary, fill, leak};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, Format, Out};
 use crate::progress::Progress;
@@ -32,7 +33,11 @@ pub(crate) fn overrides(flags: &Demo) -> Vec<(&'static str, &'static str, String
         let path = std::env::temp_dir().join(name);
         ("--once", "server.admin_socket", path.display().to_string())
     });
-    listen.into_iter().chain(socket).collect()
+    // An opinion about call stacks takes 21 looks: at two seconds each, less than a minute.
+    let looks = flags
+        .leak
+        .then(|| ("--leak", "leaks.site_interval", "2".to_owned()));
+    listen.into_iter().chain(socket).chain(looks).collect()
 }
 
 /// Makes the portfolio where it is not there yet, rolls it up, exports it, serves it and shows what came of it.
@@ -62,7 +67,7 @@ pub(crate) fn run(context: &Context, flags: &Demo) -> Outcome {
         top,
         result,
     };
-    let done = serve_and_show(context, store.clone(), &shown, flags.once);
+    let done = serve_and_show(context, store.clone(), &shown, flags);
     if flags.once {
         // The file alone is the whole database then, for whoever copies it.
         store.checkpoint()?;
@@ -201,9 +206,10 @@ fn check(file: &Path) -> Result<(), Failure> {
 }
 
 /// Serves, shows what there is to show as soon as it answers, and goes on serving unless once is enough.
-fn serve_and_show(context: &Context, store: Store, shown: &Shown, is_once: bool) -> Outcome {
+fn serve_and_show(context: &Context, store: Store, shown: &Shown, flags: &Demo) -> Outcome {
     let live = Arc::new(LiveSettings::new(context.loaded.clone()));
     let service = Service::new(live, store, context.clock.clone());
+    let service = serve::with_names(service);
     serve::runtime()?.block_on(async {
         let (told, ready) = oneshot::channel();
         // Where nobody listens any more, the service is being stopped already.
@@ -213,7 +219,7 @@ fn serve_and_show(context: &Context, store: Store, shown: &Shown, is_once: bool)
         let stop = async {
             tokio::select! {
                 () = signals => {}
-                showed = show(context, shown, ready, is_once) => outcome = showed,
+                showed = show(context, shown, ready, flags) => outcome = showed,
             }
         };
         let served = serve::until(service, told, stop).await;
@@ -226,7 +232,7 @@ async fn show(
     context: &Context,
     shown: &Shown,
     ready: oneshot::Receiver<SocketAddr>,
-    is_once: bool,
+    flags: &Demo,
 ) -> Outcome {
     let Ok(address) = ready.await else {
         return Ok(Exit::Done);
@@ -242,9 +248,16 @@ async fn show(
     } else {
         shown.print(address, &answers, &mut out)?;
     }
-    if is_once {
+    if flags.once {
         return Ok(Exit::Done);
     }
     output::note(format_args!("\nserving on http://{address} (Ctrl-C stops)"));
+    if flags.leak {
+        output::note(format_args!(
+            "leaking a MiB and a quarter a second: `rsr memory check-leaks` names the place in about a minute"
+        ));
+        let lasts = flags.leak_for.map(|n| Duration::from_secs(n.into()));
+        return leak(lasts).await;
+    }
     std::future::pending().await
 }

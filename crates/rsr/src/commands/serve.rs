@@ -51,11 +51,16 @@ pub(crate) fn service(context: &Context, live: Arc<LiveSettings>) -> Result<Serv
     let store = open_store(context.settings(), context.clock.clone())
         .map_err(|error| Failure::from(error).context(format_args!("cannot open {url}")))?;
     let service = Service::new(live, store, context.clock.clone());
-    Ok(match std::env::current_exe() {
+    Ok(with_names(service))
+}
+
+/// The same service, with call stacks named in processes of their own.
+pub(crate) fn with_names(service: Service) -> Service {
+    match std::env::current_exe() {
         Ok(program) => service.naming_with(program),
         // Names are then found in this process, which costs it memory.
         Err(_unknown) => service,
-    })
+    }
 }
 
 /// The threads that serve. Blocking work has bounded pools of its own.

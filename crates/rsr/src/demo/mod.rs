@@ -9,6 +9,7 @@ mod ask;
 mod elements;
 mod facts;
 mod fill;
+mod leak;
 mod portfolio;
 mod random;
 mod reports;
@@ -18,6 +19,7 @@ mod summary;
 
 pub(crate) use facts::REPORTER;
 pub(crate) use fill::{Filled, fill};
+pub(crate) use leak::leak;
 pub(crate) use portfolio::Portfolio;
 pub(crate) use show::Shown;
 pub(crate) use summary::Summary;
