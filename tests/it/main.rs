@@ -13,6 +13,7 @@ mod cli_aggregate;
 mod cli_project;
 mod cli_settings;
 mod database;
+mod corpus;
 mod demo;
 mod deployment;
 mod documents;

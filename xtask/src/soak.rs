@@ -33,6 +33,10 @@ pub(crate) fn run(minutes: f64, only: Option<&str>, as_json: bool) -> Result<boo
         return Ok(false);
     }
     let results = workspace::root().join("target/soak");
+    // What an earlier version of the program has left is another database.
+    if results.exists() {
+        fs::remove_dir_all(&results)?;
+    }
     fs::create_dir_all(&results)?;
     let mut is_good = true;
     let mut told = Vec::new();
@@ -41,9 +45,6 @@ pub(crate) fn run(minutes: f64, only: Option<&str>, as_json: bool) -> Result<boo
             continue;
         }
         let file = results.join(format!("{name}.json"));
-        if file.exists() {
-            fs::remove_file(&file)?;
-        }
         let mut test = run::cargo(&["test", "--locked", "--release", "--package", "rsr-tests"]);
         test.args(["--test", "it", filter, "--", "--nocapture"]);
         test.env("RSR_SOAK_MINUTES", minutes.to_string());
@@ -57,6 +58,7 @@ pub(crate) fn run(minutes: f64, only: Option<&str>, as_json: bool) -> Result<boo
             .with_context(|| format!("the story {name} ended before it had a result"))?;
         told.push(serde_json::from_str::<Value>(&text)?);
     }
+    drop(fs::remove_file(results.join("forest.db")));
     if as_json {
         for story in &told {
             println!("{story}");
