@@ -55,7 +55,10 @@ async fn cleanup(
     fields.finish()?;
     let tracker = app.deletions.clone();
     // On a thread that may wait: other machines are told.
-    let swept = app.bridge.run(move || Ok(tracker.sweep(dry_run))).await?;
+    let swept = app
+        .bridge
+        .run_vital(move || Ok(tracker.sweep(dry_run)))
+        .await?;
     let swept = wire::sweep(&swept);
     tracing::info!(%caller, dry_run, removed = %swept["removed"], "deletion tracker swept");
     Ok(Json(swept))

@@ -125,7 +125,7 @@ async fn with_profiler<T: Send + 'static>(
     let settings = app.settings();
     let app_there = app.clone();
     app.bridge
-        .run(move || {
+        .run_vital(move || {
             let profiler = app_there.profiles.profiler(&settings.profiling)?;
             work(&profiler).map_err(profile_refused)
         })
@@ -220,7 +220,7 @@ async fn heap(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Respo
     let _reserved = app.pools.profile()?;
     let now = app
         .bridge
-        .run(move || there.profiles.snapshot(&settings.profiling))
+        .run_vital(move || there.profiles.snapshot(&settings.profiling))
         .await?;
     pprof(&app, now.path, before).await
 }
@@ -230,7 +230,7 @@ async fn pprof(app: &App, file: PathBuf, base: Option<PathBuf>) -> Result<Respon
     let _reserved = app.pools.profile()?;
     let bytes = app
         .bridge
-        .run(move || {
+        .run_vital(move || {
             namer
                 .pprof(&file, base.as_deref())
                 .map_err(Problem::internal)
@@ -250,7 +250,7 @@ async fn allocs(State(app): State<App>) -> Result<Response, Problem> {
     let _reserved = app.pools.profile()?;
     let bytes = app
         .bridge
-        .run(move || {
+        .run_vital(move || {
             let dump = there.findings.allocated().ok_or_else(|| {
                 Problem::new(
                     Kind::Conflict,

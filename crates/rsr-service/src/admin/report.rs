@@ -55,7 +55,7 @@ async fn report(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Jso
     params.finish()?;
     let asked = app.clone();
     app.bridge
-        .run(move || Ok(Json(whole(&asked, days as u64))))
+        .run_vital(move || Ok(Json(whole(&asked, days as u64))))
         .await
 }
 

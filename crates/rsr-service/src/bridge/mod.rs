@@ -34,9 +34,14 @@ pub(crate) use writer::{BodyWriter, Encoding};
 /// Buffers on their way between a stream's thread and its reader.
 const BUFFERS_IN_FLIGHT: usize = 1;
 
-/// The two bounded groups of threads: short work, and streams that may last as long as their readers.
+/// Threads for what must be answered while all others are busy.
+const VITAL_THREADS: usize = 2;
+
+/// The bounded groups of threads: what is always answered, short work, and streams that may last as long as their readers.
 #[derive(Debug)]
 pub(crate) struct Bridge {
+    /// Health, the dashboard, administration: never behind those who read much.
+    vital: Pool,
     short: Pool,
     streams: Pool,
     bounds: Bounds,
@@ -126,6 +131,11 @@ impl Spill {
 impl Bridge {
     pub(crate) fn new(bounds: &Bounds, drain: Drain) -> Self {
         Self {
+            vital: Pool::new(
+                "threads for administration",
+                VITAL_THREADS,
+                bounds.waiting_max,
+            ),
             short: Pool::new("threads", bounds.readers_max, bounds.waiting_max),
             streams: Pool::new("streams", bounds.streams_max, 0),
             bounds: bounds.clone(),
@@ -141,6 +151,23 @@ impl Bridge {
         work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         let permit = self.short.permit(&self.bounds).await?;
+        spawn(permit, work)
+            .await
+            .map_err(Problem::internal)
+            .and_then(|answer| answer)
+    }
+
+    /// The same for light routes, on threads that nobody else takes: under load their answers do not wait for the answers of
+    /// heavy ones.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bridge::run`].
+    pub(crate) async fn run_vital<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let permit = self.vital.permit(&self.bounds).await?;
         spawn(permit, work)
             .await
             .map_err(Problem::internal)

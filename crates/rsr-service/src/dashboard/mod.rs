@@ -29,7 +29,7 @@ pub(crate) fn routes() -> Vec<Route> {
 async fn show(State(app): State<App>) -> Result<Response, Problem> {
     let nonce = Uuid::new_v4().simple().to_string();
     let asked = app.clone();
-    let health = app.bridge.run(move || Ok(Health::of(&asked))).await?;
+    let health = app.bridge.run_vital(move || Ok(Health::of(&asked))).await?;
     let mut response = page::write(&app, &health, &nonce).into_response();
     let policy = format!(
         "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; \

@@ -59,7 +59,7 @@ async fn memory(State(app): State<App>) -> Result<Response, Problem> {
 /// The same answer for everybody and for administration.
 pub(crate) async fn memory_health(app: &App) -> Result<Response, Problem> {
     let asked = app.clone();
-    let health = app.bridge.run(move || Ok(Health::of(&asked))).await?;
+    let health = app.bridge.run_vital(move || Ok(Health::of(&asked))).await?;
     let status = if health.is_failing() {
         StatusCode::SERVICE_UNAVAILABLE
     } else {

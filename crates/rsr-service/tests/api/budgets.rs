@@ -1,5 +1,7 @@
 //! Memory is reserved before it is taken, and given back.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use http::{Method, Request};
 use http_body_util::BodyExt;
@@ -8,6 +10,9 @@ use tower::ServiceExt;
 use crate::iati::{file, import};
 use crate::support::{World, token};
 
+/// Longest wait for a thread to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Bytes that a pool has promised.
 async fn used(world: &World, pool: &str) -> u64 {
     let metrics = world.get("/metrics/").await.text();
@@ -15,6 +20,16 @@ async fn used(world: &World, pool: &str) -> u64 {
     let found = metrics.lines().find_map(|line| line.strip_prefix(&series));
     let value: f64 = found.expect("the pool is measured").parse().unwrap();
     format!("{value:.0}").parse().unwrap()
+}
+
+/// The thread that wrote an answer may end a moment after its reader.
+async fn is_given_back(world: &World) {
+    let given_back = async {
+        while used(world, "exports").await > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, given_back).await.unwrap();
 }
 
 #[tokio::test]
@@ -32,7 +47,7 @@ async fn an_export_holds_its_reservation_until_its_reader_is_gone() {
     assert!(used(&world, "exports").await > 1 << 20, "it is being read");
     let body = answer.into_body().collect().await.unwrap();
     drop(body);
-    assert_eq!(used(&world, "exports").await, 0);
+    is_given_back(&world).await;
 }
 
 #[tokio::test]
@@ -41,10 +56,6 @@ async fn what_finds_no_memory_is_told_when_to_come_again_and_light_routes_go_on(
     let world = World::with(&[
         ("RSR_MEMORY_LIMIT", "16MiB"),
         ("RSR_MEMORY_RESERVE", "0.5"),
-        ("RSR_MEMORY_RECLAIM_AT", "1"),
-        ("RSR_MEMORY_PAUSE_AT", "1"),
-        ("RSR_MEMORY_SHED_AT", "1"),
-        ("RSR_MEMORY_REFUSE_AT", "1"),
         ("RSR_IATI_EXPORT_CHUNK_SIZE", "700"),
     ]);
     import(&world, &file(3));
@@ -69,6 +80,7 @@ async fn what_finds_no_memory_is_told_when_to_come_again_and_light_routes_go_on(
     assert!(metrics.contains("rsr_requests_shed_total{reason=\"memory\"} 1"));
     assert!(metrics.contains("rsr_memory_reservations_refused_total 1"));
     drop(first);
+    is_given_back(&world).await;
     let again = world.get_all("/api/v1/iati/activities.xml").await;
     assert_eq!(again.status, 200, "what was held came back");
 }
@@ -78,8 +90,6 @@ async fn a_body_counts_before_it_is_read() {
     let world = World::with(&[
         ("RSR_MEMORY_LIMIT", "16MiB"),
         ("RSR_MAX_BODY_BYTES", "64MiB"),
-        ("RSR_MEMORY_REFUSE_AT", "1"),
-        ("RSR_MEMORY_SHED_AT", "1"),
     ]);
     let huge = (20_u64 << 20).to_string();
     let headers = [
