@@ -1,6 +1,6 @@
 //! Every route with what no caller should send.
 
-use rsr_base::{Clock, system_clock};
+use rsr_base::system_clock;
 use rsr_tests::run_expecting;
 use rsr_tests::serving::{Response, Server};
 use serde_json::{Value, json};

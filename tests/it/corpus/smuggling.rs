@@ -152,7 +152,7 @@ fn a_head_without_an_end_is_given_up_and_others_are_served() {
         stream
             .set_read_timeout(Some(Duration::from_secs(20)))
             .unwrap();
-        let left = read_at_most(stream.by_ref(), ByteSize::from_mib(1));
+        let left = read_at_most(&*stream, ByteSize::from_mib(1));
         let text = left.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         // Closed, with or without a word.
         let is_closed = text.as_ref().map_or(true, |text| {

@@ -56,7 +56,7 @@ async fn what_finds_no_memory_is_told_when_to_come_again_and_light_routes_go_on(
     let world = World::with(&[
         ("RSR_MEMORY_LIMIT", "16MiB"),
         ("RSR_MEMORY_RESERVE", "0.5"),
-        ("RSR_IATI_EXPORT_CHUNK_SIZE", "700"),
+        ("RSR_IATI_EXPORT_CHUNK_SIZE", "600"),
     ]);
     import(&world, &file(3));
     let export = || {
