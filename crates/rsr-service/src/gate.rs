@@ -47,12 +47,23 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     }
     let answered = pass(&guard, request, next).await;
     let response = answered.unwrap_or_else(IntoResponse::into_response);
+    let response = told_as_a_problem(response);
     // A handler refuses too, where no stream or connection is free.
     if let Some(problem) = response.extensions().get::<Problem>() {
         let requests = &guard.app.measure.metrics.requests;
         requests.count_shed(problem.kind());
     }
     response
+}
+
+/// The router's own refusal of a path whose codes give no text, which is the one refusal that no handler makes.
+fn told_as_a_problem(response: Response) -> Response {
+    let is_bare = response.extensions().get::<Problem>().is_none();
+    if response.status() != StatusCode::BAD_REQUEST || !is_bare {
+        return response;
+    }
+    let detail = "is no text in UTF-8 once its % codes are resolved";
+    Problem::field(Kind::InvalidParameter, "path", detail).into_response()
 }
 
 async fn pass(guard: &Guard, mut request: Request, next: Next) -> Result<Response, Problem> {

@@ -25,7 +25,7 @@ const QUERY: [&str; 16] = [
     "%0d%0aX-Evil:%20yes",
     "..%2f..%2fetc%2fpasswd",
     "'%20OR%201=1;--",
-    "true&true",
+    "true%26true",
     "%F0%9F%92%A9",
     "a%2Cb%2Cc",
 ];

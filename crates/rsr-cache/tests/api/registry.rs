@@ -436,7 +436,7 @@ fn budgeted(kib: u64) -> (Cache<u64, Vec<u8>>, CacheRegistry, MemoryBudget) {
         .builder::<u64, Vec<u8>>("answers")
         .strict(true)
         .weigher(|_key: &u64, value: &Vec<u8>| value.len() as u64);
-    let cache = registry.get_or_create(builder).unwrap();
+    let cache = registry.get_or_create(builder).expect("a new name");
     let root = MemoryBudget::root("process", ByteSize::from_kib(kib));
     registry.reserve_from(&root.child("caches", ByteSize::MAX));
     (cache, registry, root)
