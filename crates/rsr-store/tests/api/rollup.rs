@@ -224,6 +224,7 @@ fn many_changes_go_together_and_come_out_as_few_do() {
 #[test]
 fn a_tree_for_which_no_memory_is_left_is_left_as_it_is() {
     let example = Example::new(&LEAD, "1");
+    example.roll_up();
     example.report(2, number(2), &[]);
     let budget = MemoryBudget::root("process", ByteSize::from_kib(300));
     let tight = example
