@@ -6,12 +6,16 @@ use std::process::Command;
 use rsr_tests::{Said, rsr_path};
 
 /// Each example, and a part of what it prints.
-const EXAMPLES: [(&str, &str); 8] = [
+const EXAMPLES: [(&str, &str); 9] = [
     ("cached_method", "2 entries, 1 hits"),
     ("delete_in_transaction", "0 active"),
     (
         "in_memory",
         "period 1: 0.30\nperiod 2: 0.30\nperiod 3: 0.00",
+    ),
+    (
+        "own_database",
+        "2 children, more to come: true\n  roof (1 below)\n  walls (0 below)\n1 children, more to come: false",
     ),
     ("split", "100 activities in "),
     ("leak_detector", "Session: 864 alive"),

@@ -23,6 +23,7 @@ pub(crate) fn run(fast: bool) -> Result<bool> {
     );
     step("lint-layers", crate::lint_layers()?);
     step("tidy", crate::tidy()?);
+    step("changelog", crate::release::check()?);
     step(
         "clippy",
         run::passes(run::cargo(&[

@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
-use crate::{run, workspace};
+use crate::{pictures, run, workspace};
 
 /// A generated page: its file, and the arguments with which `rsr` prints it.
 const PAGES: [(&str, &[&str]); 2] = [
@@ -12,8 +12,9 @@ const PAGES: [(&str, &[&str]); 2] = [
     ("settings.md", &["settings", "reference"]),
 ];
 
-/// Writes the pages, or with `check` only compares; answers whether all were up to date or are now.
-pub(crate) fn run(check: bool) -> Result<bool> {
+/// Writes the pages, or with `check` only compares; answers whether all were up to date or are now. Pictures are taken
+/// where one is missing, or where they are asked for.
+pub(crate) fn run(check: bool, anew: bool) -> Result<bool> {
     let mut is_current = true;
     for (page, arguments) in PAGES {
         let mut rsr = run::cargo(&[
@@ -38,6 +39,16 @@ pub(crate) fn run(check: bool) -> Result<bool> {
             fs::write(&path, made).with_context(|| format!("cannot write {}", path.display()))?;
             println!("wrote docs/reference/{page}");
         }
+    }
+    let missing = pictures::missing();
+    if check && !missing.is_empty() {
+        println!(
+            "docs/pictures lacks {}: run `cargo xtask docs`",
+            missing.join(", ")
+        );
+        is_current = false;
+    } else if anew || (!check && !missing.is_empty()) {
+        pictures::take()?;
     }
     Ok(is_current)
 }

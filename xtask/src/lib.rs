@@ -10,6 +10,8 @@
 
 pub mod bench_page;
 pub mod big_file;
+pub mod browser;
+pub mod changelog;
 pub mod conformance;
 pub mod iati_codelists;
 pub mod iati_rules;

@@ -15,6 +15,8 @@ mod ci;
 mod docs;
 mod fuzz;
 mod loom;
+mod pictures;
+mod release;
 mod run;
 mod soak;
 mod test;
@@ -81,9 +83,23 @@ enum Command {
     CheckAlone,
     /// Regenerates `docs/reference/`
     Docs {
-        /// Only compare, and fail where a page is out of date
+        /// Only compare, and fail where a page is out of date or a picture is missing
         #[arg(long)]
         check: bool,
+        /// Take the pictures of the dashboard anew, too
+        #[arg(long, conflicts_with = "check")]
+        pictures: bool,
+    },
+    /// What people notice of a change: a fragment each, collected at a release
+    Changelog {
+        #[command(subcommand)]
+        command: release::Changelog,
+    },
+    /// Packs every published crate and builds each from its package alone, the lowest layer first
+    Release {
+        /// Send nothing: the only form there is so far
+        #[arg(long, required = true)]
+        dry_run: bool,
     },
     /// Runs ours and its peers in one run and prints a table
     Bench {
@@ -183,8 +199,10 @@ fn dispatch(command: Command) -> Result<bool> {
         Command::IatiTables { schemas } => iati_tables(&schemas),
         Command::LintLayers => lint_layers(),
         Command::Tidy => tidy(),
+        Command::Changelog { command } => release::changelog(&command),
+        Command::Release { dry_run: _ } => release::dry_run(),
         Command::CheckAlone => check_alone::run(),
-        Command::Docs { check } => docs::run(check),
+        Command::Docs { check, pictures } => docs::run(check, pictures),
         Command::Bench { name, quick, json } => bench::run(&name, quick, json),
         Command::Fuzz { target, seconds } => fuzz::run(&target, seconds),
         Command::Chaos { rounds, only } => chaos::run(rounds, only.as_deref()),

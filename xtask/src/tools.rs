@@ -15,7 +15,7 @@ pub struct Tool {
 }
 
 /// All of them.
-pub const TOOLS: [Tool; 4] = [
+pub const TOOLS: [Tool; 6] = [
     Tool {
         program: "xmllint",
         versions: None,
@@ -39,6 +39,18 @@ pub const TOOLS: [Tool; 4] = [
         versions: None,
         package: "prometheus-alertmanager",
         purpose: "the judge of the routes that alerts take",
+    },
+    Tool {
+        program: "chromium",
+        versions: None,
+        package: "chromium",
+        purpose: "a real browser for the dashboard",
+    },
+    Tool {
+        program: "chromedriver",
+        versions: None,
+        package: "chromium-driver",
+        purpose: "the hand that moves the browser",
     },
 ];
 

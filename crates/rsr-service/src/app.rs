@@ -20,6 +20,7 @@ use crate::bounds::Bounds;
 use crate::bridge::Bridge;
 use crate::budget::Pools;
 use crate::caches::{Caches, Reader};
+use crate::dashboard::{Drawn, FOLLOWERS_MAX};
 use crate::drain::Drain;
 use crate::findings::Findings;
 use crate::journal::Journal;
@@ -56,6 +57,10 @@ pub(crate) struct Parts {
     pub(crate) is_loopback: bool,
     /// One permit a request under way.
     pub(crate) in_flight: Arc<Semaphore>,
+    /// One permit a dashboard that is followed.
+    pub(crate) followers: Arc<Semaphore>,
+    /// The heap as it was last drawn.
+    pub(crate) flame: Drawn,
     pub(crate) measure: Measure,
     /// Wakes the aggregation worker: a write may have queued a job.
     pub(crate) queued: Notify,
@@ -120,6 +125,8 @@ impl App {
             earlier,
             bridge: Bridge::new(&bounds, drain.clone()),
             in_flight: Arc::new(Semaphore::new(bounds.requests_max)),
+            followers: Arc::new(Semaphore::new(FOLLOWERS_MAX)),
+            flame: Drawn::default(),
             bounds,
             drain,
             cursor_key: cursor_key(&store),

@@ -180,7 +180,7 @@ pub(super) fn pools(app: &App) -> Vec<Value> {
 }
 
 /// What is known about leaks: the trend of the heap, and the call stacks whose allocations survive.
-pub(super) fn leaks(app: &App) -> Value {
+pub(crate) fn leaks(app: &App) -> Value {
     let settings = app.settings();
     let outlook = app.watch.outlook();
     let book = app.findings.book();

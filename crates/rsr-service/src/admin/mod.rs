@@ -11,7 +11,7 @@ mod socket;
 
 use crate::routes::table::Route;
 
-pub(crate) use memory::figures;
+pub(crate) use memory::{figures, leaks};
 pub(crate) use socket::AdminSocket;
 pub use socket::SocketError;
 

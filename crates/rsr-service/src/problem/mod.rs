@@ -32,6 +32,9 @@ pub(crate) enum Kind {
     Conflict,
     BeingDeleted,
     BodyTooLarge,
+    HeadTooLarge,
+    UriTooLong,
+    NotHttp,
     UnsupportedMediaType,
     Busy,
     MemoryPressure,
@@ -43,7 +46,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::InvalidParameter,
         Self::InvalidBody,
         Self::InvalidCursor,
@@ -54,6 +57,9 @@ impl Kind {
         Self::Conflict,
         Self::BeingDeleted,
         Self::BodyTooLarge,
+        Self::HeadTooLarge,
+        Self::UriTooLong,
+        Self::NotHttp,
         Self::UnsupportedMediaType,
         Self::Busy,
         Self::MemoryPressure,
@@ -108,6 +114,21 @@ impl Kind {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "body-too-large",
                 "The body of the request is too large",
+            ),
+            Self::HeadTooLarge => (
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "head-too-large",
+                "The headers of the request are too large",
+            ),
+            Self::UriTooLong => (
+                StatusCode::URI_TOO_LONG,
+                "uri-too-long",
+                "The address of the request is too long",
+            ),
+            Self::NotHttp => (
+                StatusCode::BAD_REQUEST,
+                "not-http",
+                "The request is not HTTP",
             ),
             Self::UnsupportedMediaType => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -20,13 +20,17 @@ use axum::middleware::from_fn_with_state;
 
 use crate::admin;
 use crate::app::App;
-use crate::dashboard;
+use crate::dashboard::{self, Desk};
 use crate::trace;
 pub(crate) use health::memory_health;
 use table::Route;
 
 /// Every public route.
 pub(crate) fn public_routes() -> Vec<Route> {
+    shared(Desk::None)
+}
+
+fn shared(desk: Desk) -> Vec<Route> {
     [
         hierarchy::routes(),
         projects::routes(),
@@ -37,7 +41,7 @@ pub(crate) fn public_routes() -> Vec<Route> {
         jobs::routes(),
         iati::routes(),
         health::routes(),
-        dashboard::routes(),
+        dashboard::routes(desk),
         metrics::routes(),
         description::routes(),
     ]
@@ -48,7 +52,7 @@ pub(crate) fn public_routes() -> Vec<Route> {
 
 /// Every route of the admin socket: those of the public side, and the administration.
 pub(crate) fn admin_routes() -> Vec<Route> {
-    let mut routes = public_routes();
+    let mut routes = shared(Desk::Buttons);
     routes.extend(admin::routes());
     routes
 }

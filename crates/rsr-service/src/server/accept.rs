@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
+use super::refusal::Refusing;
 use super::stall::StallGuard;
 use crate::bounds::Bounds;
 use crate::drain::{Drain, Phase};
@@ -149,7 +150,7 @@ async fn serve_connection(io: AnyIo, peer: Peer, app: Router, bounds: Bounds, dr
         .max_headers(bounds.headers_max)
         .max_buf_size(bounds.head_max.as_usize().max(8 << 10))
         .serve_connection(
-            TokioIo::new(StallGuard::new(io, bounds.write_stall)),
+            TokioIo::new(Refusing::new(StallGuard::new(io, bounds.write_stall))),
             service,
         );
     let mut connection = std::pin::pin!(connection);

@@ -4,6 +4,7 @@
 //! stops taking bytes, or is asked to go because the service stops.
 
 mod accept;
+mod refusal;
 mod stall;
 
 pub(crate) use accept::{Listening, Peer, accept_loop};

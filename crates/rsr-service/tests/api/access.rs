@@ -190,6 +190,15 @@ fn routes(stage: &Stage) -> Vec<(&'static str, &'static str, Needs, String)> {
     let project = stage.project;
     vec![
         ("GET", "/", Needs::Nothing, String::new()),
+        ("GET", "/dashboard/events/", Needs::Nothing, String::new()),
+        ("GET", "/dashboard/flame/", Needs::Anybody, String::new()),
+        ("GET", "/dashboard/projects/", Needs::Anybody, String::new()),
+        (
+            "GET",
+            "/dashboard/projects/{id}/",
+            Needs::See,
+            String::new(),
+        ),
         ("GET", "/health/live", Needs::Nothing, String::new()),
         ("GET", "/health/ready", Needs::Nothing, String::new()),
         ("GET", "/health/memory", Needs::Nothing, String::new()),

@@ -250,20 +250,48 @@ async fn a_client_that_never_ends_its_head_is_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn heads_that_are_too_large_are_refused() {
+async fn heads_that_no_route_sees_are_refused_as_problems_too() {
     let running = Running::start(World::new()).await;
     let large = "x".repeat(100 << 10);
-    let request = format!("GET / HTTP/1.1\r\nhost: localhost\r\nx-large: {large}\r\n\r\n");
-    let mut stream = running.connect().await;
-    // It may be closed before all is sent.
-    let _sent_or_closed = stream.write_all(request.as_bytes()).await;
-    let mut answer = Vec::new();
-    let _read_or_closed = stream.read_to_end(&mut answer).await;
-    let answer = String::from_utf8_lossy(&answer);
-    assert!(
-        answer.is_empty() || answer.starts_with("HTTP/1.1 431"),
-        "{answer}"
-    );
+    let many = "x-a: 1\r\n".repeat(200);
+    for (head, status, slug) in [
+        (
+            format!("GET / HTTP/1.1\r\nhost: localhost\r\nx-large: {large}\r\n\r\n"),
+            431,
+            "head-too-large",
+        ),
+        (
+            format!("GET / HTTP/1.1\r\nhost: localhost\r\n{many}\r\n"),
+            431,
+            "head-too-large",
+        ),
+        ("GET / HTTP/9.7\r\n\r\n".to_owned(), 400, "not-http"),
+        (
+            "GET / HTTP/1.1\r\nbad header: 1\r\n\r\n".to_owned(),
+            400,
+            "not-http",
+        ),
+        (
+            "\u{1}\u{2}\u{3} nonsense\r\n\r\n".to_owned(),
+            400,
+            "not-http",
+        ),
+    ] {
+        let mut stream = running.connect().await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        let problem: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(problem["type"], format!("urn:rsr:problem:{slug}"));
+        assert_eq!(problem["status"], status);
+        assert!(answer.contains(problem["request_id"].as_str().unwrap()));
+    }
     assert!(
         running
             .raw(&get("/health/live"))
