@@ -219,7 +219,7 @@ fn serve_and_show(context: &Context, store: Store, shown: &Shown, flags: &Demo) 
         let stop = async {
             tokio::select! {
                 () = signals => {}
-                showed = show(context, shown, ready, flags) => outcome = showed,
+                showed = Box::pin(show(context, shown, ready, flags)) => outcome = showed,
             }
         };
         let served = serve::until(service, told, stop).await;
