@@ -53,7 +53,15 @@ pub(crate) fn run(fast: bool) -> Result<bool> {
 }
 
 fn doc() -> Command {
-    let mut doc = run::cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);
+    // In the profile of everything else, so that C libraries are compiled once.
+    let mut doc = run::cargo(&[
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--release",
+        "--locked",
+        "--quiet",
+    ]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     doc
 }

@@ -173,7 +173,7 @@ macro_rules! children_of {
             ///
             /// # Errors
             ///
-            /// [`FragmentError`] where the text is not one well-formed element within the [limits](xml::Limits).
+            /// [`FragmentError`] where the text is not one well-formed element within the [limits](crate::xml::Limits).
             pub fn from_xml(fragment: &str) -> Result<Self, FragmentError> {
                 let mut findings = Findings::default();
                 Self::from_xml_with(fragment, &mut findings)
