@@ -17,6 +17,13 @@ use crate::drain::Phase;
 const WAITING_MAX: usize = 2_048;
 
 /// One answered request.
+#[cfg_attr(
+    not(feature = "otlp"),
+    expect(
+        dead_code,
+        reason = "read where spans are sent, which is built in on request"
+    )
+)]
 #[derive(Clone, Debug)]
 pub(crate) struct Span {
     /// 32 and 16 hexadecimal digits.
