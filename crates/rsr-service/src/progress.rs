@@ -32,13 +32,22 @@ impl<'c> Progress<'c> {
     /// One row more.
     pub(crate) fn count(&mut self) {
         self.n_rows += 1;
-        if self.n_rows.is_multiple_of(ROWS_A_LOOK) {
-            let now = self.clock.elapsed();
-            if now.saturating_sub(self.logged_at) >= EVERY {
-                self.logged_at = now;
-                tracing::info!(project = %self.project, count = self.n_rows, "still reading descendants");
-            }
+        if self.is_due() {
+            tracing::info!(project = %self.project, count = self.n_rows, "still reading descendants");
         }
+    }
+
+    /// Whether the last line is long enough ago, asked of the clock at every 256th row.
+    fn is_due(&mut self) -> bool {
+        if !self.n_rows.is_multiple_of(ROWS_A_LOOK) {
+            return false;
+        }
+        let now = self.clock.elapsed();
+        let is_due = now.saturating_sub(self.logged_at) >= EVERY;
+        if is_due {
+            self.logged_at = now;
+        }
+        is_due
     }
 }
 
@@ -89,6 +98,23 @@ mod tests {
     use rsr_testkit::ManualClock;
 
     use super::*;
+
+    #[test]
+    fn a_long_read_says_so_every_ten_seconds_whatever_its_chunks() {
+        let clock = ManualClock::new();
+        let shared: SharedClock = Arc::new(clock.clone());
+        let mut progress = Progress::begin(&shared, ProjectId(7));
+        let mut said_at = Vec::new();
+        // A row a millisecond: half a minute and a bit.
+        for row in 1..=35_000_u64 {
+            clock.advance(Duration::from_millis(1));
+            progress.n_rows = row;
+            if progress.is_due() {
+                said_at.push(row);
+            }
+        }
+        assert_eq!(said_at, [10_240, 20_480, 30_720], "rows, at a look each");
+    }
 
     #[test]
     fn a_flood_of_warnings_is_one_line_every_ten_seconds() {

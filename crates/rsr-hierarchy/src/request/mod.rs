@@ -114,7 +114,7 @@ impl ChildrenRequest {
                 "max_depth" => {
                     let depth: NonZeroU32 = value
                         .parse()
-                        .map_err(|_not_a_depth| malformed("a whole number from 1"))?;
+                        .map_err(|_not_a_depth| malformed("a whole number from 1 to 4294967295"))?;
                     request.depth_max = depth.min(DEPTH_MAX);
                 }
                 "limit" => {

@@ -258,10 +258,8 @@ async fn stream_descendants(
 ) -> Result<Response, Problem> {
     let project = params::id("project", &id)?;
     let mut params = Params::parse(query.as_deref())?;
-    let depth_max = params
-        .count("max_depth")?
-        .map(|depth| u32::try_from(depth).unwrap_or(u32::MAX))
-        .and_then(NonZeroU32::new);
+    let depth_max: Option<NonZeroU32> =
+        params.value("max_depth", "must be a whole number from 1 to 4294967295")?;
     let after = match params.text("cursor") {
         Some(cursor) => Some(app.cursor_key.open_stream(&cursor, project, depth_max)?),
         None => None,

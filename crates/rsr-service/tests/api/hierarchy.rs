@@ -474,13 +474,13 @@ fn a_stream_takes_no_cursor_but_its_own() {
             .get(&path)
             .is_problem(400, "invalid-cursor", Some("cursor"));
     }
-    for depth in ["0", "-1", "x", "99999999999999999999"] {
+    for depth in ["0", "-1", "x", "99999999999"] {
         let path = format!("/api/v1/projects/{root}/descendants/?max_depth={depth}");
         world
             .get(&path)
             .is_problem(400, "invalid-parameter", Some("max_depth"));
     }
-    let deep = format!("/api/v1/projects/{root}/descendants/?max_depth=99999999999");
+    let deep = format!("/api/v1/projects/{root}/descendants/?max_depth=4294967295");
     assert_eq!(world.get(&deep).text().lines().count(), 2);
 }
 

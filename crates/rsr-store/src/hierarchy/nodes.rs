@@ -150,7 +150,8 @@ impl Snapshot {
     }
 
     /// Descendants in the scope, level by level, counted to `at_most` and never further: no level is read beyond what
-    /// is still to be counted. Holds 8 bytes for each that was counted and has a level below it.
+    /// is still to be counted. Holds 8 bytes for each that was counted and has two levels below it: the last two levels
+    /// are counted where they are stored.
     fn count_levels(
         &self,
         scope: &Scope<'_>,
@@ -163,35 +164,83 @@ impl Snapshot {
         let mut counted = 0;
         while !level.is_empty() && counted < at_most {
             depth += 1;
-            let is_last = depth_max.is_some_and(|max| depth == max.get());
+            let levels_left = depth_max.map(|max| max.get() - depth);
             let mut next = Vec::new();
             for above in level.chunks(COUNTED_PER_QUERY) {
-                let mut query = Query::default();
-                let list = query.text(id_list(above.iter().copied()));
-                let within = query.within(scope);
-                let n = query.int(i64::try_from(at_most - counted).unwrap_or(i64::MAX));
-                let found = format!(
-                    "SELECT p.id FROM projects p
-                     WHERE p.parent_id IN (SELECT value FROM json_each({list})) AND {within} LIMIT {n}"
-                );
-                counted += if is_last {
-                    let sql = format!("SELECT count(*) FROM ({found}) AS counted");
-                    self.db().number(&sql, &query.params())?.unsigned_abs()
-                } else {
-                    let ids = self.db().rows(&found, &query.params(), |row| row.int(0))?;
-                    next.extend_from_slice(&ids);
-                    ids.len() as u64
-                };
+                let left = |counted| at_most - counted;
+                match levels_left {
+                    Some(0) => counted += self.count_below_ids(scope, above, 1, left(counted))?,
+                    Some(1) => {
+                        for n_levels in [1, 2] {
+                            let n = left(counted);
+                            counted += self.count_below_ids(scope, above, n_levels, n)?;
+                        }
+                    }
+                    _ => {
+                        let found = next.len();
+                        self.ids_below(scope, above, left(counted), &mut next)?;
+                        counted += (next.len() - found) as u64;
+                    }
+                }
                 if counted >= at_most {
                     break;
                 }
             }
-            if is_last {
-                break;
-            }
             level = next;
         }
         Ok(counted)
+    }
+
+    /// Appends the ids of the children of all these, up to `n`.
+    fn ids_below(
+        &self,
+        scope: &Scope<'_>,
+        above: &[i64],
+        n: u64,
+        ids: &mut Vec<i64>,
+    ) -> Result<(), Error> {
+        let mut query = Query::default();
+        let list = query.text(id_list(above.iter().copied()));
+        let within = query.within(scope);
+        let n = query.int(i64::try_from(n).unwrap_or(i64::MAX));
+        let sql = format!(
+            "SELECT p.id FROM projects p WHERE p.parent_id IN (SELECT value FROM json_each({list})) AND {within} LIMIT {n}"
+        );
+        self.db().query(&sql, &query.params(), &mut |row| {
+            ids.push(row.int(0)?);
+            Ok(())
+        })
+    }
+
+    /// What lies exactly one level below all these, or exactly two, counted to `n`.
+    fn count_below_ids(
+        &self,
+        scope: &Scope<'_>,
+        above: &[i64],
+        n_levels: u32,
+        n: u64,
+    ) -> Result<u64, Error> {
+        if n == 0 {
+            return Ok(0);
+        }
+        let mut query = Query::default();
+        let list = query.text(id_list(above.iter().copied()));
+        let within = query.within(scope);
+        let n = query.int(i64::try_from(n).unwrap_or(i64::MAX));
+        let children = format!(
+            "projects p WHERE p.parent_id IN (SELECT value FROM json_each({list})) AND {within}"
+        );
+        let counted = if n_levels == 1 {
+            format!("SELECT p.id FROM {children}")
+        } else {
+            // A join rather than a list of ids within, which a database may first put down in full.
+            format!(
+                "SELECT p.id FROM (SELECT p.id AS above FROM {children}) AS upper
+                 JOIN projects p ON p.parent_id = upper.above WHERE {within}"
+            )
+        };
+        let sql = format!("SELECT count(*) FROM ({counted} LIMIT {n}) AS counted");
+        Ok(self.db().number(&sql, &query.params())?.unsigned_abs())
     }
 
     /// Descendants in the scope below all of these, to a depth.

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, StatementStatus, ToSql, TransactionState};
 
@@ -56,6 +57,10 @@ impl Sqlite {
             }
         }
         connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        // Without it a statement is planned anew each time another value is bound to an end of a range, as every chunk does.
+        connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+            .map_err(cannot_open)?;
         let session = SqliteSession {
             connection,
             n_rows: Cell::new(0),
