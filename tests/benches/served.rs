@@ -1,6 +1,6 @@
 //! A tree of a million projects behind the real service: memory while it is read, and the time to the first byte.
 //!
-//! `cargo xtask bench hierarchy` and `cargo xtask ceilings` run it, after building `rsr`. With `--ceilings` it prints the
+//! `cargo xtask bench service` and `cargo xtask ceilings` run it, after building `rsr`. With `--ceilings` it prints the
 //! lines of that command, else rows of the bench; `--quick` takes a tenth of the tree. Memory is what the process's
 //! resident set reaches beyond what it was before the read, as the kernel counts it.
 #![expect(
@@ -32,7 +32,7 @@ const MARK: &[u8] = b"\"children_count\":";
 
 fn main() {
     let is_ceilings = std::env::args().any(|argument| argument == "--ceilings");
-    let bench = Bench::from_args("hierarchy");
+    let bench = Bench::from_args("service");
     let forest = if bench.is_quick() {
         Forest::short()
     } else {

@@ -10,7 +10,7 @@ use xtask::bench_page;
 use crate::{run, workspace};
 
 /// A name that people type, and the bench binaries behind it.
-const BENCHES: [(&str, &[(&str, &str)]); 7] = [
+const BENCHES: [(&str, &[(&str, &str)]); 8] = [
     (
         "cache",
         &[
@@ -19,10 +19,7 @@ const BENCHES: [(&str, &[(&str, &str)]); 7] = [
             ("rsr-deletion", "tracker"),
         ],
     ),
-    (
-        "hierarchy",
-        &[("rsr-store", "hierarchy"), ("rsr-tests", "served")],
-    ),
+    ("hierarchy", &[("rsr-store", "hierarchy")]),
     (
         "aggregation",
         &[
@@ -34,6 +31,7 @@ const BENCHES: [(&str, &[(&str, &str)]); 7] = [
     ("leaks", &[("rsr-monitoring", "leaks")]),
     ("machines", &[("rsr-store", "machines")]),
     ("overhead", &[("rsr-monitoring", "overhead")]),
+    ("service", &[("rsr-tests", "served")]),
 ];
 
 /// Builds `rsr`.

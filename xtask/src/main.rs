@@ -103,7 +103,7 @@ enum Command {
     },
     /// Runs ours and its peers in one run and prints a table
     Bench {
-        /// cache, hierarchy, aggregation, iati or leaks
+        /// cache, hierarchy, aggregation, iati, leaks, service, machines or overhead
         name: String,
         /// End within a minute
         #[arg(long)]
