@@ -113,13 +113,13 @@ impl Standing<'_> {
             },
             Measure::Percentage => {
                 let derived = Numbers::of_pair(numbers.numerator, numbers.denominator);
-                let is_derivable = numbers.numerator.is_some()
-                    && numbers.denominator.is_some_and(|d| d != Hundredths::ZERO);
-                if is_derivable && derived.value.is_none() {
+                let has_pair = numbers.numerator.is_some() && numbers.denominator.is_some();
+                let is_over_zero = numbers.denominator == Some(Hundredths::ZERO);
+                if has_pair && !is_over_zero && derived.value.is_none() {
                     return Err(TooLarge);
                 }
                 // A typed percentage without its pair keeps its value.
-                if is_manual && !is_derivable {
+                if is_manual && !has_pair {
                     numbers
                 } else {
                     derived

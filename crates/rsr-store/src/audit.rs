@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rsr_aggregation::{Column, ComputeError, Finding, Hundredths};
+use rsr_aggregation::{Column, ComputeError, Finding, Hundredths, PeriodSource as _};
 use rsr_base::{IndicatorId, PeriodId, ProjectId, ResultId};
 
 use crate::error::Error;
@@ -14,21 +14,14 @@ use crate::sql::params;
 /// Periods whose ids are read at once.
 const PAGE: i64 = 256;
 
-/// Why an audit stopped.
-#[derive(Debug, thiserror::Error)]
+/// What should stand in place of a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum AuditError {
-    /// The database failed, or the caller's wish to stop ([`Error::Cancelled`]).
-    #[error(transparent)]
-    Store(#[from] Error),
-    /// What should stand at a period cannot be computed.
-    #[error("period {period} cannot be computed")]
-    Numbers {
-        /// The period.
-        period: PeriodId,
-        /// Why not.
-        source: Box<ComputeError<Error>>,
-    },
+pub enum Expected {
+    /// This number, or no value.
+    Number(Option<Hundredths>),
+    /// None that could be told: why it cannot be computed. No other number of the period was compared.
+    Unknown(String),
 }
 
 /// A stored number that should be another, with the words people know it by.
@@ -60,7 +53,7 @@ pub struct AuditRow {
     /// What is stored.
     pub stored: Option<Hundredths>,
     /// What should be.
-    pub expected: Option<Hundredths>,
+    pub expected: Expected,
 }
 
 /// What an audit came to.
@@ -76,24 +69,24 @@ pub struct AuditReport {
 impl Snapshot {
     /// Compares the quantitative periods of a project, and every period below them, with what their stored updates and
     /// stored children make of them; without a project, every period there is. Findings come as they are found, all
-    /// of a period together.
+    /// of a period together. A period that cannot be computed is a finding too, and ends nothing.
     ///
     /// Holds one period with its updates, and a page of ids for each level below the project.
     ///
     /// # Errors
     ///
-    /// [`AuditError`], [`Error::NotFound`] for the project, [`Error::Cancelled`] between two periods once the flag is raised,
+    /// [`Error::NotFound`] for the project, [`Error::Cancelled`] between two periods once the flag is raised,
     /// and what `take` answers.
     pub fn audit(
         &self,
         project: Option<ProjectId>,
         cancel: &AtomicBool,
         take: &mut dyn FnMut(AuditRow) -> Result<(), Error>,
-    ) -> Result<AuditReport, AuditError> {
+    ) -> Result<AuditReport, Error> {
         let mut report = AuditReport::default();
         let mut each = |period| {
             if cancel.load(Ordering::Relaxed) {
-                return Err(Error::Cancelled.into());
+                return Err(Error::Cancelled);
             }
             self.audit_period(period, &mut report, take)
         };
@@ -112,32 +105,41 @@ impl Snapshot {
         period: PeriodId,
         report: &mut AuditReport,
         take: &mut dyn FnMut(AuditRow) -> Result<(), Error>,
-    ) -> Result<(), AuditError> {
+    ) -> Result<(), Error> {
+        let mut rows = PeriodRows::new(self.db());
         let mut findings = Vec::new();
-        let audited = rsr_aggregation::audit(&mut PeriodRows::new(self.db()), period, |finding| {
-            findings.push(finding);
-        });
+        let audited = rsr_aggregation::audit(&mut rows, period, |finding| findings.push(finding));
         match audited {
+            Ok(None) => return Ok(()),
             Ok(Some(_)) => report.n_periods += 1,
-            Ok(None) => {}
-            Err(ComputeError::Source { error, .. }) => return Err(error.into()),
+            Err(ComputeError::Source { error, .. }) => return Err(error),
             Err(error) => {
-                return Err(AuditError::Numbers {
+                report.n_periods += 1;
+                report.n_findings += 1;
+                let stored = rows
+                    .period(period)?
+                    .and_then(|row| row.stored.numbers.value);
+                let finding = Finding {
                     period,
-                    source: Box::new(error),
-                });
+                    dimension_value: None,
+                    column: Column::Value,
+                    stored,
+                    expected: None,
+                };
+                let expected = Expected::Unknown(error.to_string());
+                return self.describe(&finding, expected)?.map_or(Ok(()), take);
             }
         }
         for finding in findings {
             report.n_findings += 1;
-            if let Some(row) = self.describe(&finding)? {
+            if let Some(row) = self.describe(&finding, Expected::Number(finding.expected))? {
                 take(row)?;
             }
         }
         Ok(())
     }
 
-    fn describe(&self, finding: &Finding) -> Result<Option<AuditRow>, Error> {
+    fn describe(&self, finding: &Finding, expected: Expected) -> Result<Option<AuditRow>, Error> {
         let value = finding.dimension_value;
         self.db().row(
             "SELECT o.id, o.title, r.id, r.title, i.id, i.title, p.start_date, p.end_date, n.name, v.value
@@ -160,7 +162,7 @@ impl Snapshot {
                     dimension: row.opt_string(8)?.zip(row.opt_string(9)?),
                     column: finding.column,
                     stored: finding.stored,
-                    expected: finding.expected,
+                    expected: expected.clone(),
                 })
             },
         )
@@ -170,8 +172,8 @@ impl Snapshot {
     fn each_period_of(
         &self,
         project: Option<ProjectId>,
-        each: &mut dyn FnMut(PeriodId) -> Result<(), AuditError>,
-    ) -> Result<(), AuditError> {
+        each: &mut dyn FnMut(PeriodId) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let which = if project.is_some() {
             "p.project_id = ?1 AND"
         } else {
@@ -200,8 +202,8 @@ impl Snapshot {
     fn each_period_below(
         &self,
         project: ProjectId,
-        each: &mut dyn FnMut(PeriodId) -> Result<(), AuditError>,
-    ) -> Result<(), AuditError> {
+        each: &mut dyn FnMut(PeriodId) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         self.each_period_of(Some(project), &mut |start| {
             each(start)?;
             let mut way = vec![Level::below(start)];

@@ -99,7 +99,7 @@ mod store;
 mod tree;
 mod tx;
 
-pub use audit::{AuditError, AuditReport, AuditRow};
+pub use audit::{AuditReport, AuditRow, Expected};
 pub use copy::{CopyProgress, CopyReport};
 pub use database::DatabaseStatus;
 pub use error::{Conflict, Error};

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::error::Error;
 use crate::follow::Heard;
 use crate::pool::{Pool, PoolUse, Pooled};
+use crate::queue::Jumps;
 use crate::snapshot::Snapshot;
 use crate::sql::postgres::Postgres;
 use crate::sql::sqlite::Sqlite;
@@ -60,6 +61,7 @@ pub(crate) struct Inner {
     pub(crate) clock: SharedClock,
     /// What is known without asking, while somebody listens.
     pub(crate) heard: Arc<Heard>,
+    pub(crate) jumps: Jumps,
 }
 
 impl Store {
@@ -96,6 +98,7 @@ impl Store {
                 watcher,
                 clock,
                 heard: Arc::new(Heard::new()),
+                jumps: Jumps::default(),
             }),
         })
     }
@@ -247,7 +250,7 @@ impl Store {
     }
 }
 
-fn wall_ms(clock: &SharedClock) -> i64 {
+pub(crate) fn wall_ms(clock: &SharedClock) -> i64 {
     let since = clock.wall().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

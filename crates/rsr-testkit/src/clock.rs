@@ -1,7 +1,7 @@
 //! A clock that the test moves.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rsr_base::Clock;
@@ -13,6 +13,7 @@ use rsr_base::Clock;
 #[derive(Clone, Debug, Default)]
 pub struct ManualClock {
     elapsed_ns: Arc<AtomicU64>,
+    set_by_s: Arc<AtomicI64>,
 }
 
 const WALL_START: Duration = Duration::from_secs(1_704_067_200);
@@ -34,6 +35,11 @@ impl ManualClock {
             u64::try_from(by.as_nanos()).expect("a test that moves time by less than 584 years");
         self.elapsed_ns.fetch_add(ns, Ordering::SeqCst);
     }
+
+    /// Sets the wall clock forward, or back where the number is negative; no time passes.
+    pub fn set_by(&self, seconds: i64) {
+        self.set_by_s.fetch_add(seconds, Ordering::SeqCst);
+    }
 }
 
 impl Clock for ManualClock {
@@ -42,6 +48,9 @@ impl Clock for ManualClock {
     }
 
     fn wall(&self) -> SystemTime {
-        UNIX_EPOCH + WALL_START + self.elapsed()
+        let time = UNIX_EPOCH + WALL_START + self.elapsed();
+        let set_by_s = self.set_by_s.load(Ordering::SeqCst);
+        let by = Duration::from_secs(set_by_s.unsigned_abs());
+        if set_by_s < 0 { time - by } else { time + by }
     }
 }

@@ -149,6 +149,7 @@ impl<'f> Story<'f> {
                 text: String::new(),
                 narrative: String::new(),
                 score: None,
+                scores: Vec::new(),
                 disaggregations: Vec::new(),
             });
         }

@@ -75,6 +75,26 @@ impl Hundredths {
         Ok(Some(Self::from_hundredths(signed)))
     }
 
+    /// Reads a manual value (rule 7): words such as `n/a` count as no value. What is meant as a number, but is not one as
+    /// [`Hundredths::parse`] reads it, is refused rather than kept and not counted.
+    ///
+    /// # Errors
+    ///
+    /// [`NumberError`]: a number in another notation, or not of this size and precision.
+    ///
+    /// ```
+    /// use rsr_aggregation::{Hundredths, NumberError};
+    ///
+    /// assert_eq!(Hundredths::parse_manual("not yet known"), Ok(None));
+    /// assert_eq!(Hundredths::parse_manual("1,000"), Err(NumberError::NotANumber));
+    /// ```
+    pub fn parse_manual(text: &str) -> Result<Option<Self>, NumberError> {
+        match Self::parse(text) {
+            Err(NumberError::NotANumber) if !is_meant_as_number(text.trim()) => Ok(None),
+            read => read,
+        }
+    }
+
     /// As [`Hundredths::parse`], with the name of the field in the error.
     ///
     /// # Errors
@@ -83,4 +103,12 @@ impl Hundredths {
     pub fn parse_field(field: &'static str, text: &str) -> Result<Option<Self>, FieldError> {
         Self::parse(text).map_err(|error| FieldError { field, error })
     }
+}
+
+/// Whether a text is a number in some notation: with an exponent, with separators between digits, not a number, infinity.
+fn is_meant_as_number(text: &str) -> bool {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let is_part = |part: char| part.is_numeric() || ".,_'’ \u{a0}\u{2009}\u{202f}".contains(part);
+    text.parse::<f64>().is_ok()
+        || (digits.contains(char::is_numeric) && digits.chars().all(is_part))
 }

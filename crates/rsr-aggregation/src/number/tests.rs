@@ -46,6 +46,43 @@ fn text_is_read_exactly_or_refused() {
 }
 
 #[test]
+fn a_manual_value_may_be_words_and_no_number_in_another_notation() {
+    let manual =
+        |text| Hundredths::parse_manual(text).map(|number| number.map(Hundredths::hundredths));
+    assert_eq!(manual(" 12.5 "), Ok(Some(1250)));
+    for words in [
+        "",
+        "n/a",
+        "about 5",
+        "5 of 7",
+        "1-5",
+        "40%",
+        "2024-01-01",
+        "x1",
+    ] {
+        assert_eq!(manual(words), Ok(None), "{words:?}");
+    }
+    for text in [
+        "NaN",
+        "-inf",
+        "Infinity",
+        "1e5",
+        "1E-3",
+        "1,000",
+        "1_000",
+        "1 000",
+        "1\u{a0}000",
+        "1'000",
+        "1.000.000",
+        "٣",
+    ] {
+        assert_eq!(manual(text), Err(NumberError::NotANumber), "{text:?}");
+    }
+    assert_eq!(manual("0.125"), Err(NumberError::TooManyPlaces));
+    assert_eq!(manual("1000000000000000000"), Err(NumberError::TooLarge));
+}
+
+#[test]
 fn a_refusal_names_the_field() {
     let error = Hundredths::parse_field("numerator", "NaN").unwrap_err();
     assert_eq!(

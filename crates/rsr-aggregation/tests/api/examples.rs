@@ -214,6 +214,14 @@ fn a_percentage_without_its_pair_keeps_its_value_and_gives_nothing() {
     world.job(20);
     assert_eq!(world.pair(20), "∅/∅ 55.00");
     assert_eq!(world.pair(10), "∅/∅ ∅");
+    // With a pair over zero there is no percentage, whatever was typed beside it.
+    world.periods.get_mut(&20).unwrap().manual = Some(Numbers {
+        value: number("55"),
+        ..pair("5", "0")
+    });
+    world.job(20);
+    assert_eq!(world.pair(20), "5.00/0.00 ∅");
+    assert_eq!(world.pair(10), "5.00/0.00 ∅");
 }
 
 #[test]

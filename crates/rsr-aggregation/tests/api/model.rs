@@ -116,6 +116,7 @@ pub(crate) fn total(world: &World, period: i64) -> Total {
         Measure::Percentage => {
             let percentage = match (numbers.numerator, numbers.denominator) {
                 (Some(n), Some(d)) if d != Hundredths::ZERO => Some(half_even(n, d)),
+                (Some(_), Some(_)) => None,
                 _ => numbers.value.filter(|_| is_manual),
             };
             Numbers {

@@ -125,6 +125,7 @@ fn schema(field: &Field) -> Value {
         FieldKind::Decimal => json!({ "type": ["string", "number", "null"] }),
         FieldKind::Flag => json!({ "type": "boolean" }),
         FieldKind::Date => json!({ "type": "string", "format": "date" }),
+        FieldKind::Integers => json!({ "type": "array", "items": { "type": "integer" } }),
         FieldKind::List => json!({ "type": "array", "items": { "type": "object" } }),
     };
     if !field.choices.is_empty() {

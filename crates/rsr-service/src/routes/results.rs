@@ -354,7 +354,7 @@ type Manual = (Option<String>, Option<(Hundredths, Hundredths)>);
 fn manual(fields: &mut Fields) -> Result<Option<Manual>, Problem> {
     let names = ["manual_value", "manual_numerator", "manual_denominator"];
     let is_given = names.iter().any(|name| fields.has(name));
-    let text = fields.line("manual_value")?;
+    let text = fields.line_or_number("manual_value")?;
     let numerator = fields.decimal("manual_numerator")?;
     let denominator = fields.decimal("manual_denominator")?;
     let needed = |name, other: &str| Err(refused(name, format!("is needed with its {other}")));

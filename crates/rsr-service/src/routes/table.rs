@@ -73,6 +73,9 @@ pub(crate) enum FieldKind {
     Decimal,
     Flag,
     Date,
+    /// A list of whole numbers.
+    Integers,
+    /// A list of objects.
     List,
 }
 

@@ -21,8 +21,16 @@ use crate::rights::{Right, require, require_own_report};
 use crate::target::Target;
 use crate::wire::{Fields, refused, required};
 
+/// Scores of one report.
+const SCORES_MAX: usize = 1_000;
 const STATUSES: [&str; 4] = ["D", "P", "R", "A"];
-const NEW_UPDATE: [Field; 9] = [
+const SCORE: Field = Field::new("score", FieldKind::Integer, "Of a qualitative report");
+const SCORES: Field = Field::new(
+    "scores",
+    FieldKind::Integers,
+    "Of a qualitative report: all of them",
+);
+const NEW_UPDATE: [Field; 10] = [
     Field::new(
         "user",
         FieldKind::Integer,
@@ -39,14 +47,15 @@ const NEW_UPDATE: [Field; 9] = [
     Field::new("denominator", FieldKind::Decimal, "Of a percentage"),
     Field::new("text", FieldKind::Text, "The comment"),
     Field::new("narrative", FieldKind::Text, "Of a qualitative report"),
-    Field::new("score", FieldKind::Integer, "Of a qualitative report"),
+    SCORE,
+    SCORES,
     Field::new(
         "disaggregations",
         FieldKind::List,
         "Parts: dimension_value, value, numerator, denominator",
     ),
 ];
-const EDIT_UPDATE: [Field; 7] = [
+const EDIT_UPDATE: [Field; 9] = [
     Field::new(
         "status",
         FieldKind::Text,
@@ -62,6 +71,8 @@ const EDIT_UPDATE: [Field; 7] = [
     Field::new("denominator", FieldKind::Decimal, "Of a percentage"),
     Field::new("text", FieldKind::Text, "The comment"),
     Field::new("narrative", FieldKind::Text, "Of a qualitative report"),
+    SCORE,
+    SCORES,
     Field::new("disaggregations", FieldKind::List, "All parts anew"),
 ];
 
@@ -116,7 +127,8 @@ async fn create_update(
         numbers: numbers(&mut fields)?.unwrap_or_default(),
         text: fields.text("text")?.unwrap_or_default(),
         narrative: fields.text("narrative")?.unwrap_or_default(),
-        score: fields.id("score")?,
+        score: score(&mut fields)?.map(i64::from),
+        scores: scores(&mut fields)?.unwrap_or_default(),
         disaggregations: disaggregations(&mut fields)?.unwrap_or_default(),
     };
     fields.finish()?;
@@ -150,6 +162,8 @@ async fn edit_update(
         numbers: numbers(&mut fields)?,
         text: fields.text("text")?,
         narrative: fields.text("narrative")?,
+        score: score(&mut fields)?,
+        scores: scores(&mut fields)?,
         disaggregations: disaggregations(&mut fields)?,
     };
     fields.finish()?;
@@ -214,6 +228,20 @@ fn status(fields: &mut Fields) -> Result<Option<UpdateStatus>, Problem> {
                 .ok_or_else(|| refused("status", "must be D, P, R or A".to_owned()))
         })
         .transpose()
+}
+
+fn score(fields: &mut Fields) -> Result<Option<i32>, Problem> {
+    fields.value("score", "a whole number of at most nine digits")
+}
+
+fn scores(fields: &mut Fields) -> Result<Option<Vec<i32>>, Problem> {
+    let scores: Option<Vec<i32>> = fields.value("scores", "a list of whole numbers")?;
+    match scores {
+        Some(scores) if scores.len() > SCORES_MAX => {
+            Err(refused("scores", format!("must be {SCORES_MAX} at most")))
+        }
+        scores => Ok(scores),
+    }
 }
 
 /// The three numbers; nothing where none of them is given.

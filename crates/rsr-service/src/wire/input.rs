@@ -165,6 +165,21 @@ impl Fields {
         Hundredths::parse(&text).map_err(|error| refused(name, error.to_string()))
     }
 
+    /// A short text that may be a number, as it was written.
+    pub(crate) fn line_or_number(&mut self, name: &'static str) -> Result<Option<String>, Problem> {
+        let raw = self.fields.get(name).map(|raw| raw.get());
+        match raw
+            .filter(|raw| raw.starts_with(|first: char| first == '-' || first.is_ascii_digit()))
+        {
+            Some(number) => {
+                let number = number.to_owned();
+                self.fields.remove(name);
+                Ok(Some(number))
+            }
+            None => self.line(name),
+        }
+    }
+
     /// A list of objects.
     pub(crate) fn list(&mut self, name: &'static str) -> Result<Option<Vec<Self>>, Problem> {
         let list: Option<Vec<Pairs>> = self.value(name, "a list of objects")?;

@@ -53,6 +53,7 @@ struct PeriodJson {
     manual_value: Option<String>,
     narrative: String,
     score: Option<i64>,
+    scores: Vec<i32>,
     comment: String,
     disaggregations: Vec<Value>,
 }
@@ -115,6 +116,7 @@ impl From<PeriodRow> for PeriodJson {
             manual_value: row.manual_text,
             narrative: row.narrative,
             score: row.score,
+            scores: row.scores,
             comment: row.comment,
             disaggregations: row.disaggregations.iter().map(disaggregation).collect(),
         }
@@ -198,6 +200,8 @@ pub(crate) fn update(row: &UpdateRow) -> Value {
         "denominator": decimal(row.numbers.denominator),
         "text": row.text,
         "narrative": row.narrative,
+        "score": row.score,
+        "scores": row.scores,
         "disaggregations": disaggregations,
     })
 }

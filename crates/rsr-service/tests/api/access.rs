@@ -152,6 +152,7 @@ impl Stage {
                 text: String::new(),
                 narrative: String::new(),
                 score: None,
+                scores: Vec::new(),
                 disaggregations: Vec::new(),
             })?;
             tx.queue_period(empty)?;

@@ -95,6 +95,105 @@ async fn reports_are_checked_by_field() {
 }
 
 #[tokio::test]
+async fn numbers_that_are_none_here_are_refused_with_their_field() {
+    let world = World::new();
+    let (period, user) = period(&world, "2").await;
+    let updates = format!("/api/v1/periods/{period}/updates/");
+    let manual = format!("/api/v1/periods/{period}/");
+    let not_here = [
+        r#""NaN""#,
+        r#""inf""#,
+        r#""-Infinity""#,
+        "1e5",
+        r#""1e5""#,
+        r#""1,000""#,
+        r#""1_000""#,
+        r#""1 000""#,
+        "0.125",
+        "1234567890123456789",
+        r#""1234567890123456789""#,
+    ];
+    for number in not_here {
+        let refused = async |method: Method, path: &str, body: String, field: &str| {
+            world
+                .send_text(method, path, &body)
+                .await
+                .is_problem(400, "invalid-body", Some(field));
+        };
+        for field in ["value", "numerator", "denominator"] {
+            let body = format!(r#"{{"user":{user},"{field}":{number}}}"#);
+            refused(Method::POST, &updates, body, field).await;
+            let part = format!(
+                r#"{{"user":{user},"disaggregations":[{{"dimension_value":1,"{field}":{number}}}]}}"#
+            );
+            refused(Method::POST, &updates, part, field).await;
+        }
+        for field in ["manual_value", "manual_numerator", "manual_denominator"] {
+            let body = format!(r#"{{"{field}":{number}}}"#);
+            refused(Method::PATCH, &manual, body, field).await;
+        }
+    }
+    // White space around a number is no part of it, and a manual value may be a number or words.
+    for value in [
+        json!(" 7.5 "),
+        json!(7.5),
+        json!(-3),
+        json!("n/a"),
+        json!(null),
+    ] {
+        let set = world
+            .send(Method::PATCH, &manual, &json!({ "manual_value": value }))
+            .await;
+        assert_eq!(set.status, 200, "{value}: {}", set.text());
+    }
+    let pair = json!({ "user": user, "numerator": " 1 ", "denominator": "4 " });
+    assert_eq!(world.send(Method::POST, &updates, &pair).await.status, 201);
+    let stored = world.get_all(&updates).await.json();
+    assert_eq!(stored[0]["value"], "25.00");
+}
+
+#[tokio::test]
+async fn scores_of_a_report_stand_at_its_period() {
+    let world = World::new();
+    let (period, user) = period(&world, "1").await;
+    let indicator = world
+        .get(&format!("/api/v1/periods/{period}/"))
+        .await
+        .json()["indicator"]
+        .clone();
+    let scored = json!({ "qualitative": true, "has_scores": true });
+    let path = format!("/api/v1/indicators/{indicator}/");
+    assert_eq!(world.send(Method::PATCH, &path, &scored).await.status, 200);
+    let updates = format!("/api/v1/periods/{period}/updates/");
+    let report =
+        json!({ "user": user, "status": "A", "narrative": "so", "score": 2, "scores": [2, 3] });
+    let made = world.send(Method::POST, &updates, &report).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let update = made.header("location").unwrap().to_owned();
+    let more = json!({ "scores": [4] });
+    assert_eq!(world.send(Method::PATCH, &update, &more).await.status, 200);
+    world.service.beat();
+    let shown = world
+        .get(&format!("/api/v1/periods/{period}/"))
+        .await
+        .json();
+    assert_eq!(
+        (&shown["score"], &shown["scores"]),
+        (&json!(2), &json!([4]))
+    );
+    assert_eq!(shown["narrative"], "so");
+    for (field, wrong) in [
+        ("score", json!(3_000_000_000_u32)),
+        ("scores", json!(["a"])),
+    ] {
+        let refused = world
+            .send(Method::PATCH, &update, &json!({ field: wrong }))
+            .await;
+        refused.is_problem(400, "invalid-body", Some(field));
+    }
+}
+
+#[tokio::test]
 async fn a_percentage_period_takes_one_report() {
     let world = World::new();
     let (period, user) = period(&world, "2").await;

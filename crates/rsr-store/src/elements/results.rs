@@ -79,6 +79,13 @@ const MANUAL_DISAGGREGATIONS: Table = Table {
     columns: &["period_id", "dimension_value_id", "value"],
 };
 
+/// What stands at a new period for a dimension value: nothing else does yet.
+const PERIOD_DISAGGREGATIONS: Table = Table {
+    name: "period_disaggregations",
+    level: 4,
+    columns: &["period_id", "dimension_value_id", "value", "is_manual"],
+};
+
 /// Rows of one level that are already there, waiting to be found again.
 #[derive(Debug)]
 struct Known<K> {
@@ -383,6 +390,10 @@ impl<'a> ResultRows<'a> {
         for (dimension, value) in parts {
             self.db
                 .put(&MANUAL_DISAGGREGATIONS, params![id, dimension, value])?;
+            if self.is_new && !is_qualitative {
+                self.db
+                    .put(&PERIOD_DISAGGREGATIONS, params![id, dimension, value, true])?;
+            }
         }
         Ok(n_without_number)
     }

@@ -14,6 +14,7 @@ use crate::elements::{ElementWriter, NewActivity, ResultRows, clear, n_without_n
 use crate::error::Error;
 use crate::sql::{Session, Table, params};
 use crate::tree::positions;
+use crate::tx::Tx;
 
 const SEEN: Table = Table {
     name: "import_seen",
@@ -81,7 +82,7 @@ pub(super) struct Recent {
 
 /// Keeps an activity, or answers zero with the reason among the findings.
 pub(super) fn activity(
-    db: &dyn Session,
+    tx: &mut Tx,
     draft: &Draft,
     stamp: &Stamp,
     recent: &mut Recent,
@@ -101,7 +102,7 @@ pub(super) fn activity(
     };
     let stored = match recent.by_identifier.get(identifier) {
         Some(stored) => Some(stored.clone()),
-        None => stored(db, identifier, stamp.run)?,
+        None => stored(tx.db(), identifier, stamp.run)?,
     };
     if let Some(stored) = &stored {
         if let Some(refusal) = refusal(draft, stored) {
@@ -127,15 +128,10 @@ pub(super) fn activity(
     let project = match &stored {
         Some(stored) if is_changed => {
             let project = ProjectId(stored.project);
-            clear(db, project)?;
-            write(db, draft, project, false, checker, findings)?;
-            draft
-                .summary
-                .write(db, project, &draft.head, stamp.now_ms)?;
-            db.execute(
-                "UPDATE projects SET content_hash = ?2 WHERE id = ?1",
-                params![project, &hash[..]],
-            )?;
+            // Above them some may go, and others get another value.
+            tx.queue_periods_above(project.0)?;
+            rewrite(tx.db(), draft, project, &hash, stamp, checker, findings)?;
+            tx.queue_periods_written(project.0)?;
             project
         }
         Some(stored) => ProjectId(stored.project),
@@ -146,6 +142,7 @@ pub(super) fn activity(
                 hash: &hash,
                 now_ms: stamp.now_ms,
             };
+            let db = tx.db();
             let project = ProjectId(draft.summary.create(db, &new)?);
             positions::insert(db, project, None)?;
             write(db, draft, project, true, checker, findings)?;
@@ -153,7 +150,7 @@ pub(super) fn activity(
         }
     };
     let was_seen = stored.is_some_and(|stored| stored.file.is_some());
-    see(db, stamp, project, is_changed, was_seen)?;
+    see(tx.db(), stamp, project, is_changed, was_seen)?;
     let now = Stored {
         project: project.0,
         hash: Some(hash.to_vec()),
@@ -166,6 +163,28 @@ pub(super) fn activity(
     };
     recent.by_identifier.insert(identifier.to_owned(), now);
     Ok(kept)
+}
+
+/// Puts an activity in place of what is stored of it.
+fn rewrite(
+    db: &dyn Session,
+    draft: &Draft,
+    project: ProjectId,
+    hash: &[u8],
+    stamp: &Stamp,
+    checker: &mut FragmentChecker,
+    findings: &mut Vec<Finding>,
+) -> Result<(), Error> {
+    clear(db, project)?;
+    write(db, draft, project, false, checker, findings)?;
+    draft
+        .summary
+        .write(db, project, &draft.head, stamp.now_ms)?;
+    db.execute(
+        "UPDATE projects SET content_hash = ?2 WHERE id = ?1",
+        params![project, hash],
+    )?;
+    Ok(())
 }
 
 /// What is stored of an activity that is not among the recent ones.

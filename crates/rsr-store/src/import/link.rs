@@ -5,6 +5,7 @@
 //! stays where it is until the links themselves change. A circle of parents is stored as it was given: nothing is lost,
 //! no root leads there, and the check tells of it.
 
+use rsr_base::PeriodId;
 use rsr_iati::reader::{Finding, Severity};
 use rsr_iati::xml::Position;
 
@@ -23,6 +24,8 @@ const WANTED: &str = "coalesce(
      WHERE r.ref = c.iati_identifier AND r.type IN ('1', '2') AND r.type = '2' AND r.project_id <> c.id
      ORDER BY r.project_id, r.place LIMIT 1))";
 
+/// Periods that are queued at once.
+const PER_CHUNK: i64 = 500;
 /// Changed activities from which on an engine is told that tables were filled.
 const MANY: i64 = 100;
 /// What the statements of this pass join and compare. Long texts are nowhere among it: to sample them takes longer than all
@@ -49,7 +52,7 @@ pub(super) fn link(tx: &mut Tx, run: i64, hear: Hear<'_>) -> Result<LinkReport, 
     if tx.db().number(n_seen, params![run])? >= MANY {
         tx.db().note_bulk(&FILLED)?;
     }
-    report.n_moved = parents(tx.db(), run)?;
+    report.n_moved = parents(tx, run, &mut report)?;
     link_results::link(tx, run, &mut report)?;
     if report.n_moved > 0 {
         rebuild::all(tx.db())?;
@@ -71,7 +74,8 @@ pub(super) fn link(tx: &mut Tx, run: i64, hear: Hear<'_>) -> Result<LinkReport, 
 /// Sets the parents that the links give where they changed. Answers how many.
 ///
 /// Leaves the projects that changed, by themselves or by their parent, in the temporary table `import_touched`.
-fn parents(db: &dyn Session, run: i64) -> Result<u64, Error> {
+fn parents(tx: &mut Tx, run: i64, report: &mut LinkReport) -> Result<u64, Error> {
+    let db = tx.db();
     db.script(
         "DROP TABLE IF EXISTS import_touched;
          DROP TABLE IF EXISTS import_wanted;
@@ -97,15 +101,42 @@ fn parents(db: &dyn Session, run: i64) -> Result<u64, Error> {
          SELECT project_id FROM import_seen WHERE run = ?1 AND is_changed = 1",
         params![run],
     )?;
+    // An import that was cut off has kept activities, and linked none of them.
+    db.execute(
+        "INSERT INTO import_touched (project_id) SELECT p.id FROM projects p WHERE p.content_hash IS NOT NULL
+         AND EXISTS (SELECT 1 FROM import_runs r WHERE r.id < ?1 AND r.is_linked = 0)
+         AND NOT EXISTS (SELECT 1 FROM import_touched t WHERE t.project_id = p.id)",
+        params![run],
+    )?;
     // A union would gather both in memory of its own.
     db.execute(
         "INSERT INTO import_touched (project_id) SELECT w.project_id FROM import_wanted w
          WHERE NOT EXISTS (SELECT 1 FROM import_touched t WHERE t.project_id = w.project_id)",
         params![],
     )?;
-    cut(db)?;
-    db.script("DROP TABLE import_wanted")?;
+    report.n_queued += queue_left(tx)?;
+    cut(tx.db())?;
+    tx.db().script("DROP TABLE import_wanted")?;
     Ok(n_moved as u64)
+}
+
+/// Queues the periods that those of projects with other parents now no longer count in.
+fn queue_left(tx: &mut Tx) -> Result<u64, Error> {
+    let (mut after, mut n_queued) = (0, 0);
+    loop {
+        let left = tx.db().rows(
+            "SELECT DISTINCT o.id FROM import_wanted w JOIN periods p ON p.project_id = w.project_id
+             JOIN periods o ON o.id = p.parent_period_id
+             WHERE o.project_id IS DISTINCT FROM w.parent_id AND o.id > ?1 ORDER BY o.id LIMIT ?2",
+            params![after, PER_CHUNK],
+            |row| row.int(0).map(PeriodId),
+        )?;
+        let Some(last) = left.last() else {
+            return Ok(n_queued);
+        };
+        after = last.0;
+        n_queued += tx.queue_periods(&left)?;
+    }
 }
 
 /// Cuts the links of results to parents that are no more.

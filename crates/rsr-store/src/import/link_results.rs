@@ -42,11 +42,37 @@ pub(super) fn link(tx: &mut Tx, run: i64, report: &mut LinkReport) -> Result<(),
         };
         after = *last;
         for (child, parent) in children {
+            if counts_otherwise(tx.db(), child)? {
+                report.n_queued += queue(tx, child)?;
+                unlink(tx.db(), child)?;
+            }
             link_child(tx.db(), child, parent, report)?;
             report.n_queued += queue(tx, child)?;
         }
     }
     tracing::debug!(run, matched = report.n_indicators_matched, "results linked");
+    Ok(())
+}
+
+/// An indicator of the project ?1 that is measured in another way than the one it takes after.
+const UNLIKE: &str =
+    "SELECT i.id FROM indicators i JOIN indicators o ON o.id = i.parent_indicator_id
+     WHERE i.project_id = ?1 AND (i.measure <> o.measure OR i.kind <> o.kind)";
+
+/// Whether files have come to say that an indicator is measured in another way than the one it takes after.
+fn counts_otherwise(db: &dyn Session, child: i64) -> Result<bool, Error> {
+    let n_unlike = format!("SELECT count(*) FROM ({UNLIKE}) AS unlike");
+    Ok(db.number(&n_unlike, params![child])? > 0)
+}
+
+/// Cuts the links of such indicators and of their periods.
+fn unlink(db: &dyn Session, child: i64) -> Result<(), Error> {
+    for cut in [
+        "UPDATE periods SET parent_period_id = NULL WHERE indicator_id",
+        "UPDATE indicators SET parent_indicator_id = NULL WHERE id",
+    ] {
+        db.execute(&format!("{cut} IN ({UNLIKE})"), params![child])?;
+    }
     Ok(())
 }
 

@@ -176,7 +176,8 @@ impl Importer {
         let mut tx = self.store.begin()?;
         let report = link::link(&mut tx, self.run, hear)?;
         tx.db().execute(
-            "UPDATE import_runs SET finished_ms = ?2, is_linked = 1 WHERE id = ?1",
+            "UPDATE import_runs SET finished_ms = CASE WHEN id = ?1 THEN CAST(?2 AS BIGINT) ELSE finished_ms END,
+                 is_linked = 1 WHERE id <= ?1 AND is_linked = 0",
             params![self.run, tx.now_ms()],
         )?;
         keep::drop_seen(tx.db(), self.run)?;
@@ -211,7 +212,7 @@ impl Importer {
             now_ms: tx.now_ms(),
         };
         let kept = keep::activity(
-            tx.db(),
+            tx,
             draft,
             &stamp,
             &mut chunk.recent,

@@ -77,7 +77,7 @@ impl Store {
         settings: &AggregationSettings,
         report: &mut ClaimReport,
     ) -> Result<Tried, Error> {
-        let mut tx = self.begin_work(settings.job_lease)?;
+        let mut tx = self.begin_held(settings)?;
         tx.hold_roots(root, jobs)?;
         tx.require_held(token, jobs)?;
         let run = tx.run(root, token, jobs, limits, settings);

@@ -37,19 +37,21 @@ const IS_BELOW: &str =
 
 impl Store {
     /// Roots with jobs that may run now, the oldest job first, `n` at most: jobs that wait, those that failed and whose
-    /// wait is over, and those whose worker's lease ran out.
+    /// wait is over, and those whose worker's lease ran out; also those with times that lie ahead, which a claim sets right.
     ///
     /// # Errors
     ///
     /// Those of the database alone.
     pub fn waiting_roots(&self, n: usize) -> Result<Vec<WaitingRoot>, Error> {
+        self.inner.jumps.look(&self.inner.clock);
         let snapshot = self.snapshot()?;
         snapshot.db().rows(
             "SELECT j.root_period_id, p.project_id FROM jobs j LEFT JOIN periods p ON p.id = j.root_period_id
              WHERE ((j.state IN ('scheduled', 'failed') AND j.run_after_ms <= ?1)
-                 OR (j.state = 'running' AND j.lease_until_ms <= ?1))
+                 OR (j.state = 'running' AND j.lease_until_ms <= ?1)
+                 OR (j.state IN ('running', 'failed') AND j.changed_ms > ?1))
              AND NOT EXISTS (SELECT 1 FROM jobs r WHERE r.root_period_id = j.root_period_id AND r.state = 'running'
-                 AND r.lease_until_ms > ?1)
+                 AND r.lease_until_ms > ?1 AND r.changed_ms <= ?1)
              GROUP BY j.root_period_id, p.project_id ORDER BY min(j.id) LIMIT ?2",
             params![self.now_ms(), i64::try_from(n).unwrap_or(i64::MAX)],
             |row| {
@@ -86,8 +88,13 @@ impl Store {
         settings: &AggregationSettings,
         deleting: &[ProjectId],
     ) -> Result<Claimed, Error> {
+        // What is over now: while this waits for its turn, so may whoever holds the lease.
+        let lost_until_ms = self
+            .inner
+            .jumps
+            .lost_until_ms(&self.inner.clock, settings.job_lease);
         let mut tx = self.begin_work(settings.job_lease)?;
-        let claimed = tx.claim(root, settings, deleting)?;
+        let claimed = tx.claim(root, settings, deleting, lost_until_ms)?;
         tx.commit()?;
         Ok(claimed)
     }
@@ -99,13 +106,15 @@ impl Tx {
         root: PeriodId,
         settings: &AggregationSettings,
         deleting: &[ProjectId],
+        lost_until_ms: i64,
     ) -> Result<Claimed, Error> {
         let mut claimed = Claimed::default();
         if !self.db().try_hold(ROOTS ^ root.0)? {
             return Ok(claimed);
         }
         let now_ms = self.now_ms();
-        self.fail_lost(root, settings)?;
+        self.bring_to_present(root, settings)?;
+        self.fail_lost(root, settings, lost_until_ms)?;
         let held = "SELECT count(*) FROM jobs WHERE root_period_id = ?1 AND state = 'running'";
         if self.db().number(held, params![root])? > 0 {
             return Ok(claimed);
@@ -133,14 +142,45 @@ impl Tx {
         Ok(claimed)
     }
 
-    /// Fails the jobs of a root whose worker's lease ran out.
-    fn fail_lost(&mut self, root: PeriodId, settings: &AggregationSettings) -> Result<(), Error> {
+    /// Brings times that lie ahead to the present, each wait as long as it was: somebody's clock was, or is, ahead of
+    /// this one's, and what died or failed then would wait for as long.
+    fn bring_to_present(
+        &self,
+        root: PeriodId,
+        settings: &AggregationSettings,
+    ) -> Result<(), Error> {
+        let now_ms = self.now_ms();
+        let until = now_ms.saturating_add(millis(settings.job_lease));
+        self.db().execute(
+            "UPDATE jobs SET changed_ms = CAST(?2 AS BIGINT), run_after_ms = run_after_ms - (changed_ms - CAST(?2 AS BIGINT)),
+                 lease_until_ms = CASE WHEN lease_until_ms > ?3 THEN CAST(?3 AS BIGINT) ELSE lease_until_ms END
+             WHERE root_period_id = ?1 AND state IN ('running', 'failed') AND changed_ms > ?2",
+            params![root, now_ms, until],
+        )?;
+        Ok(())
+    }
+
+    /// Fails the jobs of a root whose worker's lease ran out, and gives up those that failed as often as is allowed by now.
+    fn fail_lost(
+        &mut self,
+        root: PeriodId,
+        settings: &AggregationSettings,
+        lost_until_ms: i64,
+    ) -> Result<(), Error> {
         let lost = self.db().rows(
             "SELECT id, worker FROM jobs WHERE root_period_id = ?1 AND state = 'running' AND lease_until_ms <= ?2",
-            params![root, self.now_ms()],
+            params![root, lost_until_ms],
             |row| Ok((JobId(row.int(0)?), row.string(1)?)),
         )?;
-        let mut news = JobNews::default();
+        let mut news = JobNews {
+            given_up: self.db().rows(
+                "UPDATE jobs SET state = 'maxxed', run_after_ms = 0, changed_ms = ?3
+                 WHERE root_period_id = ?1 AND state = 'failed' AND attempts >= ?2 RETURNING id",
+                params![root, i64::from(settings.max_attempts), self.now_ms()],
+                |row| row.int(0).map(JobId),
+            )?,
+            ..JobNews::default()
+        };
         for (job, worker) in lost {
             self.fail_job(job, &worker, WORKER_LOST, settings, &mut news)?;
         }

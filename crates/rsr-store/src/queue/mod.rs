@@ -17,6 +17,7 @@
 
 mod attempt;
 mod claim;
+mod jumps;
 mod news;
 mod prune;
 
@@ -26,8 +27,13 @@ use rsr_settings::AggregationSettings;
 
 use crate::error::{Conflict, Error};
 use crate::store::Store;
+use crate::tx::Tx;
 use attempt::{Failure, Tried};
+pub(crate) use jumps::Jumps;
 pub(crate) use news::JobNews;
+
+/// How often a busy database is asked again at most, where no time passes meanwhile.
+const QUESTIONS_MAX: u32 = 100;
 
 /// A root with jobs that may run now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,11 +115,12 @@ pub struct ClaimReport {
 
 impl Store {
     /// Computes the periods of the claimed jobs and everything above them, each once, and ends the jobs. All of it is one
-    /// transaction. Where the numbers of one job cannot be computed, each job of the claim is tried by itself, so that
-    /// only those fail that must.
+    /// transaction. Where the numbers of some job cannot be computed, each half of the jobs is tried by itself, and so on, so
+    /// that only those fail that must.
     ///
-    /// The lease is renewed when the transaction begins. Until it ends nobody else takes the jobs over, whatever the clock
-    /// says, unless nothing is heard of the worker for the time of a lease.
+    /// The lease is renewed when a transaction begins, for all jobs that are left. Until it ends nobody else takes the jobs
+    /// over, whatever the clock says, unless nothing is heard of the worker for the time of a lease. A database that is busy is
+    /// waited for as long.
     ///
     /// # Errors
     ///
@@ -127,26 +134,41 @@ impl Store {
         let Claim { root, token, jobs } = claim;
         let limits = ClimbLimits::from(settings);
         let mut report = ClaimReport::default();
-        match self.attempt(root, &token, &jobs, limits, settings, &mut report)? {
-            Tried::Done => return Ok(report),
-            Tried::Failed(failure) if jobs.len() == 1 || failure.is_of_store() => {
-                self.fail(root, &token, &jobs, &failure, settings, &mut report)?;
+        // Those that come next are at the end.
+        let mut left = vec![&jobs[..]];
+        while let Some(jobs) = left.pop() {
+            let failure = match self.attempt(root, &token, jobs, limits, settings, &mut report)? {
+                Tried::Done => continue,
+                Tried::Failed(failure) => failure,
+            };
+            if failure.is_of_store() {
+                left.push(jobs);
+                let all = left.concat();
+                self.fail(root, &token, &all, &failure, settings, &mut report)?;
                 return failure.into_store().map_or(Ok(report), Err);
             }
-            Tried::Failed(_) => {}
-        }
-        for job in jobs.chunks(1) {
-            match self.attempt(root, &token, job, limits, settings, &mut report)? {
-                Tried::Done => {}
-                Tried::Failed(failure) => {
-                    self.fail(root, &token, job, &failure, settings, &mut report)?;
-                    if let Some(error) = failure.into_store() {
-                        return Err(error);
-                    }
-                }
+            if jobs.len() == 1 {
+                self.fail(root, &token, jobs, &failure, settings, &mut report)?;
+            } else {
+                let (first, second) = jobs.split_at(jobs.len() / 2);
+                left.extend([second, first]);
             }
         }
         Ok(report)
+    }
+
+    /// Begins a transaction about jobs that are held. While the database is busy it asks again, for the time of a lease: to
+    /// give up would leave the jobs to their lease, as if this worker had died.
+    fn begin_held(&self, settings: &AggregationSettings) -> Result<Tx, Error> {
+        let clock = &self.inner.clock;
+        let until = clock.elapsed().saturating_add(settings.job_lease);
+        for _question in 0..QUESTIONS_MAX {
+            match self.begin_work(settings.job_lease) {
+                Err(Error::Busy { .. } | Error::Locked) if clock.elapsed() < until => {}
+                begun => return begun,
+            }
+        }
+        self.begin_work(settings.job_lease)
     }
 
     /// Ends jobs as failed, in a transaction of its own.
@@ -162,7 +184,7 @@ impl Store {
         let reason = failure.reason();
         let mut failed = Vec::new();
         let mut news = JobNews::default();
-        let mut tx = self.begin_work(settings.job_lease)?;
+        let mut tx = self.begin_held(settings)?;
         tx.renew(token, settings)?;
         for &(job, period) in jobs {
             if let Some(is_maxxed) = tx.fail_job(job, token, &reason, settings, &mut news)? {

@@ -9,6 +9,7 @@ use rsr_hierarchy::Viewer;
 use crate::error::Error;
 use crate::hierarchy::Query;
 use crate::numbers;
+use crate::rollup::scores_from_text;
 use crate::rows::{Disaggregation, UpdateStatus};
 use crate::snapshot::Snapshot;
 use crate::sql::{IDS, Row, Session, id_list, params};
@@ -93,6 +94,8 @@ pub struct PeriodRow {
     pub narrative: String,
     /// Its score.
     pub score: Option<i64>,
+    /// Its list of scores.
+    pub scores: Vec<i32>,
     /// The texts of its approved updates.
     pub comment: String,
     /// By dimension value, in their order.
@@ -133,6 +136,10 @@ pub struct UpdateRow {
     pub text: String,
     /// The narrative.
     pub narrative: String,
+    /// The score.
+    pub score: Option<i64>,
+    /// The list of scores.
+    pub scores: Vec<i32>,
     /// When it was made.
     pub created_ms: i64,
     /// When it was last changed.
@@ -362,7 +369,7 @@ pub(super) const INDICATOR: &str =
 
 /// What [`read_period`] reads, of periods `x`.
 pub(super) const PERIOD: &str = "x.id, x.indicator_id, x.parent_period_id, x.start_date, x.end_date, x.target_value,
-     x.value, x.numerator, x.denominator, x.is_manual, x.manual_text, x.narrative, x.score, x.comment, x.project_id";
+     x.value, x.numerator, x.denominator, x.is_manual, x.manual_text, x.narrative, x.score, x.comment, x.project_id, x.scores";
 
 pub(super) fn read_indicator(row: &dyn Row) -> Result<IndicatorRow, Error> {
     Ok(IndicatorRow {
@@ -396,6 +403,7 @@ pub(super) fn read_period(row: &dyn Row) -> Result<PeriodRow, Error> {
         score: row.opt_int(12)?,
         comment: row.string(13)?,
         project: ProjectId(row.int(14)?),
+        scores: scores_from_text(row.text(15)?),
         disaggregations: Vec::new(),
     })
 }
@@ -415,7 +423,7 @@ pub(super) fn read_result(row: &dyn Row) -> Result<ResultRow, Error> {
 
 /// What [`read_update`] reads.
 const UPDATES: &str = "SELECT id, period_id, user_id, status, value, numerator, denominator, text, narrative, created_ms,
-     changed_ms FROM updates";
+     changed_ms, score, scores FROM updates";
 
 fn read_update(row: &dyn Row) -> Result<UpdateRow, Error> {
     let id = row.int(0)?;
@@ -434,6 +442,8 @@ fn read_update(row: &dyn Row) -> Result<UpdateRow, Error> {
         narrative: row.string(8)?,
         created_ms: row.int(9)?,
         changed_ms: row.int(10)?,
+        score: row.opt_int(11)?,
+        scores: scores_from_text(row.text(12)?),
         disaggregations: Vec::new(),
     })
 }

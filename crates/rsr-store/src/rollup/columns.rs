@@ -7,7 +7,7 @@ use crate::numbers;
 use crate::sql::Row;
 
 /// How an indicator counts, from its kind and the code of its measure.
-pub(super) fn measure(row: &dyn Row, column: usize) -> Result<Measure, Error> {
+pub(crate) fn measure(row: &dyn Row, column: usize) -> Result<Measure, Error> {
     Ok(match (row.int(column)?, row.text(column + 1)?) {
         (2, _) => Measure::Qualitative,
         (_, "2") => Measure::Percentage,

@@ -17,7 +17,9 @@ use crate::snapshot::Snapshot;
 use crate::sql::{id_list, params};
 use crate::store::Store;
 use crate::tx::Tx;
+pub(crate) use columns::measure as read_measure;
 pub(crate) use period::PeriodRows;
+pub(crate) use texts::{scores_from_text, scores_to_text};
 use together::Together;
 use tree::TreeRows;
 

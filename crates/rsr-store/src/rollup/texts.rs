@@ -3,13 +3,13 @@
 use rsr_aggregation::Date;
 
 /// Scores as a column holds them: numbers with commas between.
-pub(super) fn scores_to_text(scores: &[i32]) -> String {
+pub(crate) fn scores_to_text(scores: &[i32]) -> String {
     let numbers: Vec<String> = scores.iter().map(ToString::to_string).collect();
     numbers.join(",")
 }
 
 /// The scores of a column; what is no number is left out.
-pub(super) fn scores_from_text(text: &str) -> Vec<i32> {
+pub(crate) fn scores_from_text(text: &str) -> Vec<i32> {
     text.split(',')
         .filter_map(|number| number.trim().parse().ok())
         .collect()

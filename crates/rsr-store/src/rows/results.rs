@@ -159,6 +159,8 @@ pub struct NewUpdate {
     pub narrative: String,
     /// The score of a qualitative report.
     pub score: Option<i64>,
+    /// Its list of scores.
+    pub scores: Vec<i32>,
     /// The parts by dimension value.
     pub disaggregations: Vec<Disaggregation>,
 }
@@ -174,6 +176,10 @@ pub struct UpdateEdit {
     pub text: Option<String>,
     /// The narrative.
     pub narrative: Option<String>,
+    /// The score.
+    pub score: Option<i32>,
+    /// The whole list of scores.
+    pub scores: Option<Vec<i32>>,
     /// All parts by dimension value.
     pub disaggregations: Option<Vec<Disaggregation>>,
 }

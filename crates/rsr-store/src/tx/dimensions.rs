@@ -1,10 +1,14 @@
 //! Dimension names and values, with the copies that the projects below hold.
 
-use rsr_base::{DimensionNameId, DimensionValueId, IndicatorId, ProjectId};
+use rsr_base::{DimensionNameId, DimensionValueId, IndicatorId, ProjectId, UpdateId};
 
 use super::Tx;
 use crate::error::{Conflict, Error};
 use crate::sql::params;
+
+/// The dimension value ?1 with its copies below, and the copies of those.
+const COPIES_OF_VALUE: &str = "WITH RECURSIVE copies(id) AS (
+     SELECT CAST(?1 AS BIGINT) UNION SELECT v.id FROM copies JOIN dimension_values v ON v.parent_value_id = copies.id)";
 
 impl Tx {
     /// Stores a dimension name, with a copy in each project below that has none of this name.
@@ -158,16 +162,25 @@ impl Tx {
 
     fn delete_value(&mut self, id: DimensionValueId) -> Result<(), Error> {
         let affected = self.db().rows(
-            "WITH RECURSIVE copies(id) AS (
-                 SELECT CAST(?1 AS BIGINT) UNION SELECT v.id FROM copies JOIN dimension_values v ON v.parent_value_id = copies.id)
-             SELECT u.period_id FROM copies JOIN disaggregations d ON d.dimension_value_id = copies.id
-             JOIN updates u ON u.id = d.update_id
-             UNION SELECT m.period_id FROM copies JOIN manual_disaggregations m ON m.dimension_value_id = copies.id",
+            &format!(
+                "{COPIES_OF_VALUE} SELECT u.period_id FROM copies JOIN disaggregations d ON d.dimension_value_id = copies.id
+                 JOIN updates u ON u.id = d.update_id
+                 UNION SELECT m.period_id FROM copies JOIN manual_disaggregations m ON m.dimension_value_id = copies.id"
+            ),
             params![id],
             |row| row.int(0),
         )?;
+        let updates = self.db().rows(
+            &format!(
+                "{COPIES_OF_VALUE} SELECT DISTINCT d.update_id FROM copies
+                 JOIN disaggregations d ON d.dimension_value_id = copies.id ORDER BY d.update_id"
+            ),
+            params![id],
+            |row| row.int(0).map(UpdateId),
+        )?;
         self.db()
             .execute("DELETE FROM dimension_values WHERE id = ?1", params![id])?;
+        self.mark_anew(&updates)?;
         for period in affected {
             self.queue_changed_period(period.into())?;
         }

@@ -135,13 +135,12 @@ impl Tx {
         if parent.is_none() && present.is_none() {
             return Ok(());
         }
-        if self.snapshot.has_inherited_results(id)? {
-            if !force {
-                return Err(Conflict::InheritedResults(id.0).into());
-            }
-            self.queue_periods_above(id.0)?;
-            self.cut_inheritance(id)?;
+        if !force && self.snapshot.has_inherited_results(id)? {
+            return Err(Conflict::InheritedResults(id.0).into());
         }
+        self.queue_periods_above(id.0)?;
+        // Dimensions may be inherited where no result is.
+        self.cut_inheritance(id)?;
         self.db().execute(
             "UPDATE projects SET parent_id = ?2, changed_ms = ?3 WHERE id = ?1",
             params![id, parent, self.now_ms],

@@ -99,6 +99,20 @@ impl Tx {
         )
     }
 
+    /// Queues the periods of a project that hold more than what was typed in, or did: an import has written their manual values
+    /// anew. Answers for how many a job waits now.
+    pub(crate) fn queue_periods_written(&mut self, project: i64) -> Result<u64, Error> {
+        self.queue_found(
+            "SELECT p.id FROM periods p WHERE p.project_id = ?1
+             AND (EXISTS (SELECT 1 FROM manual_disaggregations m WHERE m.period_id = p.id)
+                 OR EXISTS (SELECT 1 FROM period_disaggregations d WHERE d.period_id = p.id)
+                 OR EXISTS (SELECT 1 FROM periods c WHERE c.parent_period_id = p.id)
+                 OR EXISTS (SELECT 1 FROM periods q JOIN updates u ON u.period_id = q.id
+                     WHERE q.indicator_id = p.indicator_id))",
+            project,
+        )
+    }
+
     /// Queues all periods of a project that have copies below. Answers for how many a job waits now.
     pub(crate) fn queue_periods_with_children(&mut self, project: i64) -> Result<u64, Error> {
         self.queue_found(

@@ -1,19 +1,14 @@
 //! Updates, their approval, and manual values.
 
-use rsr_aggregation::{Hundredths, Numbers};
+use rsr_aggregation::{Hundredths, Measure, Numbers, is_incomplete};
 use rsr_base::{PeriodId, UpdateId};
 
 use super::Tx;
 use crate::error::{Conflict, Error};
 use crate::numbers;
+use crate::rollup::{read_measure, scores_to_text};
 use crate::rows::{Disaggregation, NewUpdate, UpdateEdit, UpdateStatus};
 use crate::sql::{Value, params};
-
-/// What decides how a period takes numbers.
-struct PeriodKind {
-    is_percentage: bool,
-    is_qualitative: bool,
-}
 
 impl Tx {
     /// Stores an update; an approved one queues the periods whose sums it changes.
@@ -25,16 +20,16 @@ impl Tx {
     /// [`Error::NotFound`] for the period, user or a dimension value; [`Conflict::OneUpdatePerPeriod`],
     /// [`Conflict::ValueFromChildren`].
     pub fn create_update(&mut self, new: &NewUpdate) -> Result<UpdateId, Error> {
-        let kind = self.period_kind(new.period)?;
+        let measure = self.measure_of(new.period)?;
         self.require("user", "SELECT 1 FROM users WHERE id = ?1", new.user.0)?;
-        if kind.is_percentage {
+        if measure == Measure::Percentage {
             self.require_room_for_percentage(new.period)?;
         }
-        let numbers = settle(&kind, new.numbers);
+        let numbers = settle(measure, new.numbers);
         let id = self.db().number(
             "INSERT INTO updates (period_id, user_id, status, value, numerator, denominator, text, narrative, score,
-                 created_ms, changed_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10) RETURNING id",
+                 scores, created_ms, changed_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?11, ?10, ?10) RETURNING id",
             params![
                 new.period,
                 new.user,
@@ -46,10 +41,11 @@ impl Tx {
                 &new.narrative,
                 new.score,
                 self.now_ms,
+                &scores_to_text(&new.scores),
             ],
         )?;
         let id = UpdateId(id);
-        self.put_disaggregations(id, &kind, &new.disaggregations)?;
+        self.put_disaggregations(id, measure, &new.disaggregations)?;
         if new.status == UpdateStatus::Approved {
             self.queue_changed_period(new.period)?;
         }
@@ -64,29 +60,33 @@ impl Tx {
     /// [`Error::NotFound`] for the update or a dimension value.
     pub fn edit_update(&mut self, id: UpdateId, edit: &UpdateEdit) -> Result<(), Error> {
         let (period, before) = self.update_period(id)?;
-        let kind = self.period_kind(period)?;
+        let measure = self.measure_of(period)?;
         let status = edit.status.unwrap_or(before);
+        let scores = edit.scores.as_deref().map(scores_to_text);
         self.db().execute(
             "UPDATE updates SET status = ?2, text = coalesce(?3, text), narrative = coalesce(?4, narrative),
-                 changed_ms = ?5 WHERE id = ?1",
+                 changed_ms = ?5, score = coalesce(?6, score), scores = coalesce(?7, scores) WHERE id = ?1",
             params![
                 id,
                 status.code(),
                 edit.text.as_deref(),
                 edit.narrative.as_deref(),
-                self.now_ms
+                self.now_ms,
+                edit.score.map(i64::from),
+                scores.as_deref(),
             ],
         )?;
-        if let Some(numbers) = edit.numbers {
-            let numbers = settle(&kind, numbers);
+        let stored = self.numbers_of(id)?;
+        let numbers = settle(measure, edit.numbers.unwrap_or(stored));
+        if numbers != stored {
             self.db().execute(
                 "UPDATE updates SET value = ?2, numerator = ?3, denominator = ?4 WHERE id = ?1",
                 params![id, numbers.value, numbers.numerator, numbers.denominator],
             )?;
         }
         match &edit.disaggregations {
-            Some(parts) => self.put_disaggregations(id, &kind, parts)?,
-            None => self.mark_incomplete(id, &kind)?,
+            Some(parts) => self.put_disaggregations(id, measure, parts)?,
+            None => self.mark_incomplete(id, measure)?,
         }
         if before == UpdateStatus::Approved || status == UpdateStatus::Approved {
             self.queue_changed_period(period)?;
@@ -114,14 +114,14 @@ impl Tx {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Conflict::HasUpdates`].
+    /// [`Error::NotFound`], [`Conflict::HasUpdates`]; [`Error::Invalid`] for a number in a notation that is not taken.
     pub fn set_manual_value(
         &mut self,
         period: PeriodId,
         text: Option<&str>,
         pair: Option<(Hundredths, Hundredths)>,
     ) -> Result<(), Error> {
-        let kind = self.period_kind(period)?;
+        let measure = self.measure_of(period)?;
         let updates = self.db().number(
             "SELECT count(*) FROM updates WHERE period_id = ?1",
             params![period],
@@ -131,20 +131,32 @@ impl Tx {
         }
         let text = text.map(str::trim).filter(|text| !text.is_empty());
         let (numerator, denominator) = pair.unzip();
-        let typed = Numbers {
-            // A text that is no number is kept and shown, and counts as no value.
-            value: text.and_then(|text| Hundredths::parse(text).ok().flatten()),
-            numerator,
-            denominator,
+        // A text that is no number is kept and shown, and counts as no value.
+        let value = text.map_or(Ok(None), Hundredths::parse_manual);
+        let value = value.map_err(|error| Error::Invalid {
+            field: "manual_value",
+            reason: error.to_string(),
+        })?;
+        let (numbers, shown) = match pair {
+            // The pair's percentage, or that it has none, replaces what is typed beside it.
+            Some(_) if measure == Measure::Percentage => {
+                let pair = Numbers::of_pair(numerator, denominator);
+                let shown = pair.value.map(|value| value.to_string());
+                (pair, Some(shown.unwrap_or_default()))
+            }
+            _ => {
+                let typed = Numbers {
+                    value,
+                    numerator,
+                    denominator,
+                };
+                (typed, text.or(pair.map(|_| "")).map(str::to_owned))
+            }
         };
-        let numbers = settle(&kind, typed);
-        let derived = numbers.value.filter(|_| numbers != typed);
-        let derived = derived.map(|value| value.to_string());
-        let shown = derived.as_deref().or(text).or(pair.map(|_| ""));
         self.db().execute(
             "UPDATE periods SET manual_text = ?2, manual_value = ?3, manual_numerator = ?4, manual_denominator = ?5
              WHERE id = ?1",
-            params![period, shown, numbers.value, numbers.numerator, numbers.denominator],
+            params![period, shown.as_deref(), numbers.value, numbers.numerator, numbers.denominator],
         )?;
         self.queue_changed_period(period)
     }
@@ -166,19 +178,22 @@ impl Tx {
         found.ok_or_else(|| Error::not_found("update", id))
     }
 
-    fn period_kind(&self, period: PeriodId) -> Result<PeriodKind, Error> {
+    fn measure_of(&self, period: PeriodId) -> Result<Measure, Error> {
         let found = self.db().row(
             "SELECT i.kind, i.measure FROM periods p JOIN indicators i ON i.id = p.indicator_id WHERE p.id = ?1",
             params![period],
-            |row| {
-                let is_qualitative = row.int(0)? == 2;
-                Ok(PeriodKind {
-                    is_qualitative,
-                    is_percentage: !is_qualitative && row.text(1)? == "2",
-                })
-            },
+            |row| read_measure(row, 0),
         )?;
         found.ok_or_else(|| Error::not_found("period", period))
+    }
+
+    fn numbers_of(&self, id: UpdateId) -> Result<Numbers, Error> {
+        let numbers = self.db().row(
+            "SELECT value, numerator, denominator FROM updates WHERE id = ?1",
+            params![id],
+            |row| numbers::read(row, 0),
+        )?;
+        Ok(numbers.unwrap_or_default())
     }
 
     fn require_room_for_percentage(&self, period: PeriodId) -> Result<(), Error> {
@@ -206,7 +221,7 @@ impl Tx {
     fn put_disaggregations(
         &self,
         id: UpdateId,
-        kind: &PeriodKind,
+        measure: Measure,
         parts: &[Disaggregation],
     ) -> Result<(), Error> {
         let db = self.db();
@@ -234,19 +249,22 @@ impl Tx {
                 ],
             )?;
         }
-        self.mark_incomplete(id, kind)
+        self.mark_incomplete(id, measure)
+    }
+
+    /// Marks the parts of updates anew that have lost some.
+    pub(super) fn mark_anew(&mut self, updates: &[UpdateId]) -> Result<(), Error> {
+        for &update in updates {
+            let (period, _) = self.update_period(update)?;
+            self.mark_incomplete(update, self.measure_of(period)?)?;
+        }
+        Ok(())
     }
 
     /// Marks, for each dimension name of an update, whether its parts add up to the update (aggregation rule 29).
-    fn mark_incomplete(&self, id: UpdateId, kind: &PeriodKind) -> Result<(), Error> {
+    fn mark_incomplete(&self, id: UpdateId, measure: Measure) -> Result<(), Error> {
         let db = self.db();
-        let total = db
-            .row(
-                "SELECT value, numerator, denominator FROM updates WHERE id = ?1",
-                params![id],
-                |row| numbers::read(row, 0),
-            )?
-            .unwrap_or_default();
+        let total = self.numbers_of(id)?;
         let parts = db.rows(
             "SELECT d.value, d.numerator, d.denominator, v.name_id FROM disaggregations d
              JOIN dimension_values v ON v.id = d.dimension_value_id WHERE d.update_id = ?1 ORDER BY v.name_id",
@@ -257,23 +275,10 @@ impl Tx {
             let Some((name, _)) = group.first() else {
                 continue;
             };
-            let adds_up = |total: Option<Hundredths>, part: fn(&Numbers) -> Option<Hundredths>| {
-                let sum = group
-                    .iter()
-                    .try_fold(Hundredths::ZERO, |sum, (_, numbers)| {
-                        sum.checked_add(part(numbers).unwrap_or_default())
-                    });
-                total.is_some() && total == sum
-            };
-            let complete = if kind.is_percentage {
-                adds_up(total.numerator, |numbers| numbers.numerator)
-                    && adds_up(total.denominator, |numbers| numbers.denominator)
-            } else {
-                adds_up(total.value, |numbers| numbers.value)
-            };
-            let mark = match kind.is_qualitative {
-                true => Value::Null,
-                false => Value::from(!complete),
+            let numbers: Vec<Numbers> = group.iter().map(|(_, numbers)| *numbers).collect();
+            let mark = match measure {
+                Measure::Qualitative => Value::Null,
+                measure => Value::from(is_incomplete(measure, &total, &numbers)),
             };
             db.execute(
                 "UPDATE disaggregations SET is_incomplete = ?3 WHERE update_id = ?1 AND dimension_value_id IN (
@@ -286,8 +291,8 @@ impl Tx {
 }
 
 /// Gives a percentage the value of its pair, where it has one (aggregation rule 6).
-fn settle(kind: &PeriodKind, given: Numbers) -> Numbers {
-    if kind.is_percentage {
+fn settle(measure: Measure, given: Numbers) -> Numbers {
+    if measure == Measure::Percentage {
         given.with_percentage()
     } else {
         given

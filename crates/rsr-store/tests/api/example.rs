@@ -136,6 +136,7 @@ impl Example {
             text: format!("for {period}"),
             narrative: String::new(),
             score: None,
+            scores: Vec::new(),
             disaggregations: disaggregations(parts),
         };
         self.write(|tx| tx.create_update(&update))

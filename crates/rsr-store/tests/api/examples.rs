@@ -66,6 +66,7 @@ impl Example {
             text: String::new(),
             narrative: String::new(),
             score: None,
+            scores: Vec::new(),
             disaggregations: disaggregations(&parts),
         };
         self.write(|tx| tx.create_update(&new))
@@ -252,6 +253,7 @@ fn example_13_a_second_percentage_update_is_refused() {
         text: String::new(),
         narrative: String::new(),
         score: None,
+        scores: Vec::new(),
         disaggregations: Vec::new(),
     };
     let refused = example.test.store.write(|tx| tx.create_update(&second));
@@ -314,6 +316,7 @@ fn example_16_each_user_has_a_running_total() {
         text: String::new(),
         narrative: String::new(),
         score: None,
+        scores: Vec::new(),
         disaggregations: disaggregations(&[(female, 2)]),
     };
     example.write(|tx| tx.create_update(&new));
@@ -377,6 +380,7 @@ fn example_19_parts_are_summed_and_so_are_pairs() {
             text: String::new(),
             narrative: String::new(),
             score: None,
+            scores: Vec::new(),
             disaggregations: values.into_iter().zip(parts).map(over_50).collect(),
         };
         example.write(|tx| tx.create_update(&new));
@@ -566,6 +570,7 @@ fn rule_43_ten_thousand_approvals_under_one_root_write_each_period_above_once() 
                 text: String::new(),
                 narrative: String::new(),
                 score: None,
+                scores: Vec::new(),
                 disaggregations: Vec::new(),
             })
             .map(drop)

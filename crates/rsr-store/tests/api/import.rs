@@ -36,7 +36,7 @@ fn hear(lines: &mut Vec<String>) -> impl FnMut(ImportNote<'_>) + '_ {
     }
 }
 
-fn importer(test: &TestStore) -> Importer {
+pub(crate) fn importer(test: &TestStore) -> Importer {
     test.store.importer(&Settings::default().iati).unwrap()
 }
 

@@ -184,6 +184,7 @@ impl World {
                     text: String::new(),
                     narrative: String::new(),
                     score: None,
+                    scores: Vec::new(),
                     disaggregations: self.parts(place, value),
                 };
                 let id = example.write(|tx| tx.create_update(&new));

@@ -205,6 +205,111 @@ fn a_lost_worker_is_seen_by_its_lease_and_cannot_end_what_it_no_longer_holds() {
 }
 
 #[test]
+fn a_clock_set_forward_takes_no_job_from_a_worker_that_lives() {
+    let example = Example::new(&[None], "1");
+    example.report(0, number(4), &[]);
+    let (store, clock) = (&example.test.store, &example.test.clock);
+    let root = store.waiting_roots(9).unwrap()[0].period;
+    let claim = store.claim(root, &settings()).unwrap().unwrap();
+    clock.set_by(3_600);
+    assert!(store.claim(root, &settings()).unwrap().is_none());
+    assert_eq!(only(&example, "running").attempts, 0);
+    assert_eq!(store.work_off(claim, &settings()).unwrap().n_finished, 1);
+
+    // One that died is seen a lease later.
+    example.report(0, number(1), &[]);
+    drop(store.claim(root, &settings()).unwrap().unwrap());
+    clock.set_by(3_600);
+    assert!(store.claim(root, &settings()).unwrap().is_none());
+    clock.advance(settings().job_lease);
+    assert!(store.claim(root, &settings()).unwrap().is_none());
+    assert_eq!(
+        only(&example, "failed").reason.as_deref(),
+        Some("worker lost")
+    );
+    clock.advance(settings().retry_wait_max);
+    assert_eq!(example.work(), []);
+    example.check(0, "5.00 (-, -)");
+}
+
+#[test]
+fn a_clock_set_back_keeps_nobody_waiting_longer_than_a_lease_or_a_wait() {
+    let example = Example::new(&[None], "1");
+    example.report(0, number(4), &[]);
+    let (store, clock) = (&example.test.store, &example.test.clock);
+    let root = store.waiting_roots(9).unwrap()[0].period;
+    drop(store.claim(root, &settings()).unwrap().unwrap());
+    clock.advance(Duration::from_secs(1));
+    clock.set_by(-86_400);
+    let poll = || {
+        let roots = store.waiting_roots(9).unwrap();
+        roots
+            .first()
+            .and_then(|root| store.claim(root.period, &settings()).unwrap())
+    };
+    assert!(poll().is_none());
+    assert_eq!(
+        store.waiting_roots(9).unwrap(),
+        [],
+        "its times are right again"
+    );
+    clock.advance(settings().job_lease);
+    assert!(poll().is_none());
+    assert_eq!(
+        only(&example, "failed").reason.as_deref(),
+        Some("worker lost")
+    );
+    clock.set_by(-86_400);
+    assert!(poll().is_none(), "it waits as long as before");
+    assert_eq!(store.waiting_roots(9).unwrap(), []);
+    clock.advance(settings().retry_wait);
+    let claim = poll().expect("its wait is over");
+    assert_eq!(store.work_off(claim, &settings()).unwrap().n_finished, 1);
+}
+
+#[test]
+fn example_35_a_job_that_failed_as_often_as_is_allowed_by_now_is_given_up_unrun() {
+    let example = Example::new(&[None], "1");
+    let period = example.period(0).id;
+    example.write(|tx| tx.queue_period(period));
+    for (attempts, then) in [(5, "maxxed"), (4, "finished")] {
+        example.test.meddle(&format!(
+            "UPDATE jobs SET state = 'failed', attempts = {attempts}, run_after_ms = 0"
+        ));
+        let claim = example.test.store.claim(period, &settings()).unwrap();
+        if let Some(claim) = claim {
+            drop(example.test.store.work_off(claim, &settings()).unwrap());
+        }
+        assert_eq!(only(&example, then).attempts, 5);
+    }
+}
+
+#[test]
+fn a_bad_job_among_many_costs_few_runs_and_the_others_are_done() {
+    let mut parents = vec![None];
+    parents.resize(41, Some(0));
+    let example = Example::new(&parents, "1");
+    for place in 1..=40 {
+        example.report(place, number(1), &[]);
+    }
+    spoil(&example, 30);
+    let store = &example.test.store;
+    let root = store.waiting_roots(9).unwrap()[0].period;
+    let claim = store.claim(root, &settings()).unwrap().unwrap();
+    assert_eq!(claim.jobs().len(), 40);
+    let report = store.work_off(claim, &settings()).unwrap();
+    let failed: Vec<_> = report.failed.iter().map(|job| job.period).collect();
+    assert_eq!(failed, [example.period(30).id]);
+    assert_eq!(report.n_finished, 39);
+    assert!(
+        report.n_periods < 39 + 10,
+        "the top once with each part that went well: {}",
+        report.n_periods
+    );
+    example.check(0, "39.00 (-, -)");
+}
+
+#[test]
 fn a_circle_and_a_chain_that_is_too_long_fail_their_jobs_and_keep_what_was_done() {
     let example = Example::new(&[None, Some(0), Some(1)], "1");
     example.report(2, number(4), &[]);

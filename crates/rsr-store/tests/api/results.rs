@@ -3,8 +3,8 @@
 use rsr_aggregation::{Hundredths, Numbers};
 use rsr_base::{IndicatorId, PeriodId, ProjectId, UserId};
 use rsr_store::{
-    Conflict, Disaggregation, Error, NewIndicator, NewPeriod, NewResult, NewUpdate, Tx, UpdateEdit,
-    UpdateStatus,
+    Conflict, Disaggregation, Error, IndicatorEdit, NewIndicator, NewPeriod, NewResult, NewUpdate,
+    Tx, UpdateEdit, UpdateStatus,
 };
 
 use super::support::TestStore;
@@ -51,6 +51,7 @@ fn update(period: PeriodId, user: UserId, status: UpdateStatus, numbers: Numbers
         text: String::new(),
         narrative: String::new(),
         score: None,
+        scores: Vec::new(),
         disaggregations: Vec::new(),
     }
 }
@@ -126,6 +127,190 @@ fn a_move_with_inherited_results_needs_force() {
     test.store
         .write(|tx| tx.move_project(child, Some(top), false))
         .unwrap();
+}
+
+#[test]
+fn a_move_cuts_inherited_dimensions_where_no_result_is_inherited_too() {
+    let test = TestStore::new();
+    let top = test.project("top", None);
+    let child = test.project("child", Some(top));
+    let names = "SELECT count(*) FROM dimension_names WHERE parent_name_id IS NOT NULL";
+    test.store
+        .write(|tx| tx.create_dimension_name(top, "Gender").map(drop))
+        .unwrap();
+    assert_eq!(test.numbers(names), [1]);
+    test.store
+        .write(|tx| tx.move_project(child, None, false))
+        .unwrap();
+    assert_eq!(test.numbers(names), [0], "its own now");
+}
+
+#[test]
+fn rule_6_whatever_saves_a_percentage_gives_it_the_value_of_its_pair() {
+    let test = TestStore::new();
+    let project = test.project("p", None);
+    let (period, id) = test
+        .store
+        .write(|tx| {
+            let user = tx.create_user("Ada", None, false)?;
+            let indicator = indicator(tx, project, "1");
+            let period = period(tx, indicator);
+            let id = tx.create_update(&update(period, user, UpdateStatus::Draft, pair(1, 4)))?;
+            let percentage = IndicatorEdit {
+                measure: Some("2".to_owned()),
+                ..IndicatorEdit::default()
+            };
+            tx.edit_indicator(indicator, &percentage)?;
+            Ok::<_, Error>((period, id))
+        })
+        .unwrap();
+    let value = || {
+        test.store.snapshot().unwrap().updates(period).unwrap()[0]
+            .numbers
+            .value
+    };
+    assert_eq!(value(), None, "not a percentage when it was saved");
+    let approval = UpdateEdit {
+        status: Some(UpdateStatus::Approved),
+        ..UpdateEdit::default()
+    };
+    test.store
+        .write(|tx| tx.edit_update(id, &approval))
+        .unwrap();
+    assert_eq!(value(), Some(Hundredths::from_hundredths(2_500)));
+}
+
+#[test]
+fn rule_7_manual_values_are_words_or_numbers_and_come_back() {
+    let test = TestStore::new();
+    let project = test.project("p", None);
+    let (user, period) = test
+        .store
+        .write(|tx| {
+            let user = tx.create_user("Ada", None, false)?;
+            let indicator = indicator(tx, project, "1");
+            Ok::<_, Error>((user, period(tx, indicator)))
+        })
+        .unwrap();
+    let type_in = |text: &'static str| {
+        let set = |tx: &mut Tx| tx.set_manual_value(period, Some(text), None);
+        test.store.write(set)
+    };
+    let shown = || {
+        test.store.roll_up(project).unwrap();
+        let snapshot = test.store.snapshot().unwrap();
+        let results = snapshot.results(project, None, 1).unwrap();
+        let period = &results[0].indicators[0].periods[0];
+        let value = period.numbers.value.map(|value| value.to_string());
+        (
+            value,
+            period.manual_text.clone().filter(|_| period.is_manual),
+        )
+    };
+    for text in ["NaN", "inf", "1e5", "1,000", "0.125", "1234567890123456789"] {
+        let refused = type_in(text);
+        assert!(
+            matches!(
+                refused,
+                Err(Error::Invalid {
+                    field: "manual_value",
+                    ..
+                })
+            ),
+            "{text}: {refused:?}"
+        );
+    }
+    type_in(" 7.5 ").unwrap();
+    assert_eq!(shown(), (Some("7.50".to_owned()), Some("7.5".to_owned())));
+    type_in("n/a").unwrap();
+    assert_eq!(shown(), (None, Some("n/a".to_owned())));
+    let new = update(
+        period,
+        user,
+        UpdateStatus::Approved,
+        Numbers::of_value(Hundredths::from_hundredths(300)),
+    );
+    let id = test.store.write(|tx| tx.create_update(&new)).unwrap();
+    assert_eq!(shown(), (Some("3.00".to_owned()), None));
+    test.store.write(|tx| tx.delete_update(id)).unwrap();
+    assert_eq!(shown(), (None, Some("n/a".to_owned())), "it comes back");
+}
+
+#[test]
+fn rule_7_a_typed_pair_over_zero_has_no_value_whatever_stands_beside_it() {
+    let test = TestStore::new();
+    let project = test.project("p", None);
+    test.store
+        .write(|tx| {
+            let indicator = indicator(tx, project, "2");
+            let period = period(tx, indicator);
+            let pair = (Hundredths::from_hundredths(500), Hundredths::ZERO);
+            tx.set_manual_value(period, Some("8000"), Some(pair))
+        })
+        .unwrap();
+    test.store.roll_up(project).unwrap();
+    let snapshot = test.store.snapshot().unwrap();
+    let results = snapshot.results(project, None, 1).unwrap();
+    let period = &results[0].indicators[0].periods[0];
+    assert_eq!(period.numbers.value, None);
+    assert_eq!(
+        period.numbers.numerator,
+        Some(Hundredths::from_hundredths(500))
+    );
+    assert_eq!(period.manual_text.as_deref(), Some(""));
+}
+
+#[test]
+fn rule_14_score_scores_and_narrative_are_those_of_the_last_approved_update() {
+    let test = TestStore::new();
+    let project = test.project("p", None);
+    let (user, period) = test
+        .store
+        .write(|tx| {
+            let user = tx.create_user("Ada", None, false)?;
+            let indicator = indicator(tx, project, "");
+            let scored = IndicatorEdit {
+                is_qualitative: Some(true),
+                has_scores: Some(true),
+                ..IndicatorEdit::default()
+            };
+            tx.edit_indicator(indicator, &scored)?;
+            Ok::<_, Error>((user, period(tx, indicator)))
+        })
+        .unwrap();
+    let report = |status, narrative: &str, score: i32, scores: &[i32]| {
+        let new = NewUpdate {
+            narrative: narrative.to_owned(),
+            score: Some(i64::from(score)),
+            scores: scores.to_vec(),
+            ..update(period, user, status, Numbers::default())
+        };
+        test.store.write(|tx| tx.create_update(&new)).unwrap()
+    };
+    let shown = || {
+        test.store.roll_up(project).unwrap();
+        let snapshot = test.store.snapshot().unwrap();
+        let results = snapshot.results(project, None, 1).unwrap();
+        let period = &results[0].indicators[0].periods[0];
+        (
+            period.narrative.clone(),
+            period.score,
+            period.scores.clone(),
+        )
+    };
+    report(UpdateStatus::Approved, "first", 1, &[1, 2]);
+    let last = report(UpdateStatus::Approved, "last", 4, &[4, 5]);
+    report(UpdateStatus::Pending, "not yet", 9, &[9]);
+    assert_eq!(shown(), ("last".to_owned(), Some(4), vec![4, 5]));
+    let edit = UpdateEdit {
+        score: Some(3),
+        scores: Some(vec![3]),
+        ..UpdateEdit::default()
+    };
+    test.store.write(|tx| tx.edit_update(last, &edit)).unwrap();
+    assert_eq!(shown(), ("last".to_owned(), Some(3), vec![3]));
+    test.store.write(|tx| tx.delete_update(last)).unwrap();
+    assert_eq!(shown(), ("first".to_owned(), Some(1), vec![1, 2]));
 }
 
 #[test]

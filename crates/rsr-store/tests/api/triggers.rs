@@ -300,6 +300,19 @@ fn rule_31_a_dimension_value_goes_with_its_copies_and_queues_what_used_it() {
     settle(&example);
     example.check(1, "5.00 (3.00)");
     example.check(0, "5.00 (3.00)");
+    let marks = |example: &Example| {
+        let snapshot = example.test.store.snapshot().unwrap();
+        let updates = snapshot.updates(reported).unwrap();
+        let parts = updates[0].disaggregations.iter();
+        parts
+            .map(|(_, is_incomplete)| *is_incomplete)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        marks(&example),
+        [Some(true)],
+        "rule 29: 3 of 5 do not add up any more"
+    );
     let name = example.gender;
     let copy = DimensionNameId(name.0 + 1);
     is_inherited(store.write(|tx| tx.delete_dimension_name(copy)));

@@ -3,7 +3,7 @@
 use rsr_aggregation::Hundredths;
 use rsr_base::{PeriodId, ProjectId};
 use rsr_settings::MailSettings;
-use rsr_store::{AuditError, AuditRow, Error, NewMail, Store};
+use rsr_store::{AuditRow, Error, Expected, NewMail, Store};
 use serde_json::json;
 
 use crate::cli::Audit;
@@ -65,15 +65,14 @@ pub(crate) fn run(context: &Context, flags: &Audit) -> Outcome {
     }
     let report = match audited {
         Ok(report) => report,
-        Err(AuditError::Store(Error::Cancelled)) => {
+        Err(Error::Cancelled) => {
             printer.flush()?;
             return Err(Failure::new(
                 Exit::PartWay,
                 "stopped: there may be more findings than those above",
             ));
         }
-        Err(AuditError::Store(error)) => return Err(error.into()),
-        Err(error) => return Err(Failure::of(Exit::PartWay, error)),
+        Err(error) => return Err(error.into()),
     };
     drop(snapshot);
     let n_queued = queue.end()?;
@@ -321,7 +320,14 @@ fn to_json(row: &AuditRow) -> serde_json::Value {
         "dimension": dimension(row),
         "column": row.column.to_string(),
         "stored": row.stored.map(|number| number.to_string()),
-        "expected": row.expected.map(|number| number.to_string()),
+        "expected": match &row.expected {
+            Expected::Number(number) => number.map(|number| number.to_string()),
+            _ => None,
+        },
+        "not_computable": match &row.expected {
+            Expected::Unknown(reason) => Some(reason),
+            _ => None,
+        },
     })
 }
 
@@ -337,7 +343,7 @@ fn cells(row: &AuditRow) -> [String; 10] {
         dimension(row).unwrap_or_default(),
         row.column.to_string(),
         number(row.stored, ""),
-        number(row.expected, ""),
+        expected(&row.expected, ""),
     ]
 }
 
@@ -354,12 +360,20 @@ fn short_cells(row: &AuditRow) -> [String; 7] {
         dates(row),
         column,
         number(row.stored, "no value"),
-        number(row.expected, "no value"),
+        expected(&row.expected, "no value"),
     ]
 }
 
 fn number(number: Option<Hundredths>, missing: &str) -> String {
     number.map_or_else(|| missing.to_owned(), |number| number.to_string())
+}
+
+/// The number, or that there is none to tell.
+fn expected(expected: &Expected, missing: &str) -> String {
+    match expected {
+        Expected::Number(due) => number(*due, missing),
+        _ => "not computable".to_owned(),
+    }
 }
 
 /// First and last day; a missing one is left out.

@@ -288,6 +288,7 @@ fn write_report(
         text: report.comment.clone(),
         narrative: String::new(),
         score: None,
+        scores: Vec::new(),
         disaggregations: Vec::new(),
     };
     match &report.content {

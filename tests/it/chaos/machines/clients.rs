@@ -42,6 +42,7 @@ impl Report {
             text: self.text.clone(),
             narrative: String::new(),
             score: None,
+            scores: Vec::new(),
             disaggregations: Vec::new(),
         }
     }

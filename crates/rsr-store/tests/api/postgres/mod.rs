@@ -43,6 +43,8 @@ mod positions;
 mod queue;
 #[path = "../recalculation.rs"]
 mod recalculation;
+#[path = "../reimport.rs"]
+mod reimport;
 #[path = "../results.rs"]
 mod results;
 #[path = "../rollup.rs"]
