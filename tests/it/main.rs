@@ -17,6 +17,7 @@ mod dashboard;
 mod database;
 mod demo;
 mod deployment;
+mod description;
 mod documents;
 mod examples;
 mod export_files;

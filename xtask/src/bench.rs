@@ -101,7 +101,7 @@ pub(crate) fn run(name: &str, quick: bool, json: bool) -> Result<bool> {
 }
 
 /// When, where and at which commit: `on 2026-01-31 at commit 1234abc on 2 × Some CPU`.
-fn made() -> Result<String> {
+pub(crate) fn made() -> Result<String> {
     let mut log = Command::new("git");
     log.args(["rev-parse", "--short", "HEAD"])
         .current_dir(workspace::root());

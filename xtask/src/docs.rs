@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
-use crate::{pictures, run, workspace};
+use crate::{pictures, proof, run, workspace};
 
 /// A generated page: its file, and the arguments with which `rsr` prints it.
 const PAGES: [(&str, &[&str]); 2] = [
@@ -28,18 +28,9 @@ pub(crate) fn run(check: bool, anew: bool) -> Result<bool> {
         ]);
         rsr.args(arguments);
         let made = run::output(rsr)?;
-        let path = workspace::root().join("docs/reference").join(page);
-        if fs::read_to_string(&path).is_ok_and(|text| text == made) {
-            continue;
-        }
-        if check {
-            println!("docs/reference/{page} is out of date: run `cargo xtask docs`");
-            is_current = false;
-        } else {
-            fs::write(&path, made).with_context(|| format!("cannot write {}", path.display()))?;
-            println!("wrote docs/reference/{page}");
-        }
+        is_current &= written(page, &made, check)?;
     }
+    is_current &= written("proof.md", &proof::page()?, check)?;
     let missing = pictures::missing();
     if check && !missing.is_empty() {
         println!(
@@ -51,4 +42,24 @@ pub(crate) fn run(check: bool, anew: bool) -> Result<bool> {
         pictures::take()?;
     }
     Ok(is_current)
+}
+
+/// Writes a page where it differs.
+pub(crate) fn write(page: &str, made: &str) -> Result<bool> {
+    written(page, made, false)
+}
+
+/// Writes a page where it differs, or with `check` says so; answers whether it is as it should be now.
+fn written(page: &str, made: &str, check: bool) -> Result<bool> {
+    let path = workspace::root().join("docs/reference").join(page);
+    if fs::read_to_string(&path).is_ok_and(|text| text == made) {
+        return Ok(true);
+    }
+    if check {
+        println!("docs/reference/{page} is out of date: run `cargo xtask docs`");
+        return Ok(false);
+    }
+    fs::write(&path, made).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("wrote docs/reference/{page}");
+    Ok(true)
 }

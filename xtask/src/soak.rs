@@ -9,7 +9,7 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::{run, workspace};
+use crate::{proof, run, workspace};
 
 /// Each story, and the test that tells it.
 const STORIES: [(&str, &str); 2] = [
@@ -65,6 +65,17 @@ pub(crate) fn run(minutes: f64, only: Option<&str>, as_json: bool) -> Result<boo
         }
     }
     if only.is_none() {
+        proof::keep(
+            "soak",
+            proof::Record {
+                promise: "under a hard limit of memory the service is never killed and answers nothing worse than 503 with \
+                          Retry-After; afterwards it is as before".to_owned(),
+                command: format!("cargo xtask soak --minutes {minutes}"),
+                tried: format!("{minutes} minutes each: {}; see soak.md", known.join(", ")),
+                held: is_good,
+                made: String::new(),
+            },
+        )?;
         let page = page(minutes, &told)?;
         fs::write(workspace::root().join("docs/reference/soak.md"), page)?;
     }

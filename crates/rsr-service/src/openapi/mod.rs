@@ -46,12 +46,17 @@ fn describe_one(operation: &Operation) -> Value {
         })
         .collect();
     parameters.extend(operation.query.iter().map(|field| {
+        let mut schema = schema(field);
+        // What is looked for may hold anything: where no XML can hold it, nothing is found.
+        if let Some(members) = schema.as_object_mut() {
+            members.remove("pattern");
+        }
         json!({
             "name": field.name,
             "in": "query",
             "required": field.is_required,
             "description": field.about,
-            "schema": schema(field),
+            "schema": schema,
         })
     }));
     let mut description = json!({
@@ -105,7 +110,8 @@ fn property(field: &Field) -> Value {
         && let Some(plain) = schema["type"].as_str()
     {
         schema["type"] = json!([plain, "null"]);
-        if let Some(choices) = schema["enum"].as_array_mut() {
+        // Asked for by `get_mut`: an index would put a null where there are no choices.
+        if let Some(choices) = schema.get_mut("enum").and_then(Value::as_array_mut) {
             choices.push(Value::Null);
         }
     }

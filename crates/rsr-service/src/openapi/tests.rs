@@ -43,3 +43,22 @@ fn parameters_in_paths_are_declared() {
         "id"
     );
 }
+
+#[test]
+fn a_field_without_choices_has_no_list_of_them() {
+    let operations = routes::admin_routes();
+    let description = describe(operations.iter().map(|route| &route.operation));
+    let mut open = vec![&description];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Object(members) => {
+                if let Some(choices) = members.get("enum") {
+                    assert!(choices.is_array(), "{value}");
+                }
+                open.extend(members.values());
+            }
+            Value::Array(items) => open.extend(items),
+            _ => {}
+        }
+    }
+}

@@ -57,7 +57,8 @@ const CHILDREN_QUERY: [Field; 13] = [
         "id, title, planned_start, planned_end, actual_start or actual_end; - before it for falling order",
     ),
     Field::new("title", FieldKind::Text, "The title contains this"),
-    Field::new("status", FieldKind::Text, "published or unpublished"),
+    Field::new("status", FieldKind::Text, "published or unpublished")
+        .one_of(&["published", "unpublished"]),
     Field::new(
         "is_public",
         FieldKind::Flag,
