@@ -1,10 +1,10 @@
 //! What measuring costs: a request through the layer against one without, sampling on and off, a scrape, a check for
 //! leaks, the monitor's own memory.
 //!
-//! `cargo bench -p rsr-monitoring --all-features --bench overhead -- [--quick] [--json]`
+//! `cargo bench -p rsr-monitoring --all-features --bench overhead -- [--quick] [--json] [--only GROUP]`
 //!
-//! With and without take turns, so that a busy machine slows both. Of times the best of all rounds counts; of shares the
-//! median of the rounds' ratios.
+//! With and without take turns in short rounds, so that a busy machine slows both; what counts is the median of all
+//! rounds. `--only` takes one of `layer`, `single`, `throughput`, `sampling`, `detector` and `memory`.
 #![expect(
     clippy::print_stdout,
     clippy::disallowed_methods,
@@ -12,6 +12,7 @@
     reason = "a program that measures time and prints it"
 )]
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::hint::black_box;
@@ -23,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Either, Full};
 use rsr_base::{ByteSize, system_clock};
 use rsr_monitoring::{
     CallSites, Format, LeakDetector, LeakRules, LeakSample, MeasureLayer, Profiler, ProfilerLimits,
@@ -109,13 +110,15 @@ impl Case {
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
-    let rounds = if has("--quick") { 20 } else { 200 };
-    let mut cases = layers(rounds);
-    cases.extend(single(rounds));
-    cases.push(throughput(rounds));
-    cases.extend(sampling(rounds));
-    cases.extend(detector(rounds));
-    cases.push(own_memory());
+    let only = arguments
+        .windows(2)
+        .find(|pair| pair.first().is_some_and(|flag| flag == "--only"))
+        .and_then(|pair| pair.last());
+    let rounds = if has("--quick") { 100 } else { 1_000 };
+    let cases = GROUPS
+        .into_iter()
+        .filter(|(name, _)| only.is_none_or(|only| only == name))
+        .flat_map(|(_, group)| group(rounds));
     for case in cases {
         let Case {
             name,
@@ -136,9 +139,20 @@ fn main() {
     }
 }
 
+/// What can be asked for alone with `--only`.
+type Group = fn(usize) -> Vec<Case>;
+const GROUPS: [(&str, Group); 6] = [
+    ("layer", layers),
+    ("single", single),
+    ("throughput", throughput),
+    ("sampling", sampling),
+    ("detector", detector),
+    ("memory", |_rounds| vec![own_memory()]),
+];
+
 /// The layer's own cost: what a request takes with it, less what it takes without.
 fn layers(rounds: usize) -> Vec<Case> {
-    const N: u32 = 5_000;
+    const N: u32 = 1_000;
     let vitals = Vitals::new();
     vitals.refresh(&Readings::of_this_process());
     let clock = system_clock();
@@ -155,19 +169,15 @@ fn layers(rounds: usize) -> Vec<Case> {
         off_layer.layer(Trivial),
         header_layer.layer(Trivial),
     );
-    let mut best = [f64::INFINITY; 4];
-    for _ in 0..rounds {
-        let round = [
-            time(N, || serve(&mut bare)),
-            time(N, || serve(&mut plain)),
-            time(N, || serve(&mut off)),
-            time(N, || serve(&mut headers)),
-        ];
-        for (best, this) in best.iter_mut().zip(round) {
-            *best = best.min(this);
-        }
-    }
-    let [bare, plain, off, headers] = best;
+    let [bare, plain, off, headers] = medians(
+        rounds,
+        [
+            &mut || time(N, || serve(&mut bare)),
+            &mut || time(N, || serve(&mut plain)),
+            &mut || time(N, || serve(&mut off)),
+            &mut || time(N, || serve(&mut headers)),
+        ],
+    );
     vec![
         Case::allowed("layer", plain - bare, 300.0, "ns"),
         Case::allowed("layer-with-headers", headers - bare, 1_000.0, "ns"),
@@ -181,6 +191,26 @@ fn layers(rounds: usize) -> Vec<Case> {
     ]
 }
 
+/// Medians of some measurements that take turns, each round beginning with the next of them: what else the machine does
+/// falls on all alike. Rounds are short, so that most of them are not interrupted.
+fn medians<const N: usize>(rounds: usize, mut calls: [&mut dyn FnMut() -> f64; N]) -> [f64; N] {
+    let mut seen = [const { Vec::new() }; N];
+    for round in 0..rounds {
+        for turn in 0..N {
+            let place = (round + turn) % N;
+            if let (Some(call), Some(seen)) = (calls.get_mut(place), seen.get_mut(place)) {
+                seen.push(call());
+            }
+        }
+    }
+    seen.map(|mut seen| median(&mut seen))
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
 fn single(rounds: usize) -> Vec<Case> {
     let registry = Registry::new();
     let family = registry.counter("bench_requests_total", "Requests.", &["route", "method"]);
@@ -192,21 +222,22 @@ fn single(rounds: usize) -> Vec<Case> {
     }
     let readings = Readings::of_this_process();
     let scope = Scope::new();
-    let best = |n: u32, call: &mut dyn FnMut()| {
-        (0..rounds).fold(f64::INFINITY, |best, _| best.min(time(n, &mut *call)))
+    let median_of = |n: u32, call: &mut dyn FnMut()| {
+        let mut seen: Vec<f64> = (0..rounds / 5).map(|_| time(n, &mut *call)).collect();
+        median(&mut seen)
     };
-    let scrape = best(5, &mut || drop(black_box(registry.scrape(Format::Text))));
+    let scrape = median_of(5, &mut || drop(black_box(registry.scrape(Format::Text))));
     let counter = handles
         .first()
-        .map_or(0.0, |handle| best(10_000, &mut || handle.inc()));
-    let entered = best(10_000, &mut || scope.run(|| ()));
-    let resident = best(200, &mut || {
+        .map_or(0.0, |handle| median_of(10_000, &mut || handle.inc()));
+    let entered = median_of(10_000, &mut || scope.run(|| ()));
+    let resident = median_of(200, &mut || {
         black_box(readings.resident());
     });
-    let heap = best(50, &mut || {
+    let heap = median_of(50, &mut || {
         black_box(readings.heap());
     });
-    let all = best(20, &mut || {
+    let all = median_of(20, &mut || {
         black_box(readings.take());
     });
     let case = |name, ours, limit| Case::allowed(name, ours, limit, "ns");
@@ -220,8 +251,8 @@ fn single(rounds: usize) -> Vec<Case> {
     ]
 }
 
-/// Median of the rounds' ratios of two calls that take turns: how much longer `with` takes, in per cent.
-fn per_cent(rounds: usize, mut with: impl FnMut() -> f64, mut without: impl FnMut() -> f64) -> f64 {
+/// Median of the rounds' ratios of two calls that take turns: how much longer the first takes, in per cent.
+fn per_cent(rounds: usize, with: &mut dyn FnMut() -> f64, without: &mut dyn FnMut() -> f64) -> f64 {
     let mut ratios: Vec<f64> = (0..rounds)
         .map(|round| {
             // Each goes first in every other round.
@@ -234,74 +265,89 @@ fn per_cent(rounds: usize, mut with: impl FnMut() -> f64, mut without: impl FnMu
             }
         })
         .collect();
-    ratios.sort_by(f64::total_cmp);
-    ratios
-        .get(ratios.len() / 2)
-        .map_or(f64::NAN, |ratio| (ratio - 1.0) * 100.0)
+    (median(&mut ratios) - 1.0) * 100.0
 }
 
 /// What the layer takes of the throughput of a trivial handler behind a socket.
-fn throughput(rounds: usize) -> Case {
-    const N: u32 = 500;
+fn throughput(rounds: usize) -> Vec<Case> {
+    const N: u32 = 200;
     let layer = MeasureLayer::new((), Vitals::new(), system_clock());
-    let (mut with, mut without) = (
-        Client::of(layer.layer(Trivial)),
-        Client::of(layer_less(Trivial)),
-    );
+    let client = RefCell::new(Client::of(layer.layer(Trivial), Trivial));
     let share = per_cent(
         rounds,
-        || time(N, || with.ask()),
-        || time(N, || without.ask()),
+        &mut || time(N, || client.borrow_mut().ask(b"GET /with")),
+        &mut || time(N, || client.borrow_mut().ask(b"GET /bare")),
     );
-    Case::allowed("layer-of-throughput", share, 1.0, "% of a request over TCP")
+    let unit = "% of a request over TCP";
+    vec![Case::allowed("layer-of-throughput", share, 1.0, unit)]
 }
 
-fn layer_less(service: Trivial) -> Trivial {
-    service
-}
-
-/// A client, and the server at the other end of its connection, which knows just enough HTTP.
+/// A client, and hyper at the other end of its one connection. Requests with and without the layer go to the same thread:
+/// where the scheduler has put it is no difference between them.
 struct Client {
     connection: TcpStream,
 }
 
 impl Client {
-    fn of<S, B>(mut service: S) -> Self
+    fn of<S, B>(measured: S, bare: Trivial) -> Self
     where
-        S: Service<Request<()>, Response = Response<B>, Error = Infallible> + Send + 'static,
-        B: http_body::Body<Data = Bytes, Error = Infallible>,
+        S: Service<Request<()>, Response = Response<B>, Error = Infallible> + Clone + Send,
+        S: 'static,
+        B: http_body::Body<Data = Bytes, Error = Infallible> + Send + 'static,
+        S::Future: Send,
     {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         std::thread::spawn(move || {
-            let Ok((mut connection, _)) = listener.accept() else {
-                return;
-            };
-            let mut request = [0; 1024];
-            while connection.read(&mut request).is_ok_and(|n| n > 0) {
-                serve(&mut service);
-                let answer =
-                    b"HTTP/1.1 200 OK\r\nContent-Length: 256\r\nContent-Type: text/plain\r\n\r\n";
-                let mut whole = answer.to_vec();
-                whole.resize(answer.len() + 256, b'x');
-                if connection.write_all(&whole).is_err() {
-                    return;
-                }
-            }
+            let (connection, _) = listener.accept().expect("someone connects");
+            answer(connection, measured, bare);
         });
         let connection = TcpStream::connect(address).expect("it listens");
         connection.set_nodelay(true).expect("it is a connection");
         Self { connection }
     }
 
-    fn ask(&mut self) {
+    fn ask(&mut self, begins: &[u8]) {
         let mut answer = [0; 1024];
-        let asked = self
-            .connection
-            .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let request = [begins, b" HTTP/1.1\r\nHost: localhost\r\n\r\n"].concat();
+        let asked = self.connection.write_all(&request);
         let read = self.connection.read(&mut answer);
         black_box((asked.is_ok(), read.unwrap_or(0)));
     }
+}
+
+/// Serves one connection to its end.
+fn answer<S, B>(connection: TcpStream, measured: S, bare: Trivial)
+where
+    S: Service<Request<()>, Response = Response<B>, Error = Infallible> + Clone,
+    B: http_body::Body<Data = Bytes, Error = Infallible> + 'static,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .expect("a runtime");
+    let served = async move {
+        connection.set_nonblocking(true)?;
+        let connection = hyper_util::rt::TokioIo::new(tokio::net::TcpStream::from_std(connection)?);
+        let both = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
+            let (mut measured, mut bare) = (measured.clone(), bare.clone());
+            async move {
+                let is_measured = request.uri().path() == "/with";
+                let request = request.map(drop);
+                if is_measured {
+                    let response = measured.call(request).await;
+                    response.map(|response| response.map(Either::Left))
+                } else {
+                    let response = bare.call(request).await;
+                    response.map(|response| response.map(Either::Right))
+                }
+            }
+        });
+        let connection =
+            hyper::server::conn::http1::Builder::new().serve_connection(connection, both);
+        connection.await.map_err(std::io::Error::other)
+    };
+    black_box(runtime.block_on(served).is_ok());
 }
 
 /// A request as services have them: text is parsed into owned values, sorted, and written again.
@@ -322,30 +368,17 @@ fn request_like(n: u64) -> usize {
 }
 
 fn sampling(rounds: usize) -> Vec<Case> {
-    const N: u32 = 3_000;
-    let mut n = 0;
-    let mut work = || {
-        time(N, || {
-            n += 1;
-            black_box(request_like(n));
-        })
+    // Some ten milliseconds, in which some samples fall.
+    const N: u32 = 400;
+    let work = |is_on: bool| {
+        let watch = is_on.then(CallSites::watch);
+        let took = time(N, || {
+            black_box(request_like(black_box(7)));
+        });
+        drop(watch);
+        took
     };
-    let mut ratios: Vec<f64> = (0..rounds)
-        .map(|round| {
-            let [mut on, mut off] = [0.0; 2];
-            // Each goes first in every other round.
-            for is_on in [round.is_multiple_of(2), !round.is_multiple_of(2)] {
-                let watch = is_on.then(CallSites::watch);
-                *(if is_on { &mut on } else { &mut off }) = work();
-                drop(watch);
-            }
-            on / off
-        })
-        .collect();
-    ratios.sort_by(f64::total_cmp);
-    let watched = ratios
-        .get(ratios.len() / 2)
-        .map_or(f64::NAN, |ratio| (ratio - 1.0) * 100.0);
+    let watched = per_cent(rounds, &mut || work(true), &mut || work(false));
     vec![
         Case::allowed("sampling-1-mib", watched, 2.0, "% of request-like work"),
         Case::allowed("heap-dump", dump_ms(), 10.0, "ms"),
@@ -372,7 +405,7 @@ fn dump_ms() -> f64 {
 /// A sample that ends a block, with three days of blocks before it: the costliest check there is.
 fn detector(rounds: usize) -> Vec<Case> {
     let mut best = f64::INFINITY;
-    for round in 0..rounds.min(30) as u64 {
+    for round in 0..(rounds / 10).min(30) as u64 {
         let mut detector = LeakDetector::new(LeakRules::default());
         for place in 0..160_u64 {
             let wobble = place.wrapping_mul(2_654_435_761 + round) % 4_096;

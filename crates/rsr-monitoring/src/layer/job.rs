@@ -33,7 +33,7 @@ impl<O: Observe> Job<O> {
             subject: Some(subject),
             scope: Some(scope),
             started: shared.clock.elapsed(),
-            heap_before: shared.vitals.heap(),
+            heap_before: shared.headers.as_ref().and_then(|_| shared.vitals.heap()),
             status: None,
             is_complete: false,
             told: 0,
@@ -70,11 +70,7 @@ impl<O: Observe> Job<O> {
     }
 
     fn tell(&mut self) {
-        let retained = self
-            .scope
-            .as_ref()
-            .and_then(|scope| scope.usage().retained());
-        let retained = retained.unwrap_or(0);
+        let retained = self.scope.as_ref().map_or(0, Scope::retained);
         self.shared.vitals.drift(retained - self.told);
         self.told = retained;
     }

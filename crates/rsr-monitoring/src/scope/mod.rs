@@ -4,11 +4,11 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering, fence};
 
 use rsr_base::ByteSize;
 
-use crate::allocator;
+use crate::allocator::{self, ThreadCounters};
 
 /// Counts the bytes that one piece of work allocates and frees: a request, an import, one roll-up.
 ///
@@ -39,9 +39,8 @@ pub struct Scope {
 #[derive(Debug, Default)]
 struct Totals {
     allocated: AtomicU64,
-    freed: AtomicU64,
     n_allocations: AtomicU64,
-    /// Bytes held at the last time the work was left, and the most ever held.
+    /// Bytes held at the last time the work was left (allocated less freed), and the most ever held.
     held: AtomicI64,
     peak: AtomicI64,
     /// What its samples are collected for; 0 for nothing.
@@ -81,6 +80,37 @@ impl ScopeUsage {
 
 thread_local! {
     static CURRENT: RefCell<Current> = const { RefCell::new(Current { scope: None, entered: 0, base: 0, peak: 0 }) };
+}
+
+thread_local! {
+    /// The thread's counters when its high-water mark was last reset.
+    static MARKED: Cell<ThreadCounters> = const { Cell::new(ThreadCounters { allocated: 0, freed: 0, n_allocations: None }) };
+}
+
+/// What a thread may allocate or free before its high-water mark is asked. Asking and resetting it takes as long as all
+/// the rest together, and the counters alone bound how far a peak can lie beyond the two ends: twice this is the 64 KiB
+/// to which a peak is exact.
+const UNMARKED_MAX: u64 = 32 << 10;
+
+fn is_little(from: ThreadCounters, to: ThreadCounters) -> bool {
+    to.allocated.wrapping_sub(from.allocated) < UNMARKED_MAX
+        && to.freed.wrapping_sub(from.freed) < UNMARKED_MAX
+}
+
+/// Begins a new high-water mark of the thread, whose counters these are.
+fn reset_mark(counters: ThreadCounters) {
+    allocator::reset_thread_peak();
+    MARKED.set(counters);
+}
+
+/// As [`reset_mark`], where the last mark is too far back; answers what the thread held at the one that counts now.
+fn fresh_mark(counters: ThreadCounters) -> i64 {
+    let marked = MARKED.get();
+    if is_little(marked, counters) {
+        return marked.net();
+    }
+    reset_mark(counters);
+    counters.net()
 }
 
 thread_local! {
@@ -176,42 +206,69 @@ impl Scope {
     /// What was counted up to the last time that work was left. O(1).
     #[must_use]
     pub fn usage(&self) -> ScopeUsage {
-        if !allocator::counts_threads() {
+        let Some(counters) = allocator::thread_counters() else {
             return ScopeUsage::default();
-        }
+        };
         let totals = &*self.totals;
-        let bytes =
-            |counter: &AtomicU64| Some(ByteSize::from_bytes(counter.load(Ordering::Relaxed)));
+        let allocated = totals.allocated.load(Ordering::Relaxed);
+        let held = totals.held.load(Ordering::Relaxed);
+        let peak = u64::try_from(totals.peak.load(Ordering::Relaxed)).unwrap_or(0);
         ScopeUsage {
-            allocated: bytes(&totals.allocated),
-            freed: bytes(&totals.freed),
-            peak: Some(ByteSize::from_bytes(
-                u64::try_from(totals.peak.load(Ordering::Relaxed)).unwrap_or(0),
-            )),
-            n_allocations: allocator::thread_counters()
-                .and_then(|counters| counters.n_allocations)
+            allocated: Some(ByteSize::from_bytes(allocated)),
+            freed: Some(ByteSize::from_bytes(allocated.wrapping_add_signed(-held))),
+            peak: Some(ByteSize::from_bytes(peak)),
+            n_allocations: counters
+                .n_allocations
                 .map(|_known| totals.n_allocations.load(Ordering::Relaxed)),
         }
     }
+
+    /// What [`ScopeUsage::retained`] says, and 0 where the allocator does not count.
+    #[cfg(feature = "layer")]
+    pub(crate) fn retained(&self) -> i64 {
+        self.totals.held.load(Ordering::Relaxed)
+    }
 }
 
-impl Totals {
-    fn add(&self, before: allocator::ThreadCounters, after: allocator::ThreadCounters, peak: i64) {
+impl Scope {
+    /// Adds what the running thread did between two moments, with `peak` as the most that it held in between.
+    fn add(&self, before: ThreadCounters, after: ThreadCounters, peak: i64) {
         let allocated = after.allocated.wrapping_sub(before.allocated);
-        let freed = after.freed.wrapping_sub(before.freed);
-        self.allocated.fetch_add(allocated, Ordering::Relaxed);
-        self.freed.fetch_add(freed, Ordering::Relaxed);
-        if let (Some(before), Some(after)) = (before.n_allocations, after.n_allocations) {
-            self.n_allocations
-                .fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
+        if allocated == 0 && after.freed == before.freed {
+            return;
         }
-        let held_before = self
-            .held
-            .fetch_add(after.net() - before.net(), Ordering::Relaxed);
-        self.peak.fetch_max(
-            held_before.saturating_add(peak - before.net()),
-            Ordering::Relaxed,
-        );
+        let totals = &*self.totals;
+        let n_calls = match (before.n_allocations, after.n_allocations) {
+            (Some(before), Some(after)) => after.wrapping_sub(before),
+            _ => 0,
+        };
+        let held = after.net() - before.net();
+        let held_before = if Arc::strong_count(&self.totals) == 1 {
+            // Nobody else can be here: this thread has the only handle, and no other one can be made but from it. A load
+            // and a store take a fraction of what a locked instruction does. The fence lets this thread see what the
+            // last other handle added before it went.
+            fence(Ordering::Acquire);
+            let add = |total: &AtomicU64, more: u64| {
+                let sum = total.load(Ordering::Relaxed).wrapping_add(more);
+                total.store(sum, Ordering::Relaxed);
+            };
+            add(&totals.allocated, allocated);
+            add(&totals.n_allocations, n_calls);
+            let held_before = totals.held.load(Ordering::Relaxed);
+            totals
+                .held
+                .store(held_before.wrapping_add(held), Ordering::Relaxed);
+            held_before
+        } else {
+            totals.allocated.fetch_add(allocated, Ordering::Relaxed);
+            totals.n_allocations.fetch_add(n_calls, Ordering::Relaxed);
+            totals.held.fetch_add(held, Ordering::Relaxed)
+        };
+        let peak = held_before.saturating_add(peak - before.net());
+        // Looked at first: most of the time it is no new one, and writing costs more.
+        if peak > totals.peak.load(Ordering::Relaxed) {
+            totals.peak.fetch_max(peak, Ordering::Relaxed);
+        }
     }
 }
 
@@ -225,7 +282,7 @@ impl fmt::Debug for Scope {
 pub(crate) struct Entered<'a> {
     home: &'a mut Option<Scope>,
     outer: Option<Current>,
-    before: Option<allocator::ThreadCounters>,
+    before: Option<ThreadCounters>,
     outer_part: u32,
     /// Leaving must happen on the thread that was entered.
     on_one_thread: PhantomData<*const ()>,
@@ -233,6 +290,7 @@ pub(crate) struct Entered<'a> {
 
 impl<'a> Entered<'a> {
     /// Takes the scope out of `home` for as long as the work runs; `None` counts nothing.
+    #[inline]
     pub(crate) fn new(home: &'a mut Option<Scope>) -> Self {
         let before = allocator::thread_counters();
         let outer_part = PART.get();
@@ -243,19 +301,21 @@ impl<'a> Entered<'a> {
                 PART.set(part);
             }
             CURRENT.with_borrow_mut(|current| {
-                let held = before.map_or(0, allocator::ThreadCounters::net);
-                if before.is_none() {
+                let held = before.map_or(0, ThreadCounters::net);
+                let base = match before {
                     // Nothing to count: the scope is only made known to `Scope::current`.
-                } else {
-                    if current.scope.is_some() {
+                    None => held,
+                    Some(counters) if current.scope.is_some() => {
                         current.peak = current.highest(held);
+                        reset_mark(counters);
+                        held
                     }
-                    allocator::reset_thread_peak();
-                }
+                    Some(counters) => fresh_mark(counters),
+                };
                 let inner = Current {
                     scope: Some(scope),
                     entered: held,
-                    base: held,
+                    base,
                     peak: held,
                 };
                 std::mem::replace(current, inner)
@@ -272,6 +332,7 @@ impl<'a> Entered<'a> {
 }
 
 impl Drop for Entered<'_> {
+    #[inline]
     fn drop(&mut self) {
         let Some(mut outer) = self.outer.take() else {
             return;
@@ -281,12 +342,16 @@ impl Drop for Entered<'_> {
         CURRENT.with_borrow_mut(|current| {
             if let (Some(before), Some(after)) = (self.before, after) {
                 let held = after.net();
-                let peak = current.highest(held);
+                let peak = if is_little(before, after) {
+                    current.peak.max(held)
+                } else {
+                    current.highest(held)
+                };
                 if let Some(scope) = &current.scope {
-                    scope.totals.add(before, after, peak);
+                    scope.add(before, after, peak);
                 }
                 if outer.scope.is_some() {
-                    allocator::reset_thread_peak();
+                    reset_mark(after);
                     outer.peak = outer.peak.max(peak);
                     outer.base = held;
                 }

@@ -94,32 +94,30 @@ struct Counters {
 }
 
 thread_local! {
-    // Holds no value that needs a destructor, so it can be read at any moment of a thread's life.
+    // Known where jemalloc is the global allocator. Holds no value that needs a destructor, so it can be read at any
+    // moment of a thread's life.
     static COUNTERS: Cell<Option<Counters>> = const { Cell::new(None) };
 }
 
-fn counters() -> Option<Counters> {
-    if let Some(known) = COUNTERS.get() {
-        return Some(known);
+impl Counters {
+    fn of_this_thread() -> Option<Self> {
+        Some(Self {
+            allocated: NonNull::new(read::<Address>(c"thread.allocatedp")?.0)?,
+            freed: NonNull::new(read::<Address>(c"thread.deallocatedp")?.0)?,
+        })
     }
-    let found = Counters {
-        allocated: NonNull::new(read::<Address>(c"thread.allocatedp")?.0)?,
-        freed: NonNull::new(read::<Address>(c"thread.deallocatedp")?.0)?,
-    };
-    COUNTERS.set(Some(found));
-    Some(found)
-}
 
-fn raw_thread_counters() -> Option<ThreadCounters> {
-    let counters = counters()?;
-    Some(ThreadCounters {
-        // SAFETY: jemalloc promises that the address stays valid for the life of the thread that asked for it, and it
-        // was kept in a variable of this thread; nobody else writes there.
-        allocated: unsafe { counters.allocated.read() },
-        // SAFETY: as above.
-        freed: unsafe { counters.freed.read() },
-        n_allocations: None,
-    })
+    fn now(self) -> ThreadCounters {
+        ThreadCounters {
+            // SAFETY: jemalloc promises that the address stays valid for the life of the thread that asked for it, and
+            // this is only kept in variables of that thread (`NonNull` keeps it from going to another); nobody else
+            // writes there.
+            allocated: unsafe { self.allocated.read() },
+            // SAFETY: as above.
+            freed: unsafe { self.freed.read() },
+            n_allocations: None,
+        }
+    }
 }
 
 /// Whether the program's allocations go to jemalloc at all: it may be linked and not be the global allocator.
@@ -127,17 +125,28 @@ fn is_global() -> bool {
     static IS_GLOBAL: OnceLock<bool> = OnceLock::new();
     *IS_GLOBAL.get_or_init(|| {
         const PROBE: usize = 4096;
-        let Some(before) = raw_thread_counters() else {
+        let Some(counters) = Counters::of_this_thread() else {
             return false;
         };
+        let before = counters.now();
         drop(std::hint::black_box(Vec::<u8>::with_capacity(PROBE)));
-        raw_thread_counters()
-            .is_some_and(|after| after.allocated.wrapping_sub(before.allocated) >= PROBE as u64)
+        counters.now().allocated.wrapping_sub(before.allocated) >= PROBE as u64
     })
 }
 
+#[inline]
 pub(super) fn thread_counters() -> Option<ThreadCounters> {
-    is_global().then(raw_thread_counters).flatten()
+    match COUNTERS.get() {
+        Some(known) => Some(known.now()),
+        None => first_thread_counters(),
+    }
+}
+
+#[cold]
+fn first_thread_counters() -> Option<ThreadCounters> {
+    let found = is_global().then(Counters::of_this_thread).flatten()?;
+    COUNTERS.set(Some(found));
+    Some(found.now())
 }
 
 /// A name resolved once into the numbers by which jemalloc finds it, which makes asking cheap.
