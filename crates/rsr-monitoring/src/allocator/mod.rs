@@ -24,7 +24,7 @@ pub use jemalloc::is_sampling;
 #[cfg(feature = "jemalloc")]
 pub use jemalloc::purge;
 #[cfg(all(feature = "jemalloc", feature = "profiling"))]
-pub(crate) use jemalloc::{hooks, sampling};
+pub(crate) use jemalloc::{Uncounted, hooks, sampling};
 
 /// What one thread has allocated and freed since it began.
 ///

@@ -22,6 +22,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rsr_base::ByteSize;
 
 use crate::HeapDump;
+use crate::allocator::Uncounted;
 use crate::allocator::hooks::{self, Listener};
 use crate::allocator::sampling::{self, Sampling};
 use live::LiveSamples;
@@ -133,6 +134,8 @@ fn sampled(address: usize, size: usize, stack: &[usize]) {
         return;
     }
     let part = crate::scope::current_part();
+    // Whatever request this thread works for did not ask for the table.
+    let _uncounted = Uncounted::begin();
     let mut inside = Inside::enter();
     let table = &mut *inside.table;
     if let Some(samples) = &mut table.samples {
@@ -152,6 +155,7 @@ fn freed(address: usize) {
     if IN_TABLE.get() {
         return;
     }
+    let _uncounted = Uncounted::begin();
     let mut inside = Inside::enter();
     let table = &mut *inside.table;
     if let Some(samples) = &mut table.samples {

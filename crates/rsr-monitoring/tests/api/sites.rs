@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::sync::PoisonError;
 
 use rsr_base::ByteSize;
-use rsr_monitoring::{CallSites, HeapDump, SiteRules};
+use rsr_monitoring::{CallSites, HeapDump, Scope, SiteRules};
 
 use crate::profiles::ONE_AT_A_TIME;
 
@@ -45,4 +45,24 @@ fn the_function_that_leaks_is_named_and_the_busy_one_is_not() {
     assert!(frame.file.ends_with("tests/api/sites.rs") && frame.line > 0);
     assert!(sites.live().live() >= ByteSize::from_mib(60));
     assert_eq!(sites.n_left_out(), 0);
+}
+
+#[test]
+fn what_the_watch_keeps_is_no_requests() {
+    /// Of just this size jemalloc has blocks.
+    const BLOCK: usize = 64 << 10;
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let sites = CallSites::watch().expect("the tests run on jemalloc with prof:true");
+    let scope = Scope::new();
+    // Of so much a good hundred samples are taken, whatever chance does.
+    let n = 128 << 20;
+    scope.run(|| {
+        for _ in 0..n / BLOCK {
+            drop(black_box(Vec::<u8>::with_capacity(BLOCK)));
+        }
+    });
+    let usage = scope.usage();
+    let expected = Some(ByteSize::from_bytes(n as u64));
+    assert_eq!((usage.allocated, usage.freed), (expected, expected));
+    drop(sites);
 }

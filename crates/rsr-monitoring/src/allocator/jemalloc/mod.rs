@@ -97,6 +97,37 @@ thread_local! {
     // Known where jemalloc is the global allocator. Holds no value that needs a destructor, so it can be read at any
     // moment of a thread's life.
     static COUNTERS: Cell<Option<Counters>> = const { Cell::new(None) };
+    // Bytes this thread allocated and freed for the watch over call stacks, which are nobody's.
+    static UNCOUNTED: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+}
+
+/// What the running thread allocates and frees until this is dropped is left out of its counters.
+#[cfg(feature = "profiling")]
+#[derive(Debug)]
+pub(crate) struct Uncounted {
+    before: Option<ThreadCounters>,
+}
+
+#[cfg(feature = "profiling")]
+impl Uncounted {
+    pub(crate) fn begin() -> Self {
+        Self {
+            before: thread_counters(),
+        }
+    }
+}
+
+#[cfg(feature = "profiling")]
+impl Drop for Uncounted {
+    fn drop(&mut self) {
+        if let (Some(before), Some(after)) = (self.before, thread_counters()) {
+            let (allocated, freed) = UNCOUNTED.get();
+            UNCOUNTED.set((
+                allocated.wrapping_add(after.allocated.wrapping_sub(before.allocated)),
+                freed.wrapping_add(after.freed.wrapping_sub(before.freed)),
+            ));
+        }
+    }
 }
 
 impl Counters {
@@ -108,13 +139,14 @@ impl Counters {
     }
 
     fn now(self) -> ThreadCounters {
+        let (allocated, freed) = UNCOUNTED.get();
         ThreadCounters {
             // SAFETY: jemalloc promises that the address stays valid for the life of the thread that asked for it, and
             // this is only kept in variables of that thread (`NonNull` keeps it from going to another); nobody else
             // writes there.
-            allocated: unsafe { self.allocated.read() },
+            allocated: unsafe { self.allocated.read() }.wrapping_sub(allocated),
             // SAFETY: as above.
-            freed: unsafe { self.freed.read() },
+            freed: unsafe { self.freed.read() }.wrapping_sub(freed),
             n_allocations: None,
         }
     }
