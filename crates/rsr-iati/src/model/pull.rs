@@ -38,15 +38,31 @@ pub(crate) struct Pull<'a, 'r> {
 impl Pull<'_, '_> {
     pub(crate) fn advance(&mut self) -> Result<Token, Stop> {
         let token = self.xml.advance();
+        self.told(token)
+    }
+
+    /// The same, where plain white space says nothing.
+    pub(crate) fn advance_past_blanks(&mut self) -> Result<Token, Stop> {
+        let token = self.xml.advance_past_blanks();
+        self.told(token)
+    }
+
+    fn told(&mut self, token: Result<Token, xml::Error>) -> Result<Token, Stop> {
+        match token {
+            Ok(token) if !self.xml.has_notices() => Ok(token),
+            other => self.take_notices(other),
+        }
+    }
+
+    #[cold]
+    fn take_notices(&mut self, token: Result<Token, xml::Error>) -> Result<Token, Stop> {
         let mut passed_over = None;
-        if self.xml.has_notices() {
-            for notice in self.xml.take_notices() {
-                let finding = self.findings.of_notice(self.xml, &notice);
-                if matches!(notice.kind, NoticeKind::PassedOver { .. }) {
-                    passed_over = Some(Box::new(finding));
-                } else {
-                    self.findings.push(finding);
-                }
+        for notice in self.xml.take_notices() {
+            let finding = self.findings.of_notice(self.xml, &notice);
+            if matches!(notice.kind, NoticeKind::PassedOver { .. }) {
+                passed_over = Some(Box::new(finding));
+            } else {
+                self.findings.push(finding);
             }
         }
         let token = token?;
@@ -62,7 +78,12 @@ impl Pull<'_, '_> {
         self.attributes(&mut element);
         let mut text = String::new();
         loop {
-            match self.advance()? {
+            let token = if E::HOLDS_TEXT {
+                self.advance()?
+            } else {
+                self.advance_past_blanks()?
+            };
+            match token {
                 Token::Start => {
                     let known = if self.xml.is_unqualified() {
                         E::child(self.xml.local_name())
@@ -221,6 +242,10 @@ impl Pull<'_, '_> {
                 "field-too-large",
                 &message,
             ))));
+        }
+        if text.is_empty() {
+            self.xml.text().clone_into(text);
+            return Ok(());
         }
         let needed = text.len() + self.xml.text().len();
         if needed > text.capacity() && text.capacity() > limit / 4 {

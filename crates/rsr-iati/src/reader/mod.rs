@@ -200,7 +200,7 @@ impl<'r> ActivityReader<'r> {
     ///
     /// [`ReadError::Xml`] where the file cannot be read on; [`ReadError::Strict`] where that was asked for.
     pub fn next_event(&mut self) -> Result<Option<Event>, ReadError> {
-        let event = loop {
+        loop {
             let step = match self.state {
                 State::Outside => self.outside(),
                 State::Inside(_) => self.inside(),
@@ -208,32 +208,34 @@ impl<'r> ActivityReader<'r> {
                 State::PassedOver(ref finding) => Err(Stop::Skip(finding.clone())),
                 State::Ended => return Ok(None),
             };
-            match step {
-                Ok(None) => {}
-                Ok(Some(event)) => break Some(event),
+            // An event is large, so that it is handed on at once.
+            let skipped = match step {
+                Ok(None) if !matches!(self.state, State::Ended) => continue,
+                Ok(some) => {
+                    self.checked(None)?;
+                    return Ok(some);
+                }
                 Err(Stop::Fatal(error)) => {
                     self.state = State::Ended;
                     return Err(error.into());
                 }
-                Err(Stop::Skip(finding)) => break Some(self.skip_activity(*finding)?),
-            }
-            if matches!(self.state, State::Ended) {
-                break None;
-            }
-        };
-        self.counts.n_findings = self.findings.n_total;
-        if self.strict {
-            let skipped = match &event {
-                Some(Event::ActivitySkipped(finding)) => Some(finding.clone()),
-                _ => None,
+                Err(Stop::Skip(finding)) => self.skip_activity(*finding)?,
             };
-            let worst = self.findings.first_error().cloned();
-            if let Some(finding) = worst.or(skipped) {
-                self.state = State::Ended;
-                return Err(ReadError::Strict(Box::new(finding)));
-            }
+            self.checked(Some(&skipped))?;
+            return Ok(Some(Event::ActivitySkipped(skipped)));
         }
-        Ok(event)
+    }
+
+    /// Counts what was found, and ends reading at it where that is to be strict.
+    fn checked(&mut self, skipped: Option<&Finding>) -> Result<(), ReadError> {
+        self.counts.n_findings = self.findings.n_total;
+        if self.strict
+            && let Some(finding) = self.findings.first_error().or(skipped)
+        {
+            self.state = State::Ended;
+            return Err(ReadError::Strict(Box::new(finding.clone())));
+        }
+        Ok(())
     }
 
     /// What was found since the last call. To be asked after each event, so that findings do not pile up; past 256
@@ -273,7 +275,7 @@ impl<'r> ActivityReader<'r> {
 
     fn outside(&mut self) -> Result<Option<Event>, Stop> {
         self.findings.identifier = None;
-        let token = match self.pull().advance() {
+        let token = match self.pull().advance_past_blanks() {
             Err(Stop::Skip(finding)) => return Ok(self.passed_over(finding)),
             other => other?,
         };
@@ -436,7 +438,7 @@ impl<'r> ActivityReader<'r> {
     }
 
     fn inside(&mut self) -> Result<Option<Event>, Stop> {
-        match self.pull().advance()? {
+        match self.pull().advance_past_blanks()? {
             Token::Start => {
                 let position = self.xml.position();
                 let element = if self.upgrade.is_needed() {
@@ -516,7 +518,7 @@ impl<'r> ActivityReader<'r> {
     }
 
     /// Passes over the rest of the activity.
-    fn skip_activity(&mut self, mut finding: Finding) -> Result<Event, ReadError> {
+    fn skip_activity(&mut self, mut finding: Finding) -> Result<Finding, ReadError> {
         if let State::Inside(depth) = self.state {
             loop {
                 match self.pull().advance() {
@@ -534,7 +536,7 @@ impl<'r> ActivityReader<'r> {
         self.state = State::Outside;
         self.counts.n_skipped += 1;
         finding.message.push_str("; the activity is skipped");
-        Ok(Event::ActivitySkipped(finding))
+        Ok(finding)
     }
 }
 

@@ -167,7 +167,7 @@ impl<'r> OrganisationReader<'r> {
         if self.inside == 0 {
             self.findings.identifier = None;
         }
-        match self.pull().advance()? {
+        match self.pull().advance_past_blanks()? {
             Token::Done => {
                 self.is_ended = true;
                 Ok(None)

@@ -293,5 +293,24 @@ mod laws {
             let together = shown(|sink| parallel::in_parts(&mut &file[..], &options, 3, part_bytes, sink));
             prop_assert_eq!(alone, together);
         }
+
+        /// Where a text of more than one piece is cut must not depend on how it came into the window.
+        #[test]
+        fn long_stray_text_is_quoted_alike_by_several_threads(
+            before in 0_usize..40_000,
+            n_blank in 0_usize..140_000,
+            blank in prop::sample::select(vec![" ", "\n", "\t", "\r\n", "&#32;", "\u{e9}"]),
+            is_cdata in any::<bool>(),
+        ) {
+            let text = format!("{}this has no place here, whatever comes", blank.repeat(n_blank / blank.len()));
+            let text = if is_cdata { format!("<![CDATA[{text}]]>") } else { text };
+            let padding = format!("<iati-activity><!--{}--></iati-activity>", "x".repeat(before));
+            let stray = format!("<iati-activity><budget>{text}</budget></iati-activity>");
+            let file = format!("<iati-activities version='2.03'>{padding}{stray}{padding}{stray}</iati-activities>");
+            let options = Options::default();
+            let alone = shown(|sink| validate(file.as_bytes(), &options, sink));
+            let together = shown(|sink| parallel::in_parts(&mut file.as_bytes(), &options, 2, 1_000, sink));
+            prop_assert_eq!(alone, together);
+        }
     }
 }

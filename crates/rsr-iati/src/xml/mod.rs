@@ -21,6 +21,7 @@
 //! # Ok::<(), rsr_iati::xml::Error>(())
 //! ```
 
+mod block;
 mod error;
 mod escape;
 mod input;

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use super::error::{Error, ErrorKind, Malformed, Notice, NoticeKind, Position};
 use super::namespace::{NONE, Namespaces};
 use super::over_limit::PassingOver;
-use super::tag::{RawAttribute, ScanError, Span, Tag, Value, syntax};
+use super::tag::{RawAttribute, ScanError, Span, Tag, Value, is_space, syntax};
 use super::text::Found;
 use super::window::Window;
 
@@ -89,7 +89,7 @@ pub(super) enum Pending {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Piece {
-    Window(Span),
+    Window { span: Span, is_blank: bool },
     Scratch,
 }
 
@@ -190,9 +190,27 @@ impl<R: Read> Reader<R> {
     ///
     /// Where the input cannot be read, is not well-formed or its root goes over a limit. Every later call fails too.
     pub fn advance(&mut self) -> Result<Token, Error> {
+        self.step(false)
+    }
+
+    /// The same, for whoever takes no notice of plain white space between tags: it gives no token, in most places.
+    pub(crate) fn advance_past_blanks(&mut self) -> Result<Token, Error> {
+        self.step(true)
+    }
+
+    fn step(&mut self, is_past_blanks: bool) -> Result<Token, Error> {
         if self.pending == Pending::Pop {
             self.pop();
         }
+        if let Some(token) = self.quick_step(is_past_blanks) {
+            self.token = token;
+            return Ok(token);
+        }
+        self.any_step()
+    }
+
+    #[inline(never)]
+    fn any_step(&mut self) -> Result<Token, Error> {
         if self.failed {
             return Err(self.fail((
                 syntax("reading has ended at an earlier error"),
@@ -379,7 +397,7 @@ impl<R: Read> Reader<R> {
     #[must_use]
     pub fn text(&self) -> &str {
         match (self.token, self.piece) {
-            (Token::Text, Piece::Window((from, to))) => self.window.slice(from, to),
+            (Token::Text, Piece::Window { span, .. }) => self.window.slice(span.0, span.1),
             (Token::Text, Piece::Scratch) => &self.scratch,
             _ => "",
         }
@@ -394,11 +412,10 @@ impl<R: Read> Reader<R> {
     /// Whether the piece of text at hand is nothing but white space.
     #[must_use]
     pub fn is_blank(&self) -> bool {
-        // In pieces, so that several bytes are looked at at once.
-        self.text().as_bytes().chunks(32).all(|piece| {
-            let is_space = |&b: &u8| b == b' ' || b == b'\t' || b == b'\n' || b == b'\r';
-            piece.iter().fold(true, |all, b| all & is_space(b))
-        })
+        match (self.token, self.piece) {
+            (Token::Text, Piece::Window { is_blank, .. }) => is_blank,
+            _ => self.text().bytes().all(is_space),
+        }
     }
 
     /// What was survived since the last call: forbidden characters, undefined entities and the like.

@@ -12,20 +12,65 @@ use super::tag::{self, RawAttribute, Scan, ScanError, Value, syntax};
 use super::text::{self, Where};
 
 impl<R: Read> Reader<R> {
+    /// The steps that most are: a plain text and an end tag, both whole in the window. `None`: it is another.
+    pub(super) fn quick_step(&mut self, is_past_blanks: bool) -> Option<Token> {
+        let is_usual = self.pending == Pending::Nothing
+            && self.passing_over.is_none()
+            && self.ahead.is_empty()
+            && !self.failed;
+        let open = self.open.last().filter(|_| is_usual)?;
+        let mut rest = self.window.rest();
+        if rest.first() != Some(&b'<') {
+            let run = text::run(rest.get(..CHUNK).unwrap_or(rest));
+            if !run.is_ended || !run.is_plain {
+                return None;
+            }
+            self.at = self.window.start;
+            self.window.start += run.len;
+            if !(is_past_blanks && run.is_blank) {
+                self.is_cdata = false;
+                self.piece = Piece::Window {
+                    span: (self.at, self.window.start),
+                    is_blank: run.is_blank,
+                };
+                return Some(Token::Text);
+            }
+            rest = self.window.rest();
+        }
+        if rest.get(1) != Some(&b'/') {
+            return None;
+        }
+        // Nearly all are written without white space.
+        let name = self.names.as_bytes().get(open.name..).unwrap_or_default();
+        let after = rest.get(2..).and_then(|inner| inner.strip_prefix(name));
+        if after.and_then(<[u8]>::first) != Some(&b'>') {
+            return None;
+        }
+        self.at = self.window.start;
+        self.window.start += name.len() + 3;
+        self.pending = Pending::Pop;
+        Some(Token::End)
+    }
+
     pub(super) fn text_piece(&mut self) -> Result<Option<Token>, ScanError> {
-        let end = loop {
+        let (end, run) = loop {
             let rest = self.window.rest();
-            if let Some(len) = memchr(b'<', rest) {
-                break len;
+            let looked_at = rest.get(..CHUNK).unwrap_or(rest);
+            let run = text::run(looked_at);
+            if run.is_ended {
+                break (run.len, run);
+            }
+            // How long a piece is depends on the text alone, not on how it came into the window.
+            if rest.len() >= CHUNK {
+                let whole = self.window.floor_boundary(CHUNK);
+                let cut = text::safe_cut(
+                    rest.get(..whole).unwrap_or_default(),
+                    self.limits.name_bytes,
+                );
+                break (if cut > 0 { cut } else { whole }, run);
             }
             if self.window.is_ended() {
-                break rest.len();
-            }
-            if rest.len() >= CHUNK {
-                let end = text::safe_cut(rest, self.limits.name_bytes);
-                if end > 0 {
-                    break end;
-                }
+                break (rest.len(), run);
             }
             self.fill()?;
         };
@@ -53,8 +98,11 @@ impl<R: Read> Reader<R> {
             self.window.start = span.1;
             return Ok(None);
         }
-        if text::is_plain(raw) {
-            self.piece = Piece::Window(span);
+        if run.is_plain {
+            self.piece = Piece::Window {
+                span,
+                is_blank: run.is_blank,
+            };
         } else {
             if let Some(at) = memmem::find(raw, b"]]>") {
                 return Err((syntax("]]> stands outside of a CDATA section"), from + at));
@@ -77,17 +125,20 @@ impl<R: Read> Reader<R> {
     pub(super) fn cdata(&mut self) -> Result<Option<Token>, ScanError> {
         let (end, skip) = loop {
             let rest = self.window.rest();
-            if let Some(len) = memmem::find(rest, b"]]>") {
+            // Pieces as of other text: the end may begin up to the place where a piece has to be cut.
+            let looked_at = rest.get(..CHUNK + 2);
+            if let Some(len) = memmem::find(looked_at.unwrap_or(rest), b"]]>") {
                 break (len, 3);
+            }
+            if looked_at.is_some() {
+                let whole = self.window.floor_boundary(CHUNK);
+                break (text::safe_cut(rest.get(..whole).unwrap_or_default(), 0), 0);
             }
             if self.window.is_ended() {
                 return Err((
                     syntax("the input ends inside a CDATA section"),
                     self.window.start + rest.len(),
                 ));
-            }
-            if rest.len() >= CHUNK {
-                break (text::safe_cut(rest, 0), 0);
             }
             self.fill()?;
         };

@@ -2,6 +2,7 @@
 
 use memchr::memchr;
 
+use super::block;
 use super::error::{ErrorKind, Malformed};
 use super::reader::Limits;
 use super::text::{self, Where};
@@ -52,7 +53,7 @@ pub(super) fn syntax(what: &'static str) -> ErrorKind {
     ErrorKind::Malformed(Malformed::Syntax(what))
 }
 
-fn is_space(b: u8) -> bool {
+pub(super) fn is_space(b: u8) -> bool {
     matches!(b, b' ' | b'\t' | b'\n' | b'\r')
 }
 
@@ -86,27 +87,8 @@ const fn classes() -> [u8; 256] {
     classes
 }
 
-/// Values up to this length are looked at byte by byte.
-const SHORT_BYTES: usize = 24;
-
-/// Classes of the bytes of values: the bracket that may not stand in one, and those that do not mean themselves.
-const OPENING: u8 = 1;
-const SPECIAL: u8 = 2;
-
-static VALUE_CLASSES: [u8; 256] = value_classes();
-
-#[expect(
-    clippy::indexing_slicing,
-    reason = "it runs in the compiler, which refuses an index that is out of bounds"
-)]
-const fn value_classes() -> [u8; 256] {
-    let mut classes = [0; 256];
-    classes[b'<' as usize] = OPENING;
-    classes[b'&' as usize] = SPECIAL;
-    classes[b'\t' as usize] = SPECIAL;
-    classes[b'\n' as usize] = SPECIAL;
-    classes[b'\r' as usize] = SPECIAL;
-    classes
+fn class_of(b: u8) -> u8 {
+    CLASSES.get(usize::from(b)).copied().unwrap_or(NO_NAME)
 }
 
 /// Bytes that may stand in a name; what lies outside ASCII is looked at by character afterwards.
@@ -134,18 +116,41 @@ pub(crate) fn is_name(name: &str) -> bool {
 }
 
 /// Finds the end of the name that begins at `from`, and where its local part begins.
-pub(super) fn scan_name(
+fn scan_name(
+    window: &str,
+    from: usize,
+    limits: &Limits,
+) -> Result<Option<(usize, usize)>, ScanError> {
+    let bytes = window.as_bytes().get(from..).unwrap_or_default();
+    // Nearly all names are short, begin with a letter and hold no colon.
+    let len = block::skip(bytes, 0, block::is_no_plain_name);
+    let is_plain = bytes.first().is_some_and(u8::is_ascii_alphabetic)
+        && bytes.get(len).is_some_and(|&b| class_of(b) & NO_NAME != 0)
+        && len <= limits.name_bytes;
+    if is_plain {
+        return Ok(Some((from + len, from)));
+    }
+    scan_any_name(window, from, limits)
+}
+
+fn scan_any_name(
     window: &str,
     from: usize,
     limits: &Limits,
 ) -> Result<Option<(usize, usize)>, ScanError> {
     let bytes = window.as_bytes().get(from..).unwrap_or_default();
     let mut seen = 0;
-    let Some(len) = bytes.iter().position(|&b| {
-        let class = CLASSES.get(usize::from(b)).copied().unwrap_or(NO_NAME);
-        seen |= class;
-        class & NO_NAME != 0
-    }) else {
+    let mut len = 0;
+    let end = loop {
+        len = block::skip(bytes, len, block::is_no_plain_name);
+        match bytes.get(len) {
+            Some(&b) if class_of(b) & NO_NAME == 0 => seen |= class_of(b),
+            Some(_) => break Some(len),
+            None => break None,
+        }
+        len += 1;
+    };
+    let Some(len) = end else {
         return if bytes.len() > limits.name_bytes {
             Err(too_long(limits, from))
         } else {
@@ -288,43 +293,31 @@ fn scan_attribute(
     };
     let value_from = i + 1;
     let rest = bytes.get(value_from..).unwrap_or_default();
-    // Most values are short, and end before a search would have begun.
-    let mut flags = 0;
-    let short = rest.iter().take(SHORT_BYTES).position(|&b| {
-        flags |= VALUE_CLASSES
-            .get(usize::from(b))
-            .copied()
-            .unwrap_or(OPENING);
-        b == quote
-    });
-    let len = match short {
-        Some(len) if len <= limits.field_bytes => len,
-        _ => {
-            let Some(len) = memchr(quote, rest) else {
-                if rest.len() > limits.field_bytes {
-                    return Err((too_large(limits), from));
-                }
-                return Ok(None);
-            };
-            if len > limits.field_bytes {
+    let mut len = block::skip(rest, 0, |b| block::is_special_in_value(b, quote));
+    let is_plain = if rest.get(len) == Some(&quote) {
+        true
+    } else {
+        let Some(more) = memchr(quote, rest.get(len..).unwrap_or_default()) else {
+            if rest.len() > limits.field_bytes {
                 return Err((too_large(limits), from));
             }
-            flags = rest.iter().take(len).fold(0, |flags, &b| {
-                flags
-                    | u8::from(b == b'<')
-                    | (u8::from(b == b'&') << 1)
-                    | (u8::from(matches!(b, b'\t' | b'\n' | b'\r')) << 1)
-            });
-            len
-        }
+            return Ok(None);
+        };
+        len += more;
+        let special = |any, &b: &u8| any | (b == b'&') | (b == b'<') | (b < b' ');
+        !rest.iter().take(len).fold(false, special)
     };
-    let value_to = value_from + len;
-    if flags & OPENING != 0 {
-        return Err((syntax("a < in an attribute value"), value_from));
+    if len > limits.field_bytes {
+        return Err((too_large(limits), from));
     }
-    let value = if flags == 0 {
+    let value_to = value_from + len;
+    let value = if is_plain {
         Value::Window((value_from, value_to))
     } else {
+        let written = rest.get(..len).unwrap_or_default();
+        if memchr(b'<', written).is_some() {
+            return Err((syntax("a < in an attribute value"), value_from));
+        }
         let before = tag.values.len();
         text::resolve(
             window,
@@ -361,6 +354,9 @@ fn too_large(limits: &Limits) -> ErrorKind {
 }
 
 fn check_duplicates(window: &str, tag: &Tag) -> Result<(), ScanError> {
+    if tag.attributes.len() < 2 {
+        return Ok(());
+    }
     let name = |attribute: &RawAttribute| {
         window
             .get(attribute.name.0..attribute.name.1)

@@ -1,9 +1,10 @@
 //! Character references and line ends.
 
-use memchr::{memchr, memchr2, memchr3};
+use memchr::{memchr, memchr2};
 
+use super::block;
 use super::error::NoticeKind;
-use super::tag::{ScanError, Span, is_name, syntax};
+use super::tag::{ScanError, Span, is_name, is_space, syntax};
 
 /// A notice and where its cause stands in the window.
 pub(super) type Found = (NoticeKind, usize);
@@ -18,9 +19,48 @@ pub(super) enum Where {
     Attribute,
 }
 
-/// Whether text between tags says exactly what is written.
-pub(super) fn is_plain(raw: &[u8]) -> bool {
-    memchr3(b'&', b'\r', b']', raw).is_none()
+/// A text between tags as far as it was looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run {
+    pub(super) len: usize,
+    /// A tag comes next.
+    pub(super) is_ended: bool,
+    /// It says exactly what is written.
+    pub(super) is_plain: bool,
+    /// It is plain and nothing but white space.
+    pub(super) is_blank: bool,
+}
+
+/// Looks at the text that begins here, up to the next tag.
+pub(super) fn run(bytes: &[u8]) -> Run {
+    let mut at = block::skip(bytes, 0, block::is_not_blank);
+    let is_blank = bytes.get(at) == Some(&b'<');
+    if !is_blank {
+        at = block::skip(bytes, at, block::is_special_in_text);
+    }
+    if bytes.get(at) == Some(&b'<') {
+        return Run {
+            len: at,
+            is_ended: true,
+            is_plain: true,
+            is_blank,
+        };
+    }
+    long_run(bytes, at)
+}
+
+/// The same of a text that is long, not plain or not ended, and has nothing special up to `at`.
+fn long_run(bytes: &[u8], at: usize) -> Run {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let len = at + memchr(b'<', rest).unwrap_or(rest.len());
+    let text = bytes.get(..len).unwrap_or_default();
+    let special = |any, &b: &u8| any | (b == b'&') | (b == b'\r') | (b == b']');
+    Run {
+        len,
+        is_ended: len < bytes.len(),
+        is_plain: !text.iter().fold(false, special),
+        is_blank: text.iter().fold(true, |all, &b| all & is_space(b)),
+    }
 }
 
 /// Appends what the text in `span` means to `out`.

@@ -69,6 +69,11 @@ impl<R: Read> Window<R> {
         self.text.get(from..to).unwrap_or_default()
     }
 
+    /// How many of the first `n` bytes that are not consumed are whole characters.
+    pub(super) fn floor_boundary(&self, n: usize) -> usize {
+        self.text.floor_char_boundary(self.start + n) - self.start
+    }
+
     pub(super) fn is_ended(&self) -> bool {
         self.ended
     }
