@@ -1,33 +1,41 @@
-//! `cargo xtask chaos`: programs killed at random moments, many times.
+//! `cargo xtask chaos`: programs killed at random moments, and other things that befall them, many times.
 //!
-//! Each part is a module of `tests/it/chaos`, with a test a database. There a few rounds run with every test run; here as
+//! Each part is a module of `tests/it/chaos`, with a test a database. `RSR_CHAOS_SEED` repeats the moments of a run. There a few rounds run with every test run; here as
 //! many as asked for.
 
 use anyhow::{Result, ensure};
 
 use crate::run;
 
-/// What can be killed: modules of `tests/it/chaos`.
-const PARTS: [&str; 2] = ["worker", "machines"];
+/// What can befall, and the module of `tests/it/chaos` that tells of it.
+const PARTS: [(&str, &str); 10] = [
+    ("worker", "worker"),
+    ("machines", "machines"),
+    ("import", "files::import"),
+    ("export", "files::export"),
+    ("delete", "branches::delete"),
+    ("move", "branches::moves"),
+    ("migration", "migration"),
+    ("disk", "disk"),
+    ("sockets", "sockets"),
+    ("clock", "clock"),
+];
 
 /// Runs the rounds of one part, or of all; answers whether nothing was lost.
 pub(crate) fn run(rounds: u32, only: Option<&str>) -> Result<bool> {
-    let parts: Vec<&str> = match only {
-        None => PARTS.to_vec(),
-        Some(part) => {
-            let known = PARTS.join(", ");
-            ensure!(PARTS.contains(&part), "--only {part}: known are {known}");
-            vec![part]
-        }
-    };
+    let is_asked = |(name, _): &&(&str, &str)| only.is_none_or(|only| only == *name);
+    let parts: Vec<_> = PARTS.iter().filter(is_asked).collect();
+    let known = PARTS.map(|(name, _)| name).join(", ");
+    let only = only.unwrap_or_default();
+    ensure!(!parts.is_empty(), "--only {only}: known are {known}");
     let build = run::cargo(&["build", "--locked", "--release", "--package", "rsr"]);
     if !run::passes(build)? {
         return Ok(false);
     }
     let mut is_good = true;
-    for part in parts {
+    for (_, module) in parts {
         let mut test = run::cargo(&["test", "--locked", "--release", "--package", "rsr-tests"]);
-        let filter = format!("chaos::{part}::");
+        let filter = format!("chaos::{module}::");
         test.args(["--test", "it", &filter, "--", "--nocapture"]);
         test.env("RSR_CHAOS_ROUNDS", rounds.to_string());
         is_good &= run::passes(test)?;

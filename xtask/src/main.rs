@@ -126,7 +126,7 @@ enum Command {
         /// How often each part is killed
         #[arg(long, default_value_t = 200)]
         rounds: u32,
-        /// One part alone: worker
+        /// One part alone: worker, machines, import, export, delete, move, migration, disk, sockets or clock
         #[arg(long)]
         only: Option<String>,
     },

@@ -1,8 +1,16 @@
-//! Programs killed at random moments: what they were at is found again, once and whole.
+//! Programs killed at random moments, full disks, clients that go away, clocks that are set: what was acknowledged is there,
+//! once and whole, nothing is half-written, and the same command goes on where it was cut off.
 //!
 //! A few rounds here; `cargo xtask chaos --rounds N` runs as many as asked for, and says what it saw.
 
+mod branches;
+mod clock;
+mod disk;
+mod files;
 mod machines;
+mod migration;
+mod place;
+mod sockets;
 mod worker;
 
 use std::time::Duration;

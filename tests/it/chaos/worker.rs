@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use rsr_aggregation::{Hundredths, Numbers};
-use rsr_base::{PeriodId, ProjectId, UserId, system_clock};
+use rsr_base::{Clock as _, PeriodId, ProjectId, SystemClock, UserId, system_clock};
 use rsr_settings::Settings;
 use rsr_store::{
     NewIndicator, NewPeriod, NewProject, NewResult, NewUpdate, Store, Tx, UpdateStatus,
@@ -15,6 +15,7 @@ use rsr_store::{
 use rsr_testkit::{PostgresDatabase, Seeded};
 use rsr_tests::rsr;
 
+use super::place::PATIENCE;
 use super::{pass, random, rounds};
 
 /// Trees, each a bush of so many projects.
@@ -23,17 +24,14 @@ const PROJECTS: usize = 25;
 /// Reports of one round.
 const REPORTS: u64 = 120;
 /// The lease of a claim, as the workers are told.
-const LEASE: Duration = Duration::from_secs(1);
+pub(super) const LEASE: Duration = Duration::from_secs(1);
 /// What recovery may take beyond the lease.
-const BEYOND: Duration = Duration::from_secs(5);
-/// What it may take where nobody measures, on a machine with other work.
-const PATIENCE: Duration = Duration::from_secs(60);
-
+pub(super) const BEYOND: Duration = Duration::from_secs(5);
 #[test]
 fn on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("rsr.db").display());
-    Story::new(folder.path(), url).run("SQLite");
+    Story::new(folder.path(), url, Vec::new()).run("SQLite");
 }
 
 #[test]
@@ -42,7 +40,7 @@ fn on_postgresql() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    Story::new(folder.path(), database.url()).run("PostgreSQL");
+    Story::new(folder.path(), database.url(), Vec::new()).run("PostgreSQL");
 }
 
 /// One tree: its top, and for each project the period that is reported on.
@@ -53,9 +51,12 @@ pub(super) struct Tree {
     sum: i128,
 }
 
-struct Story<'f> {
+/// Trees that are reported on, and workers that count it.
+pub(super) struct Story<'f> {
     folder: &'f Path,
     url: String,
+    /// What workers are told beside what all are.
+    variables: Vec<(String, String)>,
     store: Store,
     user: UserId,
     trees: Vec<Tree>,
@@ -66,7 +67,7 @@ struct Story<'f> {
 }
 
 impl<'f> Story<'f> {
-    fn new(folder: &'f Path, url: String) -> Self {
+    pub(super) fn new(folder: &'f Path, url: String, variables: Vec<(String, String)>) -> Self {
         let mut settings = Settings::default().database;
         settings.url = url.parse().unwrap();
         settings.lock_timeout = PATIENCE;
@@ -84,6 +85,7 @@ impl<'f> Story<'f> {
         Self {
             folder,
             url,
+            variables,
             store,
             user,
             trees,
@@ -115,18 +117,12 @@ impl<'f> Story<'f> {
             if self.count(&["running"]) > 0 {
                 n_held += 1;
             }
-            let mut successor = self.start();
-            while self.count(&["scheduled", "running", "failed"]) > 0 {
-                let waited = clock.elapsed() - killed;
-                assert!(waited <= patience, "{what}: not recovered after {waited:?}");
-                pass(&*clock, Duration::from_millis(10));
-            }
+            let successor = self.start();
+            self.wait(patience, &what);
             slowest = slowest.max(clock.elapsed() - killed);
-            self.check(&what);
-            let pid = rustix::process::Pid::from_child(&successor);
-            rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-            let code = successor.wait().unwrap().code();
-            assert_eq!(code, Some(0), "{what}: it stops cleanly");
+            // One kill, one more run.
+            self.check(2, &what);
+            stop(successor, &what);
         }
         println!(
             "chaos worker, {database}: {n_rounds} kills, in {n_held} of them jobs were held; \
@@ -134,8 +130,18 @@ impl<'f> Story<'f> {
         );
     }
 
+    /// Waits until nothing waits.
+    pub(super) fn wait(&self, patience: Duration, what: &str) {
+        let clock = SystemClock::new();
+        while self.count(&["scheduled", "running", "failed"]) > 0 {
+            let waited = clock.elapsed();
+            assert!(waited <= patience, "{what}: not done after {waited:?}");
+            pass(&clock, Duration::from_millis(10));
+        }
+    }
+
     /// Approved reports on periods anywhere, in one transaction.
-    fn report(&mut self) {
+    pub(super) fn report(&mut self) {
         let mut new = Vec::new();
         for _ in 0..REPORTS {
             let tree = &mut self.trees[usize::try_from(self.random.below(4)).unwrap()];
@@ -160,9 +166,10 @@ impl<'f> Story<'f> {
         self.store.write(work).unwrap();
     }
 
-    fn start(&self) -> Child {
+    pub(super) fn start(&self) -> Child {
         let mut command = rsr(self.folder);
         command
+            .envs(self.variables.iter().cloned())
             .args(["worker", "--workers", "2"])
             .env("RSR_DATABASE_URL", &self.url)
             .env("RSR_AGGREGATION_JOB_LEASE", LEASE.as_secs().to_string())
@@ -180,7 +187,7 @@ impl<'f> Story<'f> {
     }
 
     /// Jobs that are in one of these states, at one moment.
-    fn count(&self, states: &[&str]) -> u64 {
+    pub(super) fn count(&self, states: &[&str]) -> u64 {
         let snapshot = self.store.snapshot().unwrap();
         let counts = snapshot.job_counts().unwrap();
         let among = |state: &str| states.contains(&state);
@@ -191,7 +198,8 @@ impl<'f> Story<'f> {
             .sum()
     }
 
-    fn check(&mut self, what: &str) {
+    /// All was done in so many runs of each job at most, and all sums are right.
+    pub(super) fn check(&mut self, runs_max: u64, what: &str) {
         let snapshot = self.store.snapshot().unwrap();
         let jobs = snapshot.jobs(None, 1_000_000).unwrap();
         let n_new = jobs.len() - self.n_jobs;
@@ -199,7 +207,7 @@ impl<'f> Story<'f> {
         self.n_jobs = jobs.len();
         for job in jobs {
             assert_eq!(job.state, "finished", "{what}: {job:?}");
-            assert!(job.attempts <= 2, "{what}: one kill, one more run: {job:?}");
+            assert!(job.attempts <= runs_max, "{what}: {job:?}");
         }
         let mut findings = Vec::new();
         let audited = snapshot.audit(None, &AtomicBool::new(false), &mut |row| {
@@ -218,6 +226,14 @@ impl<'f> Story<'f> {
             assert_eq!(written.n_periods_written, 0, "{what}: a fresh computation");
         }
     }
+}
+
+/// Asks a worker to stop, which it does cleanly.
+pub(super) fn stop(mut worker: Child, what: &str) {
+    let pid = rustix::process::Pid::from_child(&worker);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let code = worker.wait().unwrap().code();
+    assert_eq!(code, Some(0), "{what}: it stops cleanly");
 }
 
 /// A bush: each project hangs below one a third as far down the list.

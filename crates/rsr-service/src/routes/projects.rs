@@ -333,6 +333,9 @@ async fn create(
     let stored = app
         .write(&caller, Right::Edit, &targets, move |_app, tx| {
             let id = tx.create_project(&new)?;
+            if new.parent.is_some() {
+                tx.inherit_results(id)?;
+            }
             Ok(tx.project(id)?)
         })
         .await?;

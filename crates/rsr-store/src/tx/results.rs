@@ -44,6 +44,70 @@ const PERIODS: Kind = Kind {
     last_id: "SELECT max(id) FROM periods",
 };
 
+/// What a step of inheriting goes out from.
+enum Since {
+    /// Results with ids above this one are new.
+    Results,
+    /// Indicators with ids above this one are new.
+    Indicators,
+    /// The project that inherits.
+    Project,
+}
+
+/// What comes with results that are new in a project and below it. Each step is run until it finds no more.
+struct Step {
+    since: Since,
+    sql: &'static str,
+}
+
+const INHERIT: [Step; 5] = [
+    Step {
+        since: Since::Results,
+        sql: "INSERT INTO indicators (result_id, project_id, place, parent_indicator_id, kind, measure, is_cumulative,
+                 is_ascending, aggregation_status, has_scores, reference, title, description)
+             SELECT r.id, r.project_id, i.place, i.id, i.kind, i.measure, i.is_cumulative, i.is_ascending,
+                 i.aggregation_status, i.has_scores, i.reference, i.title, i.description
+             FROM results r JOIN indicators i ON i.result_id = r.parent_result_id
+             WHERE r.id > ?1 AND NOT EXISTS (SELECT 1 FROM indicators x WHERE x.result_id = r.id)
+             ORDER BY r.id, i.place, i.id",
+    },
+    Step {
+        since: Since::Indicators,
+        sql: "INSERT INTO periods (indicator_id, project_id, place, parent_period_id, start_date, end_date, target_value)
+             SELECT i.id, i.project_id, p.place, p.id, p.start_date, p.end_date, p.target_value
+             FROM indicators i JOIN periods p ON p.indicator_id = i.parent_indicator_id
+             WHERE i.id > ?1 AND NOT EXISTS (SELECT 1 FROM periods x WHERE x.indicator_id = i.id)
+             ORDER BY i.id, p.place, p.id",
+    },
+    Step {
+        since: Since::Project,
+        sql: "WITH RECURSIVE branch(id) AS (
+                 SELECT CAST(?1 AS BIGINT) UNION SELECT p.id FROM branch JOIN projects p ON p.parent_id = branch.id)
+             INSERT INTO dimension_names (project_id, parent_name_id, name)
+             SELECT c.id, n.id, n.name FROM branch JOIN projects c ON c.id = branch.id
+             JOIN dimension_names n ON n.project_id = c.parent_id
+             WHERE NOT EXISTS (SELECT 1 FROM dimension_names x WHERE x.project_id = c.id AND x.name = n.name)",
+    },
+    Step {
+        since: Since::Project,
+        sql: "WITH RECURSIVE branch(id) AS (
+                 SELECT CAST(?1 AS BIGINT) UNION SELECT p.id FROM branch JOIN projects p ON p.parent_id = branch.id)
+             INSERT INTO dimension_values (name_id, parent_value_id, value)
+             SELECT n.id, v.id, v.value FROM branch JOIN dimension_names n ON n.project_id = branch.id
+             JOIN dimension_values v ON v.name_id = n.parent_name_id
+             WHERE NOT EXISTS (SELECT 1 FROM dimension_values x WHERE x.name_id = n.id AND x.value = v.value)",
+    },
+    Step {
+        since: Since::Indicators,
+        sql: "INSERT INTO indicator_dimension_names (indicator_id, name_id)
+             SELECT i.id, n.id FROM indicators i
+             JOIN indicator_dimension_names a ON a.indicator_id = i.parent_indicator_id
+             JOIN dimension_names n ON n.parent_name_id = a.name_id AND n.project_id = i.project_id
+             WHERE i.id > ?1 AND NOT EXISTS (SELECT 1 FROM indicator_dimension_names x
+                 WHERE x.indicator_id = i.id AND x.name_id = n.id)",
+    },
+];
+
 impl Tx {
     /// Stores a result, and a copy that points at it in each project below.
     ///
@@ -116,8 +180,8 @@ impl Tx {
         Ok(PeriodId(id))
     }
 
-    /// Gives a project copies of its parent's results, indicators and periods that it has none of yet, and the same to
-    /// all below it. Answers how many results were copied to the project itself.
+    /// Gives a project copies of its parent's results, indicators and periods that it has none of yet, with the dimensions
+    /// they are split by, and the same to all below it. Answers how many results were copied to the project itself.
     ///
     /// # Errors
     ///
@@ -137,22 +201,15 @@ impl Tx {
         )?;
         self.copy_each_down(results_before)?;
         let indicators_before = db.number(INDICATORS.last_id, params![])?;
-        db.execute(
-            "INSERT INTO indicators (result_id, project_id, place, parent_indicator_id, kind, measure, is_cumulative,
-                 is_ascending, aggregation_status, has_scores, reference, title, description)
-             SELECT r.id, r.project_id, i.place, i.id, i.kind, i.measure, i.is_cumulative, i.is_ascending,
-                 i.aggregation_status, i.has_scores, i.reference, i.title, i.description
-             FROM results r JOIN indicators i ON i.result_id = r.parent_result_id
-             WHERE r.id > ?1 ORDER BY r.id, i.place, i.id",
-            params![results_before],
-        )?;
-        db.execute(
-            "INSERT INTO periods (indicator_id, project_id, place, parent_period_id, start_date, end_date, target_value)
-             SELECT i.id, i.project_id, p.place, p.id, p.start_date, p.end_date, p.target_value
-             FROM indicators i JOIN periods p ON p.indicator_id = i.parent_indicator_id
-             WHERE i.id > ?1 ORDER BY i.id, p.place, p.id",
-            params![indicators_before],
-        )?;
+        for step in INHERIT {
+            let since = match step.since {
+                Since::Results => results_before,
+                Since::Indicators => indicators_before,
+                Since::Project => project.0,
+            };
+            // A level of the tree a time.
+            while db.execute(step.sql, params![since])? > 0 {}
+        }
         Ok(n)
     }
 

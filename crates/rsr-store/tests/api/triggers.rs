@@ -325,6 +325,29 @@ fn rule_31_a_dimension_value_goes_with_its_copies_and_queues_what_used_it() {
 }
 
 #[test]
+fn a_branch_that_comes_later_inherits_what_is_above_it_at_every_level() {
+    let mut example = computed(&[None, Some(0)], "1", false, 2);
+    let [first, second] = ["later", "below it"].map(|title| {
+        let parent = example.projects.last().copied();
+        let made = example.test.project(title, parent);
+        example.projects.push(made);
+        made
+    });
+    assert_eq!(example.write(|tx| tx.inherit_results(first)), 1);
+    assert_eq!(example.write(|tx| tx.inherit_results(first)), 0, "once");
+    let above = periods(&example, 2);
+    let below = periods(&example, 3);
+    assert_eq!((above.len(), below.len()), (2, 2), "of {second}");
+    example.roll_up();
+    let values = values_of(&example, second);
+    example.report(3, number(5), &[(values[0], 2), (values[1], 3)]);
+    settle(&example);
+    for place in 0..4 {
+        example.check(place, "5.00 (2.00, 3.00)");
+    }
+}
+
+#[test]
 fn rule_26_a_dimension_attached_later_queues_its_indicators_periods() {
     let example = computed(&[None, Some(0)], "1", false, 1);
     let original = indicator(&example, 0);
