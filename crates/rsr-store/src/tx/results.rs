@@ -86,7 +86,8 @@ const INHERIT: [Step; 5] = [
              INSERT INTO dimension_names (project_id, parent_name_id, name)
              SELECT c.id, n.id, n.name FROM branch JOIN projects c ON c.id = branch.id
              JOIN dimension_names n ON n.project_id = c.parent_id
-             WHERE NOT EXISTS (SELECT 1 FROM dimension_names x WHERE x.project_id = c.id AND x.name = n.name)",
+             WHERE NOT EXISTS (SELECT 1 FROM dimension_names x WHERE x.project_id = c.id AND x.name = n.name)
+             ORDER BY c.id, n.id",
     },
     Step {
         since: Since::Project,
@@ -95,7 +96,8 @@ const INHERIT: [Step; 5] = [
              INSERT INTO dimension_values (name_id, parent_value_id, value)
              SELECT n.id, v.id, v.value FROM branch JOIN dimension_names n ON n.project_id = branch.id
              JOIN dimension_values v ON v.name_id = n.parent_name_id
-             WHERE NOT EXISTS (SELECT 1 FROM dimension_values x WHERE x.name_id = n.id AND x.value = v.value)",
+             WHERE NOT EXISTS (SELECT 1 FROM dimension_values x WHERE x.name_id = n.id AND x.value = v.value)
+             ORDER BY n.id, v.id",
     },
     Step {
         since: Since::Indicators,
