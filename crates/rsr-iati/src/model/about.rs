@@ -1,5 +1,6 @@
 //! Who, when and what kind: the elements that describe an activity as a whole.
 
+use crate::model::children::Head;
 use crate::model::element::element;
 use crate::model::gaps::is_language;
 use crate::model::shared::{Narrative, Plain, TextBlock};
@@ -27,9 +28,12 @@ element! {
     }
 }
 
-impl ActivityHead {
-    /// The same without attributes that mean nothing, and how many those were.
-    pub(crate) fn without_gaps(&self) -> (Self, u64) {
+impl Head for ActivityHead {
+    fn language(&self) -> Option<&str> {
+        self.language.as_deref()
+    }
+
+    fn without_gaps(&self) -> (Self, u64) {
         let mut valid = self.clone();
         let mut n = 0;
         let mut keep = |is_valid: bool| {

@@ -2,9 +2,9 @@
 
 use crate::finding::Findings;
 use crate::model::about::{
-    ActivityDate, Conditions, ContactInfo, Description, HumanitarianScope, Identifier, LegacyData,
-    OtherIdentifier, ParticipatingOrg, PolicyMarker, RecipientCountry, RecipientRegion,
-    RelatedActivity, ReportingOrg, Sector, Tag,
+    ActivityDate, ActivityHead, Conditions, ContactInfo, Description, HumanitarianScope,
+    Identifier, LegacyData, OtherIdentifier, ParticipatingOrg, PolicyMarker, RecipientCountry,
+    RecipientRegion, RelatedActivity, ReportingOrg, Sector, Tag,
 };
 use crate::model::children::{FragmentError, STREAMED_BYTES, children_of};
 use crate::model::element::Element as _;
@@ -22,7 +22,7 @@ use crate::xml::{Reader, Token};
 
 children_of! {
     /// One child element of `iati-activity`.
-    enum ActivityElement;
+    enum ActivityElement in "iati-activity" of ActivityHead, "iati-activities";
     /// The kinds of [`ActivityElement`] in the order of 2.03.
     kinds ElementKind;
     /// `iati-identifier`.

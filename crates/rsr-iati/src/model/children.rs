@@ -1,6 +1,9 @@
 //! The children of an activity or an organisation: an enum with a variant for each, in the order of 2.03.
 
 use crate::finding::Finding;
+use crate::model::element::Element;
+use crate::model::fragment::Fragment;
+use crate::model::gaps::Gap;
 use crate::xml;
 
 /// Why a fragment could not be read back.
@@ -18,10 +21,45 @@ pub enum FragmentError {
 /// From this size on a fragment is read piece by piece, so that a long text is not held a second time.
 pub(crate) const STREAMED_BYTES: usize = 256 * 1024;
 
+/// What an activity or an organisation holds, one element at a time.
+pub(crate) trait Child {
+    /// The attributes of the element that it stands in.
+    type Head: Head;
+    /// The name of that element.
+    const SUBJECT: &'static str;
+    /// The name of the root.
+    const ROOT: &'static str;
+    /// What may stand there, in the order of 2.03. Extensions come after all of it, and then what 2.03 has no place for.
+    const PLACES: &'static [Place];
+
+    /// Its place, by number.
+    fn place(&self) -> usize;
+    fn written_name(&self) -> &str;
+    fn all_gaps(&self) -> Vec<Gap>;
+    fn write_to(&self, out: &mut Fragment<'_>);
+}
+
+/// The attributes of an activity or an organisation.
+pub(crate) trait Head: Element {
+    /// The language of narratives that name none.
+    fn language(&self) -> Option<&str>;
+
+    /// The same without the attributes that mean nothing, and how many those are.
+    fn without_gaps(&self) -> (Self, u64);
+}
+
+/// One kind of element that may stand there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) name: &'static str,
+    pub(crate) is_repeatable: bool,
+    pub(crate) is_required: bool,
+}
+
 /// Defines the enum of children, the enum of their kinds, and how they are read, written and judged.
 macro_rules! children_of {
     (
-        $(#[$about:meta])* enum $Element:ident;
+        $(#[$about:meta])* enum $Element:ident in $subject:literal of $Head:ident, $root:literal;
         $(#[$about_kinds:meta])* kinds $Kind:ident;
         $( $(#[$meta:meta])* $variant:ident($ty:ty) = $name:literal $most:ident $least:ident, )*
     ) => {
@@ -88,6 +126,35 @@ macro_rules! children_of {
                     $( Self::$variant => children_of!(@required $least), )*
                     Self::Extension | Self::Unknown => false,
                 }
+            }
+        }
+
+        impl $crate::model::children::Child for $Element {
+            type Head = $Head;
+            const SUBJECT: &'static str = $subject;
+            const ROOT: &'static str = $root;
+            const PLACES: &'static [$crate::model::children::Place] = &[
+                $( $crate::model::children::Place {
+                    name: $name,
+                    is_repeatable: children_of!(@many $most),
+                    is_required: children_of!(@required $least),
+                }, )*
+            ];
+
+            fn place(&self) -> usize {
+                self.rank()
+            }
+
+            fn written_name(&self) -> &str {
+                self.name()
+            }
+
+            fn all_gaps(&self) -> Vec<Gap> {
+                self.gaps()
+            }
+
+            fn write_to(&self, out: &mut Fragment<'_>) {
+                self.write(out);
             }
         }
 

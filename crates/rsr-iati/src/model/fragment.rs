@@ -1,6 +1,6 @@
 //! Typed structs out, as XML in the order of 2.03.
 
-use crate::model::about::ActivityHead;
+use crate::model::children::Head;
 use crate::model::element::{Element, Slot};
 use crate::model::raw::{RawAttribute, RawElement, RawNode, is_extension};
 use crate::model::value::Value;
@@ -205,17 +205,18 @@ pub(crate) fn write_raw(raw: &RawElement) -> String {
     out
 }
 
-/// The start tag of an activity, with the prefixes that are in force. Gives how many characters were replaced and how
-/// many attributes left out.
-pub(crate) fn write_head(
-    head: &ActivityHead,
+/// The start tag of an activity or an organisation, with the prefixes that are in force. Gives how many characters were
+/// replaced and how many attributes left out.
+pub(crate) fn write_head<H: Head>(
+    subject: &str,
+    head: &H,
     scope: &[(String, String)],
     out: &mut String,
 ) -> (u64, u64) {
     let mut fragment = Fragment::new(out).with_scope(scope);
-    fragment.start("iati-activity");
+    fragment.start(subject);
     head.write_attributes(&mut fragment);
-    for attribute in head.extra.attributes() {
+    for attribute in head.extra().attributes() {
         fragment.raw_attribute(attribute);
     }
     fragment.close_start();

@@ -76,5 +76,6 @@ pub use shared::{
 };
 pub use value::{Date, DateTime, Day, Decimal, Flag, Moment, Natural, Number, Value, Whole, Year};
 
+pub(crate) use children::{Child, Head};
 pub(crate) use fragment::{Fragment, write_head, write_raw};
 pub(crate) use pull::{Input, Pull, Stop, shortened};

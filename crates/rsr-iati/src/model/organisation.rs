@@ -2,14 +2,14 @@
 
 use crate::finding::Findings;
 use crate::model::about::{Identifier, ReportingOrg};
-use crate::model::children::{FragmentError, STREAMED_BYTES, children_of};
+use crate::model::children::{FragmentError, Head, STREAMED_BYTES, children_of};
 use crate::model::element::{Element as _, element};
 use crate::model::fragment::Fragment;
-use crate::model::gaps::{Gap, GapKind, Gaps};
+use crate::model::gaps::{Gap, GapKind, Gaps, is_language};
 use crate::model::pull::{Input, Pull, Stop};
 use crate::model::raw::{RawElement, is_extension};
 use crate::model::shared::{Amount, Coded, Dated, Narrative, TextBlock};
-use crate::model::value::DateTime;
+use crate::model::value::{DateTime, Value as _};
 use crate::xml::{Reader, Token};
 
 element! {
@@ -23,6 +23,24 @@ element! {
             /// `@default-currency`: the currency of amounts that name none.
             default_currency: String = "default-currency",
         }
+    }
+}
+
+impl Head for OrganisationHead {
+    fn language(&self) -> Option<&str> {
+        self.language.as_deref()
+    }
+
+    fn without_gaps(&self) -> (Self, u64) {
+        let mut valid = self.clone();
+        let mut n = 0;
+        let mut keep = |is_valid: bool| {
+            n += u64::from(!is_valid);
+            is_valid
+        };
+        valid.last_updated = valid.last_updated.filter(|value| keep(value.is_valid()));
+        valid.language = valid.language.filter(|value| keep(is_language(value)));
+        (valid, n)
     }
 }
 
@@ -218,7 +236,7 @@ element! {
 
 children_of! {
     /// One child element of `iati-organisation`.
-    enum OrganisationElement;
+    enum OrganisationElement in "iati-organisation" of OrganisationHead, "iati-organisations";
     /// The kinds of [`OrganisationElement`] in the order of 2.03.
     kinds OrganisationElementKind;
     /// `organisation-identifier`.

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::io::Read;
 
-use super::{Counts, ReadError, ReadOptions};
+use super::{Counts, ReadError, ReadOptions, upgrade};
 use crate::finding::{Finding, Findings, Severity};
-use crate::model::{Input, OrganisationElement, OrganisationHead, Pull, Stop};
+use crate::model::{Input, OrganisationElement, OrganisationHead, Pull, Stop, TextBlock};
 use crate::version::Version;
 use crate::xml::{Position, Reader, Token};
 
@@ -26,7 +26,8 @@ pub enum OrganisationEvent {
 
 /// Reads the organisations of one file. Memory: two pieces of 64 KiB and the element at hand.
 ///
-/// Files of 1.0x are read by the names that 2.03 has as well; texts that stood in elements themselves are told as dropped.
+/// Files of 1.0x come out as 2.03, as those of activities do: texts become narratives, and the languages of the name, which
+/// stood in elements of their own, are brought together and come last.
 ///
 /// ```
 /// use rsr_iati::model::OrganisationElement;
@@ -54,12 +55,22 @@ pub struct OrganisationReader<'r> {
     /// The depth of the organisation that is open; 0 outside of one.
     inside: usize,
     seen_root: bool,
-    is_ended: bool,
+    stage: Stage,
+    /// The name in the languages that were read so far, of an organisation of 1.0x.
+    name: Option<(TextBlock, Position)>,
     version: Version,
     counts: Counts,
     strict: bool,
     /// A bit for each kind of element that the organisation holds.
     seen: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Reading,
+    /// At the end tag of an organisation.
+    Closing,
+    Ended,
 }
 
 impl fmt::Debug for OrganisationReader<'_> {
@@ -86,7 +97,8 @@ impl<'r> OrganisationReader<'r> {
             findings: Findings::default(),
             inside: 0,
             seen_root: false,
-            is_ended: false,
+            stage: Stage::Reading,
+            name: None,
             version: Version::V101,
             counts: Counts::default(),
             strict: options.strict,
@@ -101,15 +113,15 @@ impl<'r> OrganisationReader<'r> {
     /// [`ReadError::Xml`] where the file cannot be read on; [`ReadError::Strict`] where that was asked for.
     pub fn next_event(&mut self) -> Result<Option<OrganisationEvent>, ReadError> {
         let event = loop {
-            if self.is_ended {
+            if self.stage == Stage::Ended {
                 return Ok(None);
             }
             match self.step() {
                 Ok(Some(event)) => break Some(event),
-                Ok(None) if self.is_ended => break None,
+                Ok(None) if self.stage == Stage::Ended => break None,
                 Ok(None) => {}
                 Err(Stop::Fatal(error)) => {
-                    self.is_ended = true;
+                    self.stage = Stage::Ended;
                     return Err(error.into());
                 }
                 Err(Stop::Skip(finding)) if self.inside > 0 => break Some(self.skip(*finding)?),
@@ -132,7 +144,7 @@ impl<'r> OrganisationReader<'r> {
                 _ => None,
             };
             if let Some(finding) = self.findings.first_error().cloned().or(skipped) {
-                self.is_ended = true;
+                self.stage = Stage::Ended;
                 return Err(ReadError::Strict(Box::new(finding)));
             }
         }
@@ -164,12 +176,15 @@ impl<'r> OrganisationReader<'r> {
     }
 
     fn step(&mut self) -> Result<Option<OrganisationEvent>, Stop> {
+        if self.stage == Stage::Closing {
+            return Ok(Some(self.closing()));
+        }
         if self.inside == 0 {
             self.findings.identifier = None;
         }
         match self.pull().advance_past_blanks()? {
             Token::Done => {
-                self.is_ended = true;
+                self.stage = Stage::Ended;
                 Ok(None)
             }
             Token::Text => {
@@ -179,23 +194,31 @@ impl<'r> OrganisationReader<'r> {
                 Ok(None)
             }
             Token::End if self.inside > 0 && self.xml.depth() == self.inside => {
-                self.inside = 0;
-                if self
-                    .findings
-                    .identifier
-                    .as_deref()
-                    .is_none_or(str::is_empty)
-                {
-                    let message = "the organisation has no identifier";
-                    self.pull()
-                        .find(Severity::Error, "blank-identifier", message);
-                }
-                Ok(Some(OrganisationEvent::End))
+                Ok(Some(self.closing()))
             }
             Token::End => Ok(None),
-            Token::Start if self.inside > 0 => self.child().map(Some),
+            Token::Start if self.inside > 0 => self.child(),
             Token::Start => self.outside(),
         }
+    }
+
+    /// Gives what was held back, and then the end.
+    fn closing(&mut self) -> OrganisationEvent {
+        self.stage = Stage::Closing;
+        if let Some((name, position)) = self.name.take() {
+            let element = OrganisationElement::Name(name);
+            self.note_element(&element);
+            return OrganisationEvent::Element(element, position);
+        }
+        self.stage = Stage::Reading;
+        self.inside = 0;
+        let identifier = self.findings.identifier.as_deref();
+        if identifier.is_none_or(str::is_empty) {
+            let message = "the organisation has no identifier";
+            self.pull()
+                .find(Severity::Error, "blank-identifier", message);
+        }
+        OrganisationEvent::End
     }
 
     fn outside(&mut self) -> Result<Option<OrganisationEvent>, Stop> {
@@ -225,7 +248,9 @@ impl<'r> OrganisationReader<'r> {
                 self.inside = self.xml.depth();
                 let position = self.xml.position();
                 let mut head = OrganisationHead::default();
-                self.pull().attributes(&mut head);
+                // 1.0x had the version on organisations too.
+                let ignored = if self.version.is_old() { "version" } else { "" };
+                self.pull().attributes_but(ignored, &mut head);
                 Ok(Some(OrganisationEvent::Start(head, position)))
             }
             _ => {
@@ -241,12 +266,23 @@ impl<'r> OrganisationReader<'r> {
         }
     }
 
-    fn child(&mut self) -> Result<OrganisationEvent, Stop> {
+    /// Reads a child. `None`: it is a name, and comes at the end with its other languages.
+    fn child(&mut self) -> Result<Option<OrganisationEvent>, Stop> {
         let position = self.xml.position();
-        let element = OrganisationElement::pull(&mut self.pull())?;
-        let kind = element.kind();
-        match &element {
-            OrganisationElement::Unknown(raw) => {
+        let element = if self.version.is_old() {
+            match upgrade::organisation_element(&mut self.pull())? {
+                OrganisationElement::Name(name) => {
+                    match &mut self.name {
+                        Some((known, _)) => known.narratives.extend(name.narratives),
+                        None => self.name = Some((name, position)),
+                    }
+                    return Ok(None);
+                }
+                element => element,
+            }
+        } else {
+            let element = OrganisationElement::pull(&mut self.pull())?;
+            if let OrganisationElement::Unknown(raw) = &element {
                 let message = format!(
                     "the standard has no <{}> here; it is kept and not exported",
                     raw.name
@@ -254,10 +290,18 @@ impl<'r> OrganisationReader<'r> {
                 self.pull()
                     .find(Severity::Warning, "unknown-element", &message);
             }
-            OrganisationElement::Identifier(identifier) if self.findings.identifier.is_none() => {
-                self.findings.identifier = Some(identifier.identifier().to_owned());
-            }
-            _ => {}
+            element
+        };
+        self.note_element(&element);
+        Ok(Some(OrganisationEvent::Element(element, position)))
+    }
+
+    fn note_element(&mut self, element: &OrganisationElement) {
+        let kind = element.kind();
+        if let OrganisationElement::Identifier(identifier) = element
+            && self.findings.identifier.is_none()
+        {
+            self.findings.identifier = Some(identifier.identifier().to_owned());
         }
         let bit = 1_u64 << element.rank();
         if self.seen & bit != 0 && !kind.is_repeatable() {
@@ -266,7 +310,6 @@ impl<'r> OrganisationReader<'r> {
                 .find(Severity::Error, "repeated-element", &message);
         }
         self.seen |= bit;
-        Ok(OrganisationEvent::Element(element, position))
     }
 
     /// Passes over the rest of the organisation.
@@ -277,12 +320,13 @@ impl<'r> OrganisationReader<'r> {
                 Ok(Token::Done) => break,
                 Ok(_) | Err(Stop::Skip(_)) => {}
                 Err(Stop::Fatal(error)) => {
-                    self.is_ended = true;
+                    self.stage = Stage::Ended;
                     return Err(error.into());
                 }
             }
         }
         self.inside = 0;
+        self.name = None;
         self.counts.n_skipped += 1;
         finding.message.push_str("; the organisation is skipped");
         Ok(OrganisationEvent::Skipped(finding))

@@ -10,8 +10,9 @@ use std::io::Read;
 
 use crate::finding::{Finding, Findings, Severity};
 use crate::model::{
-    ActivityElement, ActivityHead, Date, Description, ElementKind, FragmentError, Input, Pull,
-    RawAttribute, RawElement, RawNode, Stop, TextBlock, write_raw,
+    ActivityElement, ActivityHead, Date, Description, ElementKind, FragmentError, Input,
+    OrganisationElement, OrganisationElementKind, Pull, RawAttribute, RawElement, RawNode, Stop,
+    TextBlock, write_raw,
 };
 use crate::reader::Version;
 use crate::xml::{Position, Reader, XML_NAMESPACE};
@@ -37,6 +38,7 @@ const WITH_NARRATIVE: &[&str] = &[
     "owner-org",
     "provider-org",
     "receiver-org",
+    "recipient-org",
     "condition",
     "comment",
     "tag",
@@ -46,6 +48,7 @@ const WITH_NARRATIVE: &[&str] = &[
 /// Elements whose text stayed where it was.
 const WITH_TEXT: &[&str] = &[
     "iati-identifier",
+    "organisation-identifier",
     "narrative",
     "telephone",
     "email",
@@ -160,31 +163,12 @@ impl Upgrade {
         pull: &mut Pull<'_, '_>,
     ) -> Result<Option<ActivityElement>, Stop> {
         let position = pull.xml.position();
-        let mut raw = pull.raw()?;
+        let raw = pull.raw()?;
         if raw.namespace.is_none() && ElementKind::of_name(&raw.name).is_none() {
-            let message = format!(
-                "<{}> has no equivalent in 2.03; it is kept and not exported",
-                raw.name
-            );
-            pull.find(Severity::Warning, "no-equivalent", &message);
+            without_equivalent(pull, &raw);
             return Ok(Some(ActivityElement::Unknown(raw)));
         }
-        let mut changes = Changes {
-            xml: pull.xml,
-            findings: pull.findings,
-        };
-        changes.element(&mut raw);
-        let base = (parent_path(pull.xml), position);
-        let outer = pull.findings.base.replace(base);
-        let changed = write_raw(&raw);
-        drop(raw);
-        let element = ActivityElement::from_xml_with(&changed, pull.findings);
-        pull.findings.base = outer;
-        let element = match element {
-            Ok(element) => element,
-            Err(FragmentError::Xml(error)) => return Err(Stop::Fatal(error)),
-            Err(FragmentError::TooLarge(finding)) => return Err(Stop::Skip(finding)),
-        };
+        let element = changed(pull, raw, position, ActivityElement::from_xml_with)?;
         Ok(match element {
             ActivityElement::Title(title) => {
                 match &mut self.title {
@@ -219,6 +203,54 @@ impl Upgrade {
         let (description, position) = self.descriptions.remove(0);
         Some((ActivityElement::Description(description), position))
     }
+}
+
+/// Reads a child of an organisation. Its identifier had the name that those of activities have.
+pub(super) fn organisation_element(pull: &mut Pull<'_, '_>) -> Result<OrganisationElement, Stop> {
+    let position = pull.xml.position();
+    let mut raw = pull.raw()?;
+    if raw.namespace.is_none() {
+        if raw.name == "iati-identifier" {
+            raw.name = OrganisationElementKind::Identifier.name().to_owned();
+        }
+        if OrganisationElementKind::of_name(&raw.name).is_none() {
+            without_equivalent(pull, &raw);
+            return Ok(OrganisationElement::Unknown(raw));
+        }
+    }
+    changed(pull, raw, position, OrganisationElement::from_xml_with)
+}
+
+fn without_equivalent(pull: &mut Pull<'_, '_>, raw: &RawElement) {
+    let message = format!(
+        "<{}> has no equivalent in 2.03; it is kept and not exported",
+        raw.name
+    );
+    pull.find(Severity::Warning, "no-equivalent", &message);
+}
+
+/// Changes the element whose end tag is at hand, and reads it like any other.
+fn changed<E>(
+    pull: &mut Pull<'_, '_>,
+    mut raw: RawElement,
+    position: Position,
+    read: impl FnOnce(&str, &mut Findings) -> Result<E, FragmentError>,
+) -> Result<E, Stop> {
+    let mut changes = Changes {
+        xml: pull.xml,
+        findings: pull.findings,
+    };
+    changes.element(&mut raw);
+    let base = (parent_path(pull.xml), position);
+    let outer = pull.findings.base.replace(base);
+    let changed = write_raw(&raw);
+    drop(raw);
+    let element = read(&changed, pull.findings);
+    pull.findings.base = outer;
+    element.map_err(|error| match error {
+        FragmentError::Xml(error) => Stop::Fatal(error),
+        FragmentError::TooLarge(finding) => Stop::Skip(finding),
+    })
 }
 
 fn parent_path<R: Read>(xml: &Reader<R>) -> String {

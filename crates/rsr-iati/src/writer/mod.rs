@@ -19,14 +19,17 @@
 mod activity;
 
 use std::io::{self, Write};
+use std::marker::PhantomData;
 
 use activity::FLUSH_BYTES;
-pub use activity::{ActivityWriter, Gaps};
+pub use activity::{Gaps, SubjectWriter};
 
-use crate::model::{ActivityHead, DateTime, ElementKind, Gap};
+use crate::model::{
+    ActivityElement, ActivityHead, Child, DateTime, Gap, OrganisationElement, OrganisationHead,
+};
 use crate::xml::escape_attribute;
 
-/// What comes after the last activity.
+/// What comes after the last activity of a file.
 pub(crate) const CLOSING: &str = "</iati-activities>\n";
 
 /// What the root of a file says.
@@ -56,7 +59,7 @@ pub enum WriteError {
         after: &'static str,
     },
     /// A second element of a kind that stands once. Nothing of it was written; the activity may go on.
-    #[error("<{element}> stands once in an activity")]
+    #[error("<{element}> may stand once")]
     Repeated {
         /// Its name.
         element: &'static str,
@@ -75,8 +78,10 @@ pub enum WriteError {
     },
     /// The activity lacks an element that every activity has. Nothing of the activity was written; what is still to come
     /// of it is refused.
-    #[error("the activity has no <{element}>")]
+    #[error("the {subject} has no <{element}>")]
     Missing {
+        /// "activity" or "organisation".
+        subject: &'static str,
         /// Its name.
         element: &'static str,
     },
@@ -93,10 +98,34 @@ fn list(gaps: &[Gap]) -> String {
     texts.join("; ")
 }
 
-/// A file of activities. Memory: a buffer of 64 KiB and the element at hand.
+/// Takes the elements of one activity.
+pub type ActivityWriter<'f, W> = SubjectWriter<'f, W, ActivityElement>;
+
+/// Takes the elements of one organisation.
+pub type OrganisationWriter<'f, W> = SubjectWriter<'f, W, OrganisationElement>;
+
+/// A file of organisations.
+///
+/// ```
+/// use rsr_iati::model::{Identifier, OrganisationElement, OrganisationHead, TextBlock};
+/// use rsr_iati::writer::{FileOptions, OrganisationFileWriter, WriteError};
+///
+/// let mut file = OrganisationFileWriter::of_organisations(Vec::new(), &FileOptions::default());
+/// let mut organisation = file.organisation(&OrganisationHead::default());
+/// organisation.element(&OrganisationElement::Name(TextBlock::new("Wells for all")))?;
+/// let identifier = OrganisationElement::Identifier(Identifier::new("XM-1"));
+/// let error = organisation.element(&identifier).unwrap_err();
+/// assert_eq!(error.to_string(), "<organisation-identifier> cannot come after <name>");
+/// assert_eq!(organisation.end().unwrap_err().to_string(), "the organisation has no <organisation-identifier>");
+/// # Ok::<(), WriteError>(())
+/// ```
+pub type OrganisationFileWriter<W> = FileWriter<W, OrganisationElement>;
+
+/// A file of activities, or of organisations. Memory: a buffer of 64 KiB and the element at hand.
 #[derive(Debug)]
-pub struct FileWriter<W> {
+pub struct FileWriter<W, E = ActivityElement> {
     out: W,
+    elements: PhantomData<fn(E)>,
     options: FileOptions,
     /// What is not yet in `out`.
     buffer: String,
@@ -108,11 +137,40 @@ pub struct FileWriter<W> {
 }
 
 impl<W: Write> FileWriter<W> {
-    /// Begins a file. Nothing is written before its first activity.
+    /// Begins a file of activities. Nothing is written before its first activity.
     #[must_use]
     pub fn new(out: W, options: &FileOptions) -> Self {
+        Self::begin(out, options)
+    }
+
+    /// Begins an activity.
+    pub fn activity(&mut self, head: &ActivityHead) -> ActivityWriter<'_, W> {
+        SubjectWriter::new(self, head)
+    }
+}
+
+impl<W: Write> OrganisationFileWriter<W> {
+    /// Begins a file of organisations. Nothing is written before its first organisation.
+    #[must_use]
+    pub fn of_organisations(out: W, options: &FileOptions) -> Self {
+        Self::begin(out, options)
+    }
+
+    /// Begins an organisation.
+    pub fn organisation(&mut self, head: &OrganisationHead) -> OrganisationWriter<'_, W> {
+        SubjectWriter::new(self, head)
+    }
+}
+
+#[expect(
+    private_bounds,
+    reason = "an activity and an organisation are all there is to write"
+)]
+impl<W: Write, E: Child> FileWriter<W, E> {
+    fn begin(out: W, options: &FileOptions) -> Self {
         let mut file = Self {
             out,
+            elements: PhantomData,
             options: options.clone(),
             buffer: String::new(),
             n_bytes: 0,
@@ -127,9 +185,9 @@ impl<W: Write> FileWriter<W> {
 
     fn write_root(&mut self) {
         let buffer = &mut self.buffer;
-        buffer.push_str(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<iati-activities version=\"2.03\"",
-        );
+        buffer.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<");
+        buffer.push_str(E::ROOT);
+        buffer.push_str(" version=\"2.03\"");
         let mut attribute = |name: &str, value: &str| {
             buffer.push(' ');
             buffer.push_str(name);
@@ -140,7 +198,9 @@ impl<W: Write> FileWriter<W> {
         if let Some(generated) = &self.options.generated {
             attribute("generated-datetime", generated.as_str());
         }
-        if let Some(uri) = &self.options.linked_data_default {
+        // Organisation files have no such attribute.
+        let uri = &self.options.linked_data_default;
+        if let Some(uri) = uri.as_ref().filter(|_| E::ROOT == ActivityElement::ROOT) {
             attribute("linked-data-default", uri);
         }
         // The default namespace is IATI's own: none.
@@ -151,11 +211,6 @@ impl<W: Write> FileWriter<W> {
             attribute(&format!("xmlns:{prefix}"), namespace);
         }
         buffer.push_str(">\n");
-    }
-
-    /// Begins an activity.
-    pub fn activity(&mut self, head: &ActivityHead) -> ActivityWriter<'_, W> {
-        ActivityWriter::new(self, head)
     }
 
     /// Ends the file and gives back what it was written to, flushed. Without an activity nothing was written to it: a file
@@ -169,7 +224,9 @@ impl<W: Write> FileWriter<W> {
             return Err(WriteError::Unfinished);
         }
         if self.n_activities > 0 {
-            self.buffer.push_str(CLOSING);
+            self.buffer.push_str("</");
+            self.buffer.push_str(E::ROOT);
+            self.buffer.push_str(">\n");
             self.flush_buffer()?;
         }
         self.out.flush()?;
@@ -182,7 +239,7 @@ impl<W: Write> FileWriter<W> {
         self.n_bytes
     }
 
-    /// Activities written.
+    /// Activities, or organisations, written.
     #[must_use]
     pub fn n_activities(&self) -> u64 {
         self.n_activities
@@ -225,12 +282,4 @@ impl<W: Write> FileWriter<W> {
         self.buffer.shrink_to(4 * FLUSH_BYTES);
         Ok(())
     }
-}
-
-/// The kinds that every activity has.
-fn required() -> impl Iterator<Item = ElementKind> {
-    ElementKind::NAMED
-        .iter()
-        .copied()
-        .filter(|kind| kind.is_required())
 }

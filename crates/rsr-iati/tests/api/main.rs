@@ -9,6 +9,7 @@ mod data;
 mod hostile;
 mod laws;
 mod lossless;
+mod organisations;
 mod reading;
 mod round_trip;
 mod rules;
