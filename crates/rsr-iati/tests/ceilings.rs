@@ -408,6 +408,33 @@ fn hostile_input_is_validated() {
         let input = Repeated::new(&head, "abcdefghij", 10_000_000, &tail);
         validated(&scenario, mib(40), input, expected);
     }
+    let laughs = "<!DOCTYPE x [<!ENTITY a 'ha'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;'>]>\n";
+    let external = "<!DOCTYPE x [<!ENTITY b SYSTEM 'file:///etc/passwd'>]>\n";
+    let encoded = "<?xml version='1.0' encoding='klingon'?>\n";
+    for (scenario, before, piece, expected) in [
+        ("a million laughs", laughs, "&b;", "xml-undefined-entity"),
+        (
+            "a million external entities",
+            external,
+            "&b;",
+            "xml-undefined-entity",
+        ),
+        ("a million NUL bytes", "", "\0", "xml-forbidden-character"),
+        ("an unknown encoding", encoded, "x", "xml-unknown-encoding"),
+    ] {
+        let head = format!("{before}{HEAD}<description><narrative>");
+        let tail = format!("</narrative></description>{TAIL}");
+        let input = || Repeated::new(&head, piece, 1_000_000, &tail);
+        validated(
+            &format!("validating {scenario}"),
+            mib(16),
+            input(),
+            expected,
+        );
+        let (counts, _, ended) = check(&format!("reading {scenario}"), mib(16), || read(input()));
+        assert_eq!((counts.n_read, ended.as_str()), (2, ""), "{scenario}");
+        assert!(counts.n_findings > 0, "{scenario}");
+    }
     let (head, tail) = (
         format!("{HEAD}<contact-info><website>"),
         format!("</website></contact-info>{TAIL}"),
