@@ -34,16 +34,6 @@ const BENCHES: [(&str, &[(&str, &str)]); 8] = [
     ("service", &[("rsr-tests", "served")]),
 ];
 
-/// Builds `rsr`.
-const PROGRAM: [&str; 6] = [
-    "build",
-    "--release",
-    "--locked",
-    "--quiet",
-    "--package",
-    "rsr",
-];
-
 /// Runs the benches of that name; answers whether they ended well.
 ///
 /// A full run for people also writes `docs/reference/bench-NAME.md` (of `overhead`: `docs/reference/overhead.md`): the
@@ -58,8 +48,8 @@ pub(crate) fn run(name: &str, quick: bool, json: bool) -> Result<bool> {
     };
     // The one that asks the real service asks the program as it is built by itself.
     let needs_program = binaries.iter().any(|(package, _)| *package == "rsr-tests");
-    if needs_program && !run::passes(run::cargo(&PROGRAM))? {
-        return Ok(false);
+    if needs_program {
+        run::build_rsr()?;
     }
     let commands = binaries.iter().map(|(package, binary)| {
         let mut bench = run::cargo(&["bench", "--locked", "--quiet", "--all-features"]);

@@ -1,24 +1,21 @@
 //! A real Chromium, moved over WebDriver: for tests of the dashboard and for its pictures in the docs.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
-/// Longest wait for one answer of the driver, and most bytes of one.
-const PATIENCE: Duration = Duration::from_secs(60);
-const ANSWER_MAX: u64 = 64 << 20;
+use crate::http;
 
 /// One browser with one tab. It ends with this value.
 #[derive(Debug)]
 pub struct Browser {
     driver: Child,
-    port: u16,
+    driver_address: SocketAddr,
     session: String,
 }
 
@@ -78,7 +75,7 @@ impl Browser {
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
         let mut browser = Self {
             driver,
-            port,
+            driver_address: (Ipv4Addr::LOCALHOST, port).into(),
             session: String::new(),
         };
         let arguments = [
@@ -100,35 +97,13 @@ impl Browser {
     }
 
     fn call(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
-        stream.set_read_timeout(Some(PATIENCE))?;
         let body = if method == "POST" {
             body.to_string()
         } else {
             String::new()
         };
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            self.port,
-            body.len()
-        )?;
-        let mut reader = BufReader::new(stream);
-        let mut length = None;
-        loop {
-            let mut line = String::new();
-            ensure!(reader.read_line(&mut line)? > 0, "chromedriver hung up");
-            let line = line.trim().to_ascii_lowercase();
-            if line.is_empty() {
-                break;
-            }
-            if let Some(value) = line.strip_prefix("content-length:") {
-                length = Some(value.trim().parse::<u64>()?);
-            }
-        }
-        let length = length.context("chromedriver says how long its answer is")?;
-        ensure!(length <= ANSWER_MAX, "an answer of {length} bytes");
-        let answer: Value = serde_json::from_reader(reader.take(length))?;
+        let answer = http::ask(self.driver_address, method, path, &body)?;
+        let answer: Value = serde_json::from_slice(&answer.body)?;
         let value = answer["value"].clone();
         if let Some(error) = value["error"].as_str() {
             bail!("{method} {path}: {error}: {}", value["message"]);

@@ -36,7 +36,7 @@ const LIMIT: u64 = 64 * MIB;
 
 /// Runs the scenarios; answers whether every peak is under its ceiling.
 pub(crate) fn run(repetitions: usize, as_json: bool) -> Result<bool> {
-    let program = built_program()?;
+    let program = run::build_rsr()?;
     let data = data()?;
     let mould = Mould::of_folder(&data.join("real"))?;
     let folder = workspace::root().join("target/ceilings");
@@ -284,19 +284,6 @@ fn print(row: &Row, as_json: bool) {
             row.limit_bytes >> 10
         );
     }
-}
-
-fn built_program() -> Result<PathBuf> {
-    let built = run::passes(run::cargo(&[
-        "build",
-        "--release",
-        "--locked",
-        "--quiet",
-        "--package",
-        "rsr",
-    ]))?;
-    ensure!(built, "rsr does not build");
-    Ok(workspace::root().join("target/release/rsr"))
 }
 
 /// The folder of real files; measuring without it would say nothing.

@@ -28,15 +28,10 @@ pub(crate) fn run(rounds: u32, only: Option<&str>) -> Result<bool> {
     let known = PARTS.map(|(name, _)| name).join(", ");
     let only = only.unwrap_or_default();
     ensure!(!parts.is_empty(), "--only {only}: known are {known}");
-    let build = run::cargo(&["build", "--locked", "--release", "--package", "rsr"]);
-    if !run::passes(build)? {
-        return Ok(false);
-    }
+    run::build_rsr()?;
     let mut is_good = true;
     for (_, module) in parts {
-        let mut test = run::cargo(&["test", "--locked", "--release", "--package", "rsr-tests"]);
-        let filter = format!("chaos::{module}::");
-        test.args(["--test", "it", &filter, "--", "--nocapture"]);
+        let mut test = run::stories(&format!("chaos::{module}::"));
         test.env("RSR_CHAOS_ROUNDS", rounds.to_string());
         is_good &= run::passes(test)?;
     }

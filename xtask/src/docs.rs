@@ -1,6 +1,7 @@
 //! `cargo xtask docs`: the pages of `docs/reference/` that are made from the code.
 
 use std::fs;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -15,17 +16,10 @@ const PAGES: [(&str, &[&str]); 2] = [
 /// Writes the pages, or with `check` only compares; answers whether all were up to date or are now. Pictures are taken
 /// where one is missing, or where they are asked for.
 pub(crate) fn run(check: bool, anew: bool) -> Result<bool> {
+    let program = run::build_rsr()?;
     let mut is_current = true;
     for (page, arguments) in PAGES {
-        let mut rsr = run::cargo(&[
-            "run",
-            "--release",
-            "--locked",
-            "--quiet",
-            "--package",
-            "rsr",
-            "--",
-        ]);
+        let mut rsr = Command::new(&program);
         rsr.args(arguments);
         let made = run::output(rsr)?;
         is_current &= written(page, &made, check)?;
@@ -39,7 +33,7 @@ pub(crate) fn run(check: bool, anew: bool) -> Result<bool> {
         );
         is_current = false;
     } else if anew || (!check && !missing.is_empty()) {
-        pictures::take()?;
+        pictures::take(&program)?;
     }
     Ok(is_current)
 }

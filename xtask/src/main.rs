@@ -12,11 +12,13 @@ mod ceilings;
 mod chaos;
 mod check_alone;
 mod ci;
+mod crates;
 mod docs;
 mod fuzz;
 mod loom;
 mod pictures;
 mod proof;
+mod public_api;
 mod release;
 mod run;
 mod soak;
@@ -91,6 +93,14 @@ enum Command {
         #[arg(long, conflicts_with = "check")]
         pictures: bool,
     },
+    /// Every public item of each library crate, as `docs/reference/public-api/`
+    PublicApi {
+        /// Only compare, show what differs, and fail where something does
+        #[arg(long)]
+        check: bool,
+    },
+    /// Builds the library crates from nothing: `docs/reference/crates.md` says what each costs. About three minutes
+    Crates,
     /// What people notice of a change: a fragment each, collected at a release
     Changelog {
         #[command(subcommand)]
@@ -206,6 +216,8 @@ fn dispatch(command: Command) -> Result<bool> {
         Command::Release { dry_run: _ } => release::dry_run(),
         Command::CheckAlone => check_alone::run(),
         Command::Docs { check, pictures } => docs::run(check, pictures),
+        Command::PublicApi { check } => public_api::run(check),
+        Command::Crates => crates::run(),
         Command::Bench { name, quick, json } => bench::run(&name, quick, json),
         Command::Fuzz { target, seconds } => fuzz::run(&target, seconds),
         Command::Chaos { rounds, only } => chaos::run(rounds, only.as_deref()),

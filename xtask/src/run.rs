@@ -1,5 +1,6 @@
 //! Running other programs.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -12,6 +13,22 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut cargo = Command::new(program);
     cargo.args(arguments).current_dir(workspace::root());
     cargo
+}
+
+/// Builds `rsr` with the features that the tests use, so that nothing is compiled twice; where it is.
+pub(crate) fn build_rsr() -> Result<PathBuf> {
+    let mut build = cargo(&["build", "--release", "--locked", "--quiet", "--workspace"]);
+    // An example, since only a target that needs the dev-dependencies chooses features as a run of the tests does.
+    build.args(["--bin", "rsr", "--example", "cached_method"]);
+    ensure!(passes(build)?, "rsr does not build");
+    Ok(workspace::root().join("target/release/rsr"))
+}
+
+/// A test run of the stories of the package `rsr-tests` whose names have this part.
+pub(crate) fn stories(filter: &str) -> Command {
+    let mut test = cargo(&["test", "--release", "--locked", "--workspace"]);
+    test.args(["--test", "it", filter, "--", "--nocapture"]);
+    test
 }
 
 /// Runs a program that talks to the terminal; answers whether it succeeded.

@@ -28,10 +28,7 @@ pub(crate) fn run(minutes: f64, only: Option<&str>, as_json: bool) -> Result<boo
         );
     }
     ensure!(minutes > 0.0, "--minutes {minutes}: must be above 0");
-    let build = run::cargo(&["build", "--locked", "--release", "--package", "rsr"]);
-    if !run::passes(build)? {
-        return Ok(false);
-    }
+    run::build_rsr()?;
     let results = workspace::root().join("target/soak");
     // What an earlier version of the program has left is another database.
     if results.exists() {
@@ -45,8 +42,7 @@ pub(crate) fn run(minutes: f64, only: Option<&str>, as_json: bool) -> Result<boo
             continue;
         }
         let file = results.join(format!("{name}.json"));
-        let mut test = run::cargo(&["test", "--locked", "--release", "--package", "rsr-tests"]);
-        test.args(["--test", "it", filter, "--", "--nocapture"]);
+        let mut test = run::stories(filter);
         test.env("RSR_SOAK_MINUTES", minutes.to_string());
         test.env("RSR_SOAK_RESULTS", &results);
         if as_json {

@@ -37,6 +37,21 @@ pub(crate) fn metadata() -> Result<Value> {
     serde_json::from_str(&text).context("cargo metadata printed something else than JSON")
 }
 
+/// The library crates that others may use, by name.
+pub(crate) fn libraries() -> Result<Vec<String>> {
+    let metadata = metadata()?;
+    let packages = metadata["packages"].as_array();
+    let packages = packages.context("cargo metadata lists no packages")?;
+    let mut names: Vec<_> = packages
+        .iter()
+        // `publish = false` is an empty list here.
+        .filter(|package| !package["publish"].as_array().is_some_and(Vec::is_empty))
+        .filter_map(|package| package["name"].as_str().map(str::to_owned))
+        .collect();
+    names.sort_unstable();
+    Ok(names)
+}
+
 /// The files under version control, and new ones that are not ignored, as text.
 pub(crate) fn files() -> Result<xtask::tidy::Files> {
     let mut git = std::process::Command::new("git");
