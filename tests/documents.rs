@@ -35,6 +35,8 @@ pub enum Use {
     Run(i32),
     /// Started in a second terminal and left running to the page's end.
     Serve,
+    /// Typed beside a service that runs; each command ends with 0, or with 1 where it found something.
+    Beside,
     /// Commands of another machine or of the person who reads: the shell must understand them, and each `rsr` in them
     /// must be a command that there is.
     Elsewhere,
@@ -57,6 +59,18 @@ pub struct Block {
     pub line: usize,
     /// What is in it.
     pub text: String,
+}
+
+impl Block {
+    /// One that no page has.
+    #[must_use]
+    pub fn of(purpose: Use, text: &str) -> Self {
+        Self {
+            purpose,
+            line: 0,
+            text: text.to_owned(),
+        }
+    }
 }
 
 /// The blocks of a page in Markdown.
@@ -98,6 +112,7 @@ fn purpose(words: &str) -> Option<Use> {
     let purpose = match (words.next().unwrap_or("text"), words.next()) {
         ("sh", None) => Use::Run(0),
         ("sh", Some("server")) => Use::Serve,
+        ("sh", Some("beside")) => Use::Beside,
         ("sh", Some("elsewhere")) => Use::Elsewhere,
         ("sh", Some(code)) => Use::Run(code.strip_prefix("exit=")?.parse().ok()?),
         ("text", None) => Use::Printed,
@@ -107,6 +122,29 @@ fn purpose(words: &str) -> Option<Use> {
         _ => return None,
     };
     words.next().is_none().then_some(purpose)
+}
+
+/// The commands of ours that a page names within its sentences: code spans that begin with `rsr `, and the lines of
+/// blocks that are not run.
+#[must_use]
+pub fn commands_named(page: &str) -> Vec<String> {
+    let mut named = Vec::new();
+    // The words of the fence of the block that a line is in.
+    let mut block: Option<&str> = None;
+    for line in page.lines() {
+        if let Some(words) = line.trim_start().strip_prefix("```") {
+            block = block.is_none().then_some(words);
+            continue;
+        }
+        let found: Vec<&str> = match block {
+            None => line.split('`').skip(1).step_by(2).collect(),
+            Some("sh elsewhere") => vec![line.trim()],
+            Some(_) => Vec::new(),
+        };
+        let ours = found.into_iter().filter(|words| words.starts_with("rsr "));
+        named.extend(ours.map(str::to_owned));
+    }
+    named
 }
 
 /// Whether each line of `shown` is a line of `printed`, in this order, where `…` stands for anything and blanks are one.

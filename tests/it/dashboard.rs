@@ -6,13 +6,16 @@ use rsr_tests::{run_expecting, workspace};
 use serde_json::Value;
 use xtask::browser::{Browser, Screen};
 
-const DESKTOP: Screen = Screen::new(1280, 900, false);
+pub(crate) const DESKTOP: Screen = Screen::new(1280, 900, false);
 const DESKTOP_DARK: Screen = Screen::new(1280, 900, true);
 const PHONE: Screen = Screen::new(360, 740, false);
 const PHONE_DARK: Screen = Screen::new(320, 640, true);
 
 /// A service over the demo's data; `None` where there is no browser to look at it.
-fn stage(n_projects: &str, more: &[(&str, &str)]) -> Option<(tempfile::TempDir, Server, Browser)> {
+pub(crate) fn stage(
+    n_projects: &str,
+    more: &[(&str, &str)],
+) -> Option<(tempfile::TempDir, Server, Browser)> {
     let Some(browser) = Browser::start().unwrap() else {
         rsr_testkit::left_out("chromedriver is not there: the dashboard was not looked at");
         return None;
@@ -31,13 +34,13 @@ fn stage(n_projects: &str, more: &[(&str, &str)]) -> Option<(tempfile::TempDir, 
     Some((folder, server, browser))
 }
 
-fn open(browser: &Browser, address: &str, path: &str, screen: Screen) {
+pub(crate) fn open(browser: &Browser, address: &str, path: &str, screen: Screen) {
     browser.look_with(screen).unwrap();
     browser.open(&format!("http://{address}{path}")).unwrap();
 }
 
 #[track_caller]
-fn text(browser: &Browser, script: &str) -> String {
+pub(crate) fn text(browser: &Browser, script: &str) -> String {
     match browser.run(script).unwrap() {
         Value::String(text) => text,
         other => other.to_string(),
@@ -45,7 +48,7 @@ fn text(browser: &Browser, script: &str) -> String {
 }
 
 /// The rules of axe-core, where `cargo xtask test` could fetch it.
-fn axe() -> Option<String> {
+pub(crate) fn axe() -> Option<String> {
     let path = workspace().join("target/tools/axe-core/axe.min.js");
     let rules = read_file_at_most(&path, ByteSize::from_mib(4)).ok();
     if rules.is_none() {
@@ -58,7 +61,7 @@ fn axe() -> Option<String> {
 
 /// What axe-core finds wrong with the page that is open.
 #[track_caller]
-fn judge(browser: &Browser, axe: &str, what: &str) {
+pub(crate) fn judge(browser: &Browser, axe: &str, what: &str) {
     browser.run(axe).unwrap();
     browser
         .run("window.judged = null; axe.run(document, {resultTypes: ['violations']}).then((r) => { window.judged = r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.target + ' ' + n.failureSummary).join('; ')); });")

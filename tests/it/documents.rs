@@ -3,13 +3,16 @@
 //! A page's `sh` blocks run one after the other in one folder, as a reader would type them. The address of the service
 //! is replaced with one of the test's own, so that pages can run beside each other.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use rsr_tests::documents::{Block, RUST_PAGES, Use, blocks, is_printed, pages, read};
+use rsr_tests::documents::{
+    Block, RUST_PAGES, Use, blocks, commands_named, is_printed, pages, read,
+};
 use rsr_tests::{Said, rsr_path, workspace};
 
 /// The address that every page names.
@@ -55,6 +58,69 @@ fn links_within_the_pages_lead_somewhere() {
         }
     }
     assert!(broken.is_empty(), "links that lead nowhere:\n{broken}");
+}
+
+/// What is named in a sentence, or typed on another machine, is a command that there is, with flags that it has.
+#[test]
+fn commands_that_are_only_named_are_there() {
+    let mut helps = BTreeMap::new();
+    let mut unknown = String::new();
+    let mut n_named = 0;
+    for page in pages(&workspace()) {
+        for named in commands_named(&read(&page)) {
+            n_named += 1;
+            if let Err(why) = is_there(&named, &mut helps) {
+                writeln!(unknown, "{}: `{named}`: {why}", name(&page)).unwrap();
+            }
+        }
+    }
+    assert!(
+        unknown.is_empty(),
+        "commands that are not there:\n{unknown}"
+    );
+    assert!(n_named > 50, "{n_named}: the pages name more than that");
+    for wrong in ["rsr memry status", "rsr memory status --wach 5"] {
+        assert!(is_there(wrong, &mut helps).is_err(), "{wrong}");
+    }
+}
+
+/// Follows the words of a command as far as they are commands, and looks for its flags in the help of the last.
+fn is_there(named: &str, helps: &mut BTreeMap<String, Option<String>>) -> Result<(), String> {
+    let mut help_of = |command: &str| {
+        let help = helps.entry(command.to_owned()).or_insert_with(|| {
+            let words = command.split_whitespace().chain(["--help"]);
+            let said: Said = Command::new(rsr_path())
+                .args(words)
+                .output()
+                .unwrap()
+                .into();
+            (said.code == 0).then_some(said.out)
+        });
+        help.clone()
+    };
+    let mut command = String::new();
+    let mut help = help_of("").ok_or("no help")?;
+    let mut flags = Vec::new();
+    for word in named.split_whitespace().skip(1) {
+        if word == "|" || word == ">" || word.starts_with('#') {
+            break;
+        }
+        if let Some(flag) = word.strip_prefix("--") {
+            flags.push(flag.split(['=', ',', ']', '[']).next().unwrap_or_default());
+            continue;
+        }
+        let is_word = word.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+        if !is_word || !flags.is_empty() || !help.contains("Commands:") {
+            continue;
+        }
+        command = format!("{command} {word}");
+        help = help_of(&command).ok_or_else(|| format!("there is no `rsr{command}`"))?;
+    }
+    let missing = |flag: &&&str| !flag.is_empty() && !help.contains(&format!("--{flag}"));
+    match flags.iter().find(missing) {
+        Some(flag) => Err(format!("`rsr{command}` has no --{flag}")),
+        None => Ok(()),
+    }
 }
 
 #[test]
@@ -137,6 +203,7 @@ impl Reader {
                 .filter(|output| output.status.success())
                 .ok_or("the server does not answer")?;
             }
+            Use::Beside => self.beside(&block.text)?,
             Use::Elsewhere => self.understands(&block.text)?,
             Use::Printed if printed.is_empty() => {}
             Use::Printed => {
@@ -168,6 +235,21 @@ impl Reader {
         }
         if !matches!(block.purpose, Use::Run(_)) {
             printed.clear();
+        }
+        Ok(())
+    }
+
+    /// Runs commands beside a demo, which is begun where the page has not begun a service itself.
+    fn beside(&mut self, commands: &str) -> Result<(), String> {
+        if self.servers.is_empty() {
+            let demo = format!("rsr demo --listen {ADDRESS}");
+            self.follow(&Block::of(Use::Serve, &demo), &mut String::new(), "")?;
+        }
+        for command in commands.lines().filter(|line| !line.is_empty()) {
+            let said: Said = self.shell(command).output().unwrap().into();
+            if !matches!(said.code, 0 | 1) {
+                return Err(format!("{command}: exit code {}: {}", said.code, said.err));
+            }
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ mod database;
 mod demo;
 mod deployment;
 mod description;
+mod desk;
 mod documents;
 mod examples;
 mod export_files;

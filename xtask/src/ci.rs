@@ -40,7 +40,6 @@ pub(crate) fn run(fast: bool) -> Result<bool> {
     );
     if !fast {
         step("doc", run::passes(doc())?);
-        step("public-api", crate::public_api::run(true)?);
         step("deny", deny()?);
         step("fuzz", crate::fuzz::run("all", FUZZ_SECONDS)?);
     }

@@ -30,7 +30,7 @@ impl Debug for CursorKey {
 #[non_exhaustive]
 pub enum CursorError {
     /// Not the text of any cursor.
-    #[error("is not a cursor")]
+    #[error("is not a cursor: take the one of the answer before, or leave it out to begin")]
     Malformed,
     /// Made by another key, changed, or made for another project, filter or sort.
     #[error("does not belong to this project, filter and sort")]

@@ -176,7 +176,12 @@ impl Findings {
         });
         let stack = profile.stacks().first();
         let place = |frame: &rsr_monitoring::Frame| {
-            format!("{} ({}:{})", frame.function, frame.file, frame.line)
+            format!(
+                "{} ({}:{})",
+                frame.function,
+                within_its_crate(&frame.file),
+                frame.line
+            )
         };
         Name {
             site: stack
@@ -389,4 +394,39 @@ pub(crate) fn of_request(
         });
     }
     found
+}
+
+/// A file as its crate knows it: `rsr/src/demo/leak.rs`. The folders above are those of the machine that built the
+/// program, which say nothing to the person who runs it.
+fn within_its_crate(file: &str) -> &str {
+    let Some((above, _)) = file.rsplit_once("/src/") else {
+        return file;
+    };
+    let begin = above.rfind('/').map_or(0, |slash| slash + 1);
+    file.get(begin..).unwrap_or(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::within_its_crate;
+
+    #[test]
+    fn a_file_is_named_as_its_crate_knows_it() {
+        for (file, expected) in [
+            (
+                "/home/ann/rsr/crates/rsr/src/demo/leak.rs",
+                "rsr/src/demo/leak.rs",
+            ),
+            (
+                "/rustc/5980/library/core/src/option.rs",
+                "core/src/option.rs",
+            ),
+            ("rsr/src/main.rs", "rsr/src/main.rs"),
+            ("/src/main.rs", "/src/main.rs"),
+            ("build.rs", "build.rs"),
+            ("", ""),
+        ] {
+            assert_eq!(within_its_crate(file), expected);
+        }
+    }
 }

@@ -188,7 +188,10 @@ pub(crate) async fn no_such_method(method: Method, uri: Uri) -> Response {
     }
     Problem::new(
         Kind::MethodNotAllowed,
-        format!("{method} is not possible on {}", uri.path()),
+        format!(
+            "{method} is not possible on {}: the header Allow names what is",
+            uri.path()
+        ),
     )
     .into_response()
 }

@@ -127,7 +127,20 @@ impl From<rsr_store::Error> for Failure {
             | Error::Corrupt { .. } => Exit::Unreachable,
             _ => Exit::PartWay,
         };
-        Self::of(exit, error)
+        let remedy = match &error {
+            Error::NotFound { kind: "job", .. } => "`rsr jobs list` shows those there are",
+            Error::NotFound {
+                kind: "project", ..
+            } => {
+                "`rsr project tree ID` shows what is stored below one that is, and --database names another database"
+            }
+            Error::Corrupt { .. } => {
+                "restore a backup, or name an SQLite file of rsr with --database"
+            }
+            _ => return Self::of(exit, error),
+        };
+        let said = format!("{error}; {remedy}");
+        Self::of(exit, error).context(said)
     }
 }
 

@@ -45,11 +45,35 @@ pub(crate) fn said_of(error: &clap::Error, arguments: impl Iterator<Item = OsStr
             let needed = context(error, ContextKind::InvalidArg);
             format!("{name} needs {}; {help}", one_of(&needed))
         }
+        ErrorKind::UnknownArgument => {
+            let flag = context(error, ContextKind::InvalidArg);
+            match meant(&flag) {
+                Some(meant) => format!("{name} has no {flag}: {meant}; {help}"),
+                None => format!("{}; {help}", one_line(&error.to_string())),
+            }
+        }
         _ => {
             let said = one_line(&error.to_string());
             // What Rust says of a number that is none.
             let said = said.replace("invalid digit found in string", "give a whole number");
             format!("{said}; {help}")
+        }
+    }
+}
+
+/// What is meant by a flag that other programs have, or by a number below zero where a flag may stand.
+fn meant(flag: &str) -> Option<&'static str> {
+    match flag {
+        "--port" | "-p" | "--host" | "--bind" | "--address" => {
+            Some("write --listen 127.0.0.1:8000, address and port in one")
+        }
+        "--db" | "-d" => Some("write --database sqlite://FILE"),
+        "--settings" | "-c" => Some("write --config FILE"),
+        "--output-format" | "-f" => Some("write --format text, json, tsv or html"),
+        _ => {
+            let digits = flag.strip_prefix('-')?;
+            let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+            is_number.then_some("numbers begin at 0 or 1 here")
         }
     }
 }
@@ -160,5 +184,13 @@ mod tests {
             "give a whole number; see `rsr project tree --help`",
         );
         check("rsr serve --listen here", "--listen <ADDR>");
+        check(
+            "rsr serve --port 9000",
+            "`serve` has no --port: write --listen 127.0.0.1:8000",
+        );
+        check(
+            "rsr project tree 1 --max-depth -2",
+            "has no -2: numbers begin at 0 or 1 here",
+        );
     }
 }

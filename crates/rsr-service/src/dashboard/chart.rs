@@ -104,11 +104,14 @@ pub(super) fn write(page: &mut String, moments: &[Moment], limit: Option<u64>) -
 
 /// The top of the scale: a little above the highest figure, so that the lines of the grid stand at round sizes.
 fn top(highest: u64) -> u64 {
-    const ROUND: [u64; 6] = [1, 2, 5, 10, 20, 50];
+    const ROUND: [u64; 25] = [
+        1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 120, 150, 200, 250, 300,
+        400, 500,
+    ];
     let least = highest.saturating_add(highest / 20) / PARTS;
     let mut unit: u64 = 1 << 10;
     loop {
-        for round in ROUND.into_iter().chain([100, 200, 500]) {
+        for round in ROUND {
             let step = round.saturating_mul(unit);
             if step > least {
                 return step.saturating_mul(PARTS);
@@ -164,6 +167,7 @@ mod tests {
             assert!(top(highest) >= highest, "{highest}");
             assert!(top(highest) <= highest.max(1 << 10).saturating_mul(12));
         }
-        assert_eq!(top(30 << 20), 40 << 20);
+        assert_eq!(top(30 << 20), 32 << 20);
+        assert_eq!(top(384 << 20), 480 << 20);
     }
 }

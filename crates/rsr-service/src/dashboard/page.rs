@@ -31,6 +31,8 @@ impl Page<'_> {
         } else {
             ""
         };
+        // What does not change says nothing of it; without a script the rest is loaded anew.
+        let still = if self.refreshes { "every 30 s" } else { "" };
         let tabs = [
             ("/#memory", "Memory"),
             ("/#leaks", "Leaks"),
@@ -52,8 +54,11 @@ impl Page<'_> {
         for (target, name) in tabs {
             write_or_die(&mut page, format_args!("<a href=\"{target}\">{name}</a>"));
         }
-        page.push_str(
-            "</nav><p id=\"live\" role=\"status\"><span class=\"still\">still</span></p></header>\n<main id=\"main\">\n",
+        write_or_die(
+            &mut page,
+            format_args!(
+                "</nav><p id=\"live\" role=\"status\"><span class=\"still\">{still}</span></p></header>\n<main id=\"main\">\n"
+            ),
         );
         page.push_str(self.main);
         page.push_str("</main>\n");

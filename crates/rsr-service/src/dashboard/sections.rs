@@ -93,7 +93,7 @@ fn figures(page: &mut String, app: &App, memory: &Value) -> fmt::Result {
         (
             "Resident",
             size("rss_bytes"),
-            format!("at most {} so far", size("peak_bytes")),
+            format!("peak {}", size("peak_bytes")),
         ),
         (
             "Pressure",

@@ -78,7 +78,10 @@ impl From<RequestError> for Problem {
             RequestError::Cursor(_) => Kind::InvalidCursor,
             _ => Kind::InvalidParameter,
         };
-        let text = error.to_string();
+        let mut text = error.to_string();
+        if matches!(error, RequestError::UnknownField { .. }) {
+            text.push_str("; /api/openapi.json lists those there are");
+        }
         match field {
             None => Self::new(kind, text),
             Some(field) => {

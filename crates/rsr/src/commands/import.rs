@@ -242,7 +242,7 @@ fn end(total: &Total, n_files: usize) -> Outcome {
     Err(Failure::new(
         Exit::PartWay,
         format_args!(
-            "{} of {n_files} files cut short, what came before the cut is kept: {}",
+            "{} of {n_files} files cut short, what came before the cut is kept: {}; mend them and import them again, nothing is stored twice",
             total.cut_short.len(),
             total.cut_short.join(", ")
         ),
