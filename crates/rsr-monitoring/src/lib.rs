@@ -141,5 +141,5 @@ pub use readings::{
 };
 pub use scope::{Scope, ScopeUsage};
 #[cfg(all(feature = "jemalloc", feature = "profiling"))]
-pub use sites::{CallSites, SiteGrowth, SiteRules};
+pub use sites::{CallSites, SiteGrowth, SiteRules, SiteSize};
 pub use vitals::Vitals;

@@ -23,7 +23,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use http_body::{Frame, SizeHint};
 use rsr_base::{ByteSize, MemoryBudget, OverBudget, Reservation, SharedClock};
-use rsr_monitoring::{Consumer, Readings, Scope};
+use rsr_monitoring::{Consumer, Readings, Scope, Tracked, track};
 use rsr_settings::Settings;
 use rsr_store::WorkBudgets;
 
@@ -107,6 +107,7 @@ impl Pools {
         Ok(Some(Allowance(Arc::new(Mutex::new(Drawn {
             reservation,
             most: settings.memory.request_budget.max(least),
+            _tracked: track(),
         })))))
     }
 
@@ -194,6 +195,8 @@ struct Drawn {
     reservation: Reservation,
     /// `memory.request_budget`.
     most: ByteSize,
+    /// Requests are counted as values are: one that never ends shows.
+    _tracked: Tracked<Allowance>,
 }
 
 impl Allowance {

@@ -8,8 +8,8 @@ use rsr_base::{ByteSize, ProjectId, SharedClock};
 use rsr_cache::CacheRegistry;
 use rsr_deletion::DeletionTracker;
 use rsr_monitoring::{
-    CallSites, Evidence, FindingBook, FindingEvent, FindingState, Indicator, LiveInstances,
-    Observation, Reading, Severity, SiteGrowth, live_instances,
+    CallSites, Evidence, FindingBook, FindingEvent, FindingState, HeapDump, Indicator,
+    LiveInstances, Observation, PressureLevel, Reading, Severity, SiteGrowth, live_instances,
 };
 use rsr_settings::LiveSettings;
 
@@ -21,6 +21,9 @@ const RESOLVED_AFTER: u32 = 8;
 
 /// Stacks whose names are remembered.
 const NAMES_MAX: usize = 256;
+
+/// Stacks whose bytes are shown.
+const LARGEST: usize = 10;
 
 /// Time between the two counts of live values that are compared.
 const OBJECTS_OVER: Duration = Duration::from_secs(3600);
@@ -105,12 +108,12 @@ impl Findings {
     }
 
     /// What every stack has allocated since the watch began; `None` where none is watched.
-    pub(crate) fn allocated(&self) -> Option<rsr_monitoring::HeapDump> {
+    pub(crate) fn allocated(&self) -> Option<HeapDump> {
         lock(&self.sites).watch.as_ref().map(CallSites::allocated)
     }
 
     /// What every watched stack holds.
-    pub(crate) fn live(&self) -> Option<rsr_monitoring::HeapDump> {
+    pub(crate) fn live(&self) -> Option<HeapDump> {
         lock(&self.sites).watch.as_ref().map(CallSites::live)
     }
 
@@ -130,6 +133,7 @@ impl Findings {
         let observations = self.sites(unaccounted, &(&settings.leaks).into());
         let objects = live_instances();
         let before = self.objects_before(app, &objects);
+        self.export_bytes(app, reading, &objects);
         let outlook = app.watch.outlook();
         let evidence = Evidence::new(reading, &outlook)
             .with_objects(&objects, &before, settings.leaks.model_growth_threshold)
@@ -150,17 +154,7 @@ impl Findings {
         let threshold = rules.growth_min;
         let mut observations: Vec<Observation> = Vec::new();
         for site in grown {
-            let name = match sites.names.get(&site.id) {
-                Some(name) => name.clone(),
-                None => {
-                    let name = self.name(&site);
-                    if sites.names.len() == NAMES_MAX {
-                        sites.names.clear();
-                    }
-                    sites.names.insert(site.id, name.clone());
-                    name
-                }
-            };
+            let name = self.name(&mut sites, site.id, &site.dump);
             // Several stacks can lead to one place: that is one leak.
             if observations.iter().all(|known| known.subject != name.site) {
                 observations.push(observation(&site, name, threshold));
@@ -169,8 +163,58 @@ impl Findings {
         observations
     }
 
-    fn name(&self, site: &SiteGrowth) -> Name {
-        let profile = self.namer().name(&site.dump).unwrap_or_else(|error| {
+    /// The places that hold most by the watched stacks, the largest first. No more than `to_name` stacks are newly named,
+    /// which takes a process each; the others go by their number until they are.
+    pub(crate) fn largest(&self, mut to_name: usize) -> Vec<(String, ByteSize)> {
+        let mut sites = lock(&self.sites);
+        let held = sites.watch.as_ref().map(|watch| watch.largest(LARGEST));
+        let mut places: Vec<(String, ByteSize)> = Vec::new();
+        for site in held.unwrap_or_default() {
+            let is_known = sites.names.contains_key(&site.id);
+            let place = if is_known || to_name > 0 {
+                to_name -= usize::from(!is_known);
+                self.name(&mut sites, site.id, &site.dump).site
+            } else {
+                numbered(site.id)
+            };
+            match places.iter_mut().find(|(known, _)| *known == place) {
+                Some((_, bytes)) => *bytes = *bytes + site.live,
+                None => places.push((place, site.live)),
+            }
+        }
+        places
+    }
+
+    /// Shows what types and stacks hold.
+    fn export_bytes(&self, app: &App, reading: &Reading, objects: &[LiveInstances]) {
+        /// What the process that names stacks takes for as long as it runs; it shares this one's control group.
+        const NAMING_TAKES: ByteSize = ByteSize::from_mib(100);
+        let taken = reading
+            .process
+            .map_or(NAMING_TAKES, |process| process.resident + NAMING_TAKES);
+        let is_calm = app.watch.pressure.level() == PressureLevel::Normal
+            && app
+                .measure
+                .limit_of(reading)
+                .is_none_or(|limit| taken < limit);
+        let stacks = self.largest(usize::from(is_calm));
+        app.measure.metrics.leaks.bytes(objects, &stacks);
+    }
+
+    fn name(&self, sites: &mut Sites, id: u64, dump: &HeapDump) -> Name {
+        if let Some(name) = sites.names.get(&id) {
+            return name.clone();
+        }
+        let name = self.ask_name(id, dump);
+        if sites.names.len() == NAMES_MAX {
+            sites.names.clear();
+        }
+        sites.names.insert(id, name.clone());
+        name
+    }
+
+    fn ask_name(&self, id: u64, dump: &HeapDump) -> Name {
+        let profile = self.namer().name(dump).unwrap_or_else(|error| {
             tracing::warn!(%error, "a call stack has no names");
             rsr_monitoring::NamedProfile::new(1, Vec::new())
         });
@@ -186,7 +230,7 @@ impl Findings {
         Name {
             site: stack
                 .and_then(|stack| stack.call_site())
-                .map_or_else(|| format!("stack {:016x}", site.id), place),
+                .map_or_else(|| numbered(id), place),
             frames: stack.map_or_else(Vec::new, |stack| {
                 stack.frames.iter().take(12).map(place).collect()
             }),
@@ -220,6 +264,11 @@ impl Findings {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A stack that has no name.
+fn numbered(id: u64) -> String {
+    format!("stack {id:016x}")
 }
 
 fn observation(site: &SiteGrowth, name: Name, threshold: ByteSize) -> Observation {

@@ -3,6 +3,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 
+use rsr_base::ByteSize;
+
+use super::SiteSize;
 use crate::HeapDump;
 
 /// Samples that are kept.
@@ -206,6 +209,27 @@ impl LiveSamples {
     pub(super) fn dump(&self) -> HeapDump {
         let held = self.stacks.iter().filter(|stack| stack.count > 0.5);
         HeapDump::of_stacks(held.map(Stack::parts))
+    }
+
+    /// The stacks that hold most, the largest first.
+    pub(super) fn largest(&self, n: usize) -> Vec<SiteSize> {
+        let mut held: Vec<_> = self
+            .stacks
+            .iter()
+            .filter(|stack| stack.count > 0.5)
+            .collect();
+        held.sort_by(|a, b| b.bytes.total_cmp(&a.bytes));
+        held.truncate(n);
+        held.into_iter()
+            .map(|stack| {
+                let parts = stack.parts();
+                SiteSize {
+                    id: stack.id,
+                    live: ByteSize::from_bytes(parts.1),
+                    dump: HeapDump::of_stacks([parts].into_iter()),
+                }
+            })
+            .collect()
     }
 
     /// Every stack, with what it ever allocated.

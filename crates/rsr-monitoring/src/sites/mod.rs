@@ -69,6 +69,18 @@ pub struct SiteGrowth {
     pub dump: HeapDump,
 }
 
+/// What one call stack holds.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct SiteSize {
+    /// Names the stack for as long as the process runs.
+    pub id: u64,
+    /// Bytes that live, an estimate from samples.
+    pub live: ByteSize,
+    /// The stack as a heap profile of its own, to be named.
+    pub dump: HeapDump,
+}
+
 /// Watches which call stacks keep what they allocate, by jemalloc's samples.
 ///
 /// There is one table for the whole process; it is filled while at least one watcher lives. Holds at most 131,072
@@ -207,6 +219,22 @@ impl CallSites {
             site.dump.map_this_process();
         }
         grown
+    }
+
+    /// The stacks that hold most, the largest first. O(stacks).
+    #[must_use]
+    pub fn largest(&self, n: usize) -> Vec<SiteSize> {
+        let mut sizes: Vec<SiteSize> = {
+            let inside = Inside::enter();
+            let samples = inside.table.samples.as_ref();
+            samples
+                .map(|samples| samples.largest(n))
+                .unwrap_or_default()
+        };
+        for site in &mut sizes {
+            site.dump.map_this_process();
+        }
+        sizes
     }
 
     /// Every stack that lives, as a heap profile.

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
 use rsr_base::ByteSize;
-use rsr_monitoring::{FindingState, LeakState, LeakVerdict};
+use rsr_monitoring::{FindingState, LeakState, LeakVerdict, live_instances};
 use serde_json::{Value, json};
 
 use crate::access::Caller;
@@ -161,10 +161,26 @@ async fn summary(State(app): State<App>) -> Json<Value> {
         .into_iter()
         .map(|consumer| json!({ "name": consumer.name, "bytes": consumer.held.bytes() }))
         .collect();
+    let types: Vec<Value> = live_instances()
+        .into_iter()
+        .map(|kind| {
+            json!({ "name": kind.name, "instances": kind.n_live, "bytes": kind.shallow_size.bytes() })
+        })
+        .collect();
+    let naming = app.clone();
+    // Stacks are named by another process, which takes a moment each.
+    let named = tokio::task::spawn_blocking(move || naming.findings.largest(LARGEST)).await;
+    let stacks: Vec<Value> = named
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(name, bytes)| json!({ "name": name, "bytes": bytes.bytes() }))
+        .collect();
     Json(json!({
         "memory": figures(&app),
         "caches": caches,
         "pools": pools(&app),
+        "types": types,
+        "stacks": stacks,
         "largest": largest,
     }))
 }

@@ -1,8 +1,10 @@
 //! Caches, the deletion tracker, leaks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use rsr_base::ByteSize;
 use rsr_cache::AllStats;
 use rsr_deletion::DeletionStats;
 use rsr_monitoring::{Counter, Family, Gauge, LiveInstances, MetricError};
@@ -188,7 +190,15 @@ pub(crate) struct LeakMetrics {
     open: Family<Gauge>,
     instances: Family<Gauge>,
     growth: Family<Gauge>,
+    type_bytes: Family<Gauge>,
+    stack_bytes: Family<Gauge>,
+    /// Stacks that have a series.
+    stacks: Mutex<BTreeSet<String>>,
 }
+
+/// Series of stacks; what else there is counts as one.
+const STACKS_MAX: usize = 200;
+const OTHER: &str = "other";
 
 impl LeakMetrics {
     pub(super) fn define(define: &Define<'_>) -> Result<Self, MetricError> {
@@ -214,7 +224,22 @@ impl LeakMetrics {
                 "Live instances of a tracked type.",
                 &TYPE,
             )?,
+            type_bytes: define.gauge(
+                "rsr_object_bytes",
+                "Bytes that the live instances of a tracked type take themselves, without what they point to.",
+                &TYPE,
+            )?,
+            stack_bytes: define
+                .gauge(
+                    "rsr_heap_stack_bytes",
+                    "Live bytes of the call stacks that hold most, estimated from samples.",
+                    &["stack"],
+                )?
+                .with_series_max(STACKS_MAX),
+            stacks: Mutex::default(),
         };
+        // So that the series exist when the first stack does not fit any more.
+        metrics.stack_bytes.with(&[OTHER])?.set(0.0);
         for severity in SEVERITIES {
             for (_, subject) in SUBJECTS {
                 metrics.detected.with(&[subject, severity])?;
@@ -259,6 +284,33 @@ impl LeakMetrics {
                 gauge.set(rate);
             }
         }
+    }
+
+    /// Takes over what types and call stacks hold; stacks that were shown before and are no longer go to 0.
+    pub(crate) fn bytes(&self, types: &[LiveInstances], stacks: &[(String, ByteSize)]) {
+        for kind in types {
+            if let Ok(gauge) = self.type_bytes.with(&[kind.name]) {
+                gauge.set_count(kind.shallow_size.bytes());
+            }
+        }
+        let mut known = self.stacks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut others = 0;
+        let gone = known
+            .iter()
+            .filter(|name| stacks.iter().all(|(stack, _)| stack != *name));
+        let gone = gone.map(|name| (name.as_str(), ByteSize::ZERO));
+        let now = stacks.iter().map(|(stack, bytes)| (stack.as_str(), *bytes));
+        for (stack, bytes) in gone.chain(now) {
+            match self.stack_bytes.with(&[stack]) {
+                Ok(gauge) => gauge.set_count(bytes.bytes()),
+                Err(_full) => others += bytes.bytes(),
+            }
+        }
+        if let Ok(gauge) = self.stack_bytes.with(&[OTHER]) {
+            gauge.set_count(others);
+        }
+        let room = STACKS_MAX.saturating_sub(known.len());
+        known.extend(stacks.iter().take(room).map(|(stack, _)| stack.clone()));
     }
 
     /// Takes over how many values of each tracked type are alive.

@@ -98,6 +98,22 @@ pub(super) const BOARD: Board = Board {
                     )],
                 },
                 Panel {
+                    title: "Bytes by type and stack",
+                    about: "What the values of each counted type take themselves, and what the call stacks that hold most have allocated, estimated from samples.",
+                    look: Lines,
+                    unit: "bytes",
+                    queries: &[
+                        (
+                            "{{object_type}}",
+                            "topk(10, sum by (object_type) (rsr_object_bytes{$})) or vector(0)",
+                        ),
+                        (
+                            "{{stack}}",
+                            "topk(10, sum by (stack) (rsr_heap_stack_bytes{$}) > 0) or vector(0)",
+                        ),
+                    ],
+                },
+                Panel {
                     title: "Kept after requests",
                     about: "The routes whose requests keep most.",
                     look: Lines,
