@@ -351,3 +351,82 @@ fn the_heap_follows_what_requests_leave_behind() {
     let grown = vitals.heap().unwrap() - before;
     assert!(grown >= ByteSize::from_bytes(64 * BLOCK as u64), "{grown}");
 }
+
+/// What one request over TCP is answered with: its head.
+fn asked_over_tcp(address: std::net::SocketAddr) -> String {
+    use std::io::{Read, Write};
+
+    let mut connection = std::net::TcpStream::connect(address).unwrap();
+    connection
+        .write_all(b"GET /known HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let answer = rsr_base::read_at_most(connection.by_ref(), ByteSize::from_kib(64)).unwrap();
+    String::from_utf8(answer).unwrap().to_ascii_lowercase()
+}
+
+#[test]
+fn a_real_server_tells_a_known_allocation_to_the_byte() {
+    let log = Log::default();
+    let layer = MeasureLayer::with_headers("X-RSR-Memory", log.clone(), Vitals::new(), clock());
+    let layer = layer.unwrap();
+    layer.switches().set_detailed(true);
+    // No more than the blocks, and what the boxed future takes.
+    let service = layer.layer(Handler(|_| async {
+        let passing = block(16);
+        tokio::task::yield_now().await;
+        drop(passing);
+        empty()
+    }));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let client = std::thread::spawn(move || [asked_over_tcp(address), asked_over_tcp(address)]);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .unwrap();
+    for _ in 0..2 {
+        let (connection, _) = listener.accept().unwrap();
+        connection.set_nonblocking(true).unwrap();
+        let mut service = service.clone();
+        let answer = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
+            service.call(request.map(drop))
+        });
+        runtime.block_on(async {
+            let connection = tokio::net::TcpStream::from_std(connection).unwrap();
+            let connection = hyper_util::rt::TokioIo::new(connection);
+            let server = hyper::server::conn::http1::Builder::new();
+            server.serve_connection(connection, answer).await.unwrap();
+        });
+    }
+    let heads = client.join().unwrap();
+    let figure = |head: &str, name: &str| -> usize {
+        let line = head.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("no {name} in {head}"))
+            .trim()
+            .parse()
+            .unwrap()
+    };
+    let told = heads
+        .each_ref()
+        .map(|head| figure(head, "x-rsr-memory-allocated-bytes:"));
+    assert_eq!(told[0], told[1], "the same request takes the same");
+    let beside = told[0] - 16 * BLOCK;
+    assert!(beside < SMALL, "{beside} beside the known bytes");
+    assert!(
+        heads[0].contains("\r\nx-rsr-memory-delta-mb: "),
+        "{}",
+        heads[0]
+    );
+    let all = log.0.lock().unwrap();
+    let whole: Vec<_> = all
+        .iter()
+        .map(|(_, measurement)| allocated(*measurement))
+        .collect();
+    assert_eq!(whole.len(), 2);
+    assert!(
+        whole
+            .iter()
+            .all(|whole| *whole >= told[0] && *whole < told[0] + SMALL),
+        "{whole:?} in the log, {told:?} in the heads"
+    );
+}
