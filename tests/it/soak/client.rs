@@ -39,6 +39,8 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
     /// Until the last byte.
     pub(super) took: Duration,
+    /// Whether it was read to its end.
+    pub(super) is_whole: bool,
     length: Option<u64>,
     is_chunked: bool,
     is_last: bool,
@@ -51,6 +53,9 @@ pub(super) struct Tally {
     pub(super) n_bytes: u64,
     /// Times of light answers.
     pub(super) light: Vec<Duration>,
+    /// Streams of everything that were read to their end, and the bytes of the largest.
+    pub(super) n_whole: u64,
+    pub(super) largest: u64,
     /// What no client may see.
     pub(super) violations: Vec<String>,
 }
@@ -62,6 +67,8 @@ impl Tally {
         }
         self.n_bytes += other.n_bytes;
         self.light.extend(other.light);
+        self.n_whole += other.n_whole;
+        self.largest = self.largest.max(other.largest);
         self.violations.extend(other.violations);
     }
 
@@ -147,8 +154,8 @@ impl Client {
         };
         connection.get_mut().write_all(request.as_bytes())?;
         let mut answer = head(&mut connection)?;
-        let is_whole = self.read_body(&mut connection, &mut answer, reading)?;
-        if is_whole && !answer.is_last {
+        answer.is_whole = self.read_body(&mut connection, &mut answer, reading)?;
+        if answer.is_whole && !answer.is_last {
             self.connection = Some(connection);
         }
         Ok(answer)

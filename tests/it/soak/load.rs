@@ -24,7 +24,7 @@ pub(super) enum Traffic {
     Light,
     /// All children of the wide node, a page after the other.
     Children,
-    /// Everything below project 1, whole.
+    /// Everything below project 1: the first client reads each to its end, the others hang up after 64 MiB.
     Stream,
     /// The same by a reader of about 200 KB a second, who hangs up after a few megabytes.
     SlowStream,
@@ -59,7 +59,13 @@ impl Field<'_> {
             let all: Vec<_> = clients
                 .iter()
                 .enumerate()
-                .map(|(nth, traffic)| scope.spawn(move || self.client(nth, *traffic)))
+                .map(|(nth, traffic)| {
+                    let is_first = !clients
+                        .iter()
+                        .take(nth)
+                        .any(|other| matches!(other, Traffic::Stream));
+                    scope.spawn(move || self.client(nth, *traffic, is_first))
+                })
                 .collect();
             pass(&*self.clock, lasts);
             self.is_over.store(true, Ordering::Relaxed);
@@ -75,15 +81,24 @@ impl Field<'_> {
         !self.is_over.load(Ordering::Relaxed)
     }
 
-    fn client(&self, nth: usize, traffic: Traffic) -> Tally {
+    fn client(&self, nth: usize, traffic: Traffic, is_first: bool) -> Tally {
         let mut client = Client::new(self.address, &self.clock);
         let mut round = 0_u64;
-        while self.goes_on() {
+        // The first of them reads to the end, however long that takes.
+        let is_first = is_first && matches!(traffic, Traffic::Stream);
+        while self.goes_on() || (is_first && client.tally.n_whole == 0) {
             round += 1;
             match traffic {
                 Traffic::Light => self.light(&mut client, round),
                 Traffic::Children => self.children(&mut client),
-                Traffic::Stream => self.stream(&mut client, Reading::default()),
+                Traffic::Stream if is_first => self.stream(&mut client, Reading::default()),
+                Traffic::Stream => self.stream(
+                    &mut client,
+                    Reading {
+                        pause: None,
+                        at_most: Some(64 << 20),
+                    },
+                ),
                 Traffic::SlowStream => self.stream(
                     &mut client,
                     Reading {
@@ -143,13 +158,13 @@ impl Field<'_> {
         }
     }
 
-    /// Hangs up when time is up: a stream of a million lines would hold the test.
     fn stream(&self, client: &mut Client, reading: Reading) {
-        let reading = Reading {
-            at_most: reading.at_most.or(Some(64 << 20)),
-            ..reading
-        };
-        self.patiently(client, "/api/v1/projects/1/descendants/", reading);
+        let path = "/api/v1/projects/1/descendants/";
+        let answer = self.patiently(client, path, reading);
+        if let Some(answer) = answer.filter(|answer| answer.status == 200 && answer.is_whole) {
+            client.tally.n_whole += 1;
+            client.tally.largest = client.tally.largest.max(answer.n_bytes);
+        }
     }
 
     fn import(&self, tally: &mut Tally, nth: usize, round: u64) {

@@ -195,7 +195,7 @@ impl Soak {
         if code != 0 {
             told.violations.push(log);
         }
-        told.publish(self.is_measured);
+        told.publish();
         told
     }
 
@@ -272,6 +272,12 @@ impl Soak {
             "some of 2xx".to_owned(),
             seen.n(200) > 0,
         );
+        line(
+            "streams of all descendants that were read to their end",
+            format!("{}, of {} MiB", seen.n_whole, seen.largest >> 20),
+            "at least 1".to_owned(),
+            seen.n_whole > 0,
+        );
         // Where nobody measures, nobody judges a time: the machine may be doing anything.
         let judges = self.is_measured;
         let (loaded, idle) = (figures.loaded, figures.idle);
@@ -321,7 +327,7 @@ impl Soak {
                 mebibytes(after)
             ),
             "back at its level, ± 5 %".to_owned(),
-            after <= before + room,
+            after.abs_diff(before) <= room,
         );
         lines
     }
@@ -414,10 +420,7 @@ impl Told {
 
     /// Tells whoever asked, and leaves the result where `cargo xtask soak` looks for it.
     #[expect(clippy::print_stdout, reason = "what was seen is for whoever asked")]
-    fn publish(&self, is_measured: bool) {
-        if !is_measured {
-            return;
-        }
+    fn publish(&self) {
         println!("{}", self.text());
         if let Some(folder) = asked::<String>("RSR_SOAK_RESULTS") {
             let file = Path::new(&folder).join(format!("{}.json", self.story));
