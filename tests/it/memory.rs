@@ -231,3 +231,114 @@ fn recorded_series_are_judged_without_a_service() {
     );
     assert_eq!(err, "rsr: -, line 2: step_s is missing\n");
 }
+
+/// Waits until the service's metrics have this line.
+#[track_caller]
+fn comes(server: &Server, line: &str) {
+    let clock = rsr_base::system_clock();
+    let patience = std::time::Duration::from_secs(30);
+    loop {
+        let page = server.get("/metrics/").body;
+        if page.lines().any(|known| known == line) {
+            return;
+        }
+        assert!(clock.elapsed() < patience, "{line} never came:\n{page}");
+    }
+}
+
+#[test]
+fn the_ladder_of_pressure_goes_up_and_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    run_expecting(
+        folder.path(),
+        0,
+        ["demo", "--once", "--listen", "127.0.0.1:0"],
+    );
+    let config = folder.path().join("rsr.toml");
+    let steps = |reclaim: f64, pause: f64, shed: f64, refuse: f64| {
+        let text = format!(
+            "[memory]\nlimit = \"16MiB\"\nreclaim_at = {reclaim}\npause_at = {pause}\nshed_at = {shed}\nrefuse_at = {refuse}\n"
+        );
+        fs::write(&config, text).unwrap();
+    };
+    // A few MiB are held; the steps move under them instead of the load over the steps.
+    steps(0.96, 0.97, 0.98, 0.99);
+    let server = serving(
+        folder.path(),
+        &[("RSR_CONFIG", &config.display().to_string())],
+    );
+    let heavy = || server.get("/api/v1/iati/activities.xml");
+    let reload = || {
+        let told = Command::new("kill")
+            .args(["-HUP", &server.pid().to_string()])
+            .status();
+        assert!(told.unwrap().success());
+    };
+    comes(&server, "rsr_memory_pressure_level 0");
+    assert_eq!(heavy().status, 200);
+    for (level, wanted) in [
+        (1, [0.01, 0.97, 0.98, 0.99]),
+        (2, [0.01, 0.02, 0.98, 0.99]),
+        (3, [0.01, 0.02, 0.03, 0.99]),
+        (4, [0.01, 0.02, 0.03, 0.04]),
+    ] {
+        let [reclaim, pause, shed, refuse] = wanted;
+        steps(reclaim, pause, shed, refuse);
+        reload();
+        comes(&server, &format!("rsr_memory_pressure_level {level}"));
+        let answer = heavy();
+        assert_eq!(answer.status == 503, level >= 3, "level {level}");
+        if level >= 3 {
+            assert!(!answer.header("retry-after").is_empty());
+        }
+        let light = server.get("/api/v1/projects/1/").status;
+        assert_eq!(light == 503, level == 4, "level {level}: {light}");
+        assert_eq!(server.get("/health/live").status, 200, "level {level}");
+    }
+    assert!(
+        folder.path().join("snapshot.json").exists(),
+        "what was large at the step of shedding is kept"
+    );
+    steps(0.96, 0.97, 0.98, 0.99);
+    reload();
+    let clock = rsr_base::system_clock();
+    comes(&server, "rsr_memory_pressure_level 0");
+    let back = clock.elapsed();
+    assert!(back < std::time::Duration::from_secs(15), "{back:?}");
+    assert_eq!(heavy().status, 200);
+    assert!(!folder.path().join("snapshot.json").exists());
+}
+
+#[test]
+fn every_action_answers_in_text_and_in_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let _server = serving(folder.path(), &[("RSR_PROFILING_ENABLED", "true")]);
+    for action in [
+        "status",
+        "health-check",
+        "check-leaks",
+        "summary",
+        "report",
+        "update-metrics",
+        "profiles",
+        "advise",
+        "stop-profiling",
+        "cleanup-profiles",
+    ] {
+        let text = run_expecting(folder.path(), 0, ["memory", action]);
+        assert!(!text.out.trim().is_empty(), "{action}");
+        let answer = run_expecting(folder.path(), 0, ["memory", action, "--json"]);
+        for line in answer.out.lines() {
+            json(line);
+        }
+        assert_eq!(answer.err, "", "{action}: standard error is for mistakes");
+    }
+    let summary = json(&run_expecting(folder.path(), 0, ["memory", "summary", "--json"]).out);
+    for part in ["types", "caches", "pools", "stacks"] {
+        assert!(!summary[part].is_null(), "by {part}: {summary}");
+    }
+    let types = summary["types"].to_string();
+    assert!(types.contains("Allowance"), "requests are counted: {types}");
+    let reset = run_expecting(folder.path(), 0, ["memory", "check-leaks", "--reset"]);
+    assert!(reset.out.starts_with("unknown: "), "{}", reset.out);
+}
