@@ -126,7 +126,8 @@ pub struct Outlook {
 /// An event comes with the first block that looks like a leak (suspected), with the second (confirmed), and when it has
 /// not looked like one for four (resolved).
 ///
-/// Holds at most three days of blocks, 8 KB; a sample costs nanoseconds, a completed block below a millisecond.
+/// Holds at most three days of blocks, 8 KB. A sample costs nanoseconds; one that completes a block costs some
+/// milliseconds where all of three days grows, and far less where nothing does.
 ///
 /// ```
 /// use std::time::Duration;
@@ -305,7 +306,7 @@ fn fragmentation(history: &mut History, bars: &Bars) -> Option<f64> {
 /// Judges a whole series as the service would have while it was recorded: the moment of the sample at which a leak was
 /// confirmed, if one was.
 ///
-/// Sees at each sample only those before it. O(n), and below a millisecond for each half-hour of samples.
+/// Sees at each sample only those before it. O(n), and some milliseconds at most for each half-hour of samples.
 pub fn analyse(samples: impl IntoIterator<Item = LeakSample>) -> Option<Duration> {
     let mut detector = LeakDetector::default();
     samples
