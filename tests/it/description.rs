@@ -6,14 +6,16 @@ use rsr_testkit::left_out;
 use rsr_tests::serving::Server;
 use rsr_tests::{run_expecting, workspace};
 
+use crate::chaos::asked;
+
 /// What must hold of every answer. Left out: whether each request that the description lets pass is accepted, since it does
 /// not know which ids are stored, and whether the token it asks for is asked for on this machine, where it is not.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
     response_headers_conformance,response_schema_conformance,unsupported_method,allow_header_conformance";
 
 /// `RSR_SCHEMATHESIS_EXAMPLES` asks for more requests of each kind, `RSR_SCHEMATHESIS_SEED` for others.
-fn setting(name: &str, otherwise: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| otherwise.to_owned())
+fn setting(name: &str, otherwise: u32) -> String {
+    asked(name).unwrap_or(otherwise).to_string()
 }
 
 #[test]
@@ -43,8 +45,8 @@ fn answers_are_as_described_whatever_is_asked() {
             &format!("http://{}/api/openapi.json", server.address()),
         ])
         .args(["--checks", CHECKS, "--phases", "coverage,fuzzing"])
-        .args(["--max-examples", &setting("RSR_SCHEMATHESIS_EXAMPLES", "5")])
-        .args(["--seed", &setting("RSR_SCHEMATHESIS_SEED", "1")])
+        .args(["--max-examples", &setting("RSR_SCHEMATHESIS_EXAMPLES", 5)])
+        .args(["--seed", &setting("RSR_SCHEMATHESIS_SEED", 1)])
         .args(["--generation-database", "none", "--warnings", "off"])
         .args(["--request-timeout", "5", "--continue-on-failure"]);
     let output = schemathesis.output().unwrap();
