@@ -95,7 +95,8 @@ impl Store {
         target.write(|tx| {
             tx.db()
                 .execute("DELETE FROM meta WHERE key LIKE 'copy:%'", params![])?;
-            tx.db().note_ids()
+            tx.db().note_ids()?;
+            tx.db().note_bulk(&TABLES.map(|table| table.name))
         })?;
         Ok(report)
     }

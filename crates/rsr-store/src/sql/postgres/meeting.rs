@@ -19,6 +19,9 @@ const CHANNELS: [(&str, Word); 3] = [
     ("rsr_deleting", Word::Deleting),
 ];
 
+/// Most words that are heard at once: who says more, whatever it is, keeps nobody from asking for the data's version.
+const WORDS_MAX: usize = 10_000;
+
 /// Ends a transaction, and says so to all machines where it has written anything.
 pub(super) const COMMIT: &str = "SELECT pg_notify('rsr_changed', '') WHERE pg_current_xact_id_if_assigned() IS NOT NULL; COMMIT";
 
@@ -59,8 +62,9 @@ impl Listening for PostgresSession {
         if let Some(first) = notifications.timeout_iter(up_to).next().map_err(fail)? {
             add(first.channel());
         }
-        while let Some(more) = notifications.iter().next().map_err(fail)? {
-            add(more.channel());
+        let mut more = notifications.iter().take(WORDS_MAX);
+        while let Some(word) = more.next().map_err(fail)? {
+            add(word.channel());
         }
         Ok(words)
     }

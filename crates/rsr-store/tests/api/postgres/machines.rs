@@ -136,6 +136,39 @@ fn what_is_written_while_nobody_listens_is_not_missed() {
 }
 
 #[test]
+fn words_of_a_stranger_cost_nothing_but_what_is_kept() {
+    let Some((one, two, mut client)) = two_machines() else {
+        return;
+    };
+    let (_following, told) = follow(&two);
+    wait_until_trusted(&two, &told);
+    // More than are heard at once, some of them as long as the server passes on.
+    let junk = "SELECT count(pg_notify(channel, CAST(nth AS TEXT) || repeat('\u{1f5d1};--', CASE WHEN nth > 50
+             THEN 1 ELSE 1000 END)))
+         FROM generate_series(1, 5000) AS nth,
+              unnest(ARRAY['rsr_changed', 'rsr_queued', 'rsr_deleting', 'unknown']) AS channel";
+    for _ in 0..2 {
+        let before = two.version().unwrap();
+        client.batch_execute(junk).unwrap();
+        wait_for(&told, |_any| two.version().unwrap() != before);
+
+        let before = two.version().unwrap();
+        let id = one.project("after the noise", None);
+        let committed = SystemClock::new();
+        while two.version().unwrap() == before {
+            assert!(
+                committed.elapsed() < SECOND,
+                "an old version after a second"
+            );
+            std::thread::yield_now();
+        }
+        two.snapshot().unwrap().project(id).unwrap();
+    }
+    wait_until_trusted(&two, &told);
+    assert!(!two.is_out_of_touch());
+}
+
+#[test]
 fn nothing_old_is_answered_where_nobody_looked_for_a_while() {
     let Some((_one, two, _client)) = two_machines() else {
         return;
