@@ -354,13 +354,13 @@ fn the_heap_follows_what_requests_leave_behind() {
 
 /// What one request over TCP is answered with: its head.
 fn asked_over_tcp(address: std::net::SocketAddr) -> String {
-    use std::io::{Read, Write};
+    use std::io::Write;
 
     let mut connection = std::net::TcpStream::connect(address).unwrap();
     connection
         .write_all(b"GET /known HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         .unwrap();
-    let answer = rsr_base::read_at_most(connection.by_ref(), ByteSize::from_kib(64)).unwrap();
+    let answer = rsr_base::read_at_most(connection, ByteSize::from_kib(64)).unwrap();
     String::from_utf8(answer).unwrap().to_ascii_lowercase()
 }
 
@@ -387,9 +387,9 @@ fn a_real_server_tells_a_known_allocation_to_the_byte() {
     for _ in 0..2 {
         let (connection, _) = listener.accept().unwrap();
         connection.set_nonblocking(true).unwrap();
-        let mut service = service.clone();
+        let service = service.clone();
         let answer = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
-            service.call(request.map(drop))
+            service.clone().call(request.map(drop))
         });
         runtime.block_on(async {
             let connection = tokio::net::TcpStream::from_std(connection).unwrap();
