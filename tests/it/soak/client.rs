@@ -41,9 +41,21 @@ pub(super) struct Answer {
     pub(super) took: Duration,
     /// Whether it was read to its end.
     pub(super) is_whole: bool,
-    length: Option<u64>,
-    is_chunked: bool,
+    length: Length,
     is_last: bool,
+}
+
+/// How the end of a body is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Length {
+    Bytes(u64),
+    Chunked,
+}
+
+impl Default for Length {
+    fn default() -> Self {
+        Self::Bytes(0)
+    }
 }
 
 /// What one client saw.
@@ -169,16 +181,17 @@ impl Client {
         reading: Reading,
     ) -> io::Result<bool> {
         loop {
-            let size = if answer.is_chunked {
-                line(connection).and_then(|size| {
-                    u64::from_str_radix(size.trim(), 16).map_err(|_no_number| {
+            // A chunk ends with a line end of its own.
+            let (size, mut left) = match answer.length {
+                Length::Chunked => {
+                    let size = line(connection)?;
+                    let size = u64::from_str_radix(size.trim(), 16).map_err(|_no_number| {
                         io::Error::other(format!("no size of a chunk: {size:?}"))
-                    })
-                })?
-            } else {
-                answer.length.unwrap_or_default()
+                    })?;
+                    (size, size + 2)
+                }
+                Length::Bytes(size) => (size, size),
             };
-            let mut left = size + if answer.is_chunked { 2 } else { 0 };
             while left > 0 {
                 let buffer = connection.fill_buf()?;
                 if buffer.is_empty() {
@@ -199,7 +212,7 @@ impl Client {
                     pass(&*self.clock, pause);
                 }
             }
-            if !answer.is_chunked || size == 0 {
+            if answer.length != Length::Chunked || size == 0 {
                 return Ok(true);
             }
         }
@@ -230,8 +243,8 @@ fn head(connection: &mut BufReader<TcpStream>) -> io::Result<Answer> {
         };
         match name {
             "retry-after" => answer.has_retry_after = true,
-            "content-length" => answer.length = value.parse().ok(),
-            "transfer-encoding" => answer.is_chunked = true,
+            "content-length" => answer.length = Length::Bytes(value.parse().unwrap_or_default()),
+            "transfer-encoding" => answer.length = Length::Chunked,
             "connection" => answer.is_last = value == "close",
             "location" => answer.location = Some(value.to_owned()),
             "link" => {
