@@ -142,11 +142,12 @@ impl Soak {
         // What is made once and kept (threads, statements, connections) is there before the first figure.
         field.run(clients, self.lasts.min(SHORT));
         self.settled(&service);
-        let heap_before = service.heap();
         let idle = field.run(
             &[Traffic::Light],
             if self.is_measured { IDLE } else { SHORT / 8 },
         );
+        // After a calm time, as the last figure is: what load leaves for a while is gone by then.
+        let heap_before = service.heap();
         let mut seen = field.run(clients, self.lasts);
         let after = self.clock.elapsed();
         let is_settled = self.settled(&service);
