@@ -1,6 +1,8 @@
 //! The dashboard in a real Chromium: what it shows, that it follows, and that everybody can use it.
 
-use rsr_base::{ByteSize, read_file_at_most};
+use std::time::Duration;
+
+use rsr_base::{ByteSize, read_file_at_most, system_clock};
 use rsr_tests::serving::Server;
 use rsr_tests::{run_expecting, workspace};
 use serde_json::Value;
@@ -166,7 +168,16 @@ fn its_figures_are_there_without_a_script() {
         ["demo", "--once", "--listen", "127.0.0.1:0"],
     );
     let server = Server::start(folder.path(), &[]);
-    let page = server.get("/?range=day").body;
+    // A line needs two readings of memory, a few seconds apart.
+    let clock = system_clock();
+    let asked = clock.elapsed();
+    let page = loop {
+        let page = server.get("/?range=day").body;
+        if page.contains("<polyline") || clock.elapsed() - asked > Duration::from_secs(60) {
+            break page;
+        }
+        std::thread::yield_now();
+    };
     let body = page.split("<script").next().unwrap();
     for part in [
         "Memory in use",
