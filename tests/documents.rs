@@ -24,6 +24,7 @@ rust_pages![
     "docs/guides/patterns.md",
     "docs/guides/testing.md",
     "docs/guides/extending.md",
+    "docs/guides/implementing.md",
 ];
 
 const PAGE_MAX: ByteSize = ByteSize::from_mib(1);

@@ -49,6 +49,32 @@ fn every_command_has_a_page_with_an_example() {
 }
 
 #[test]
+fn routes_and_metrics_have_pages_that_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    for (flag, file, says) in [
+        (
+            "--api",
+            "api.md",
+            "### `GET /api/v1/projects/{id}/children/`",
+        ),
+        (
+            "--metrics",
+            "metrics.md",
+            "| `rsr_memory_usage_bytes` | gauge | `kind` |",
+        ),
+    ] {
+        let page = run_expecting(folder.path(), 0, ["manual", flag]).out;
+        assert!(page.contains(says), "{flag}: {page}");
+        assert!(
+            page == read(&workspace().join("docs/reference").join(file)),
+            "docs/reference/{file} is out of date: run `cargo xtask docs`"
+        );
+    }
+    let said = run_expecting(folder.path(), 2, ["manual", "--api", "--metrics"]);
+    assert!(said.err.contains("cannot be used with"), "{}", said.err);
+}
+
+#[test]
 fn a_folder_that_cannot_be_written_is_named() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("file"), "").unwrap();

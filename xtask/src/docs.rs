@@ -8,8 +8,10 @@ use anyhow::{Context, Result};
 use crate::{pictures, proof, run, workspace};
 
 /// A generated page: its file, and the arguments with which `rsr` prints it.
-const PAGES: [(&str, &[&str]); 2] = [
+const PAGES: [(&str, &[&str]); 4] = [
+    ("api.md", &["manual", "--api"]),
     ("commands.md", &["manual"]),
+    ("metrics.md", &["manual", "--metrics"]),
     ("settings.md", &["settings", "reference"]),
 ];
 

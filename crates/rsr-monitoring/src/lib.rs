@@ -126,8 +126,8 @@ pub use leaks::{
 };
 #[cfg(feature = "metrics")]
 pub use metrics::{
-    Counter, Family, FamilySnapshot, Figure, Format, Gauge, Histogram, MetricError, Registry,
-    Series,
+    Counter, Family, FamilyDescription, FamilySnapshot, Figure, Format, Gauge, Histogram,
+    MetricError, Registry, Series,
 };
 pub use objects::{LiveInstances, Tracked, live_instances, track};
 pub use pressure::{Consumer, Pressure, PressureChange, PressureLevel, PressureSteps, Shed, Work};

@@ -90,6 +90,7 @@ mod problem;
 mod profiles;
 mod progress;
 mod provisioning;
+mod reference;
 mod rights;
 mod rollup;
 mod routes;
@@ -108,4 +109,5 @@ pub use mail::{MailError, MailReport, send_waiting_mail};
 pub use provisioning::{
     ProvisionedFile, ProvisionedQuery, QueryError, alert_cases, provisioned_queries, provisioning,
 };
+pub use reference::{api_reference, metrics_reference};
 pub use serve::{Addresses, ServeError, Service, open_store, serve, work};

@@ -11,6 +11,7 @@ use rsr_monitoring::{Scope, Work};
 use rsr_store::{Claim, ClaimReport};
 
 use crate::app::App;
+use crate::bridge::give_way;
 use crate::drain::Phase;
 
 /// Roots looked at together.
@@ -45,7 +46,11 @@ async fn keep_one(app: App) {
             () = tokio::time::sleep(settings.aggregation.poll_interval) => {}
         }
         let work = app.clone();
-        if let Err(error) = tokio::task::spawn_blocking(move || run_waiting(&work)).await {
+        let working = tokio::task::spawn_blocking(move || {
+            give_way();
+            run_waiting(&work);
+        });
+        if let Err(error) = working.await {
             tracing::error!(%error, "the aggregation worker failed; it goes on");
         }
     }

@@ -189,11 +189,11 @@ pub(crate) async fn keep(app: App) {
             _now = beats.tick() => {}
         }
         let beat = {
-            let app = app.clone();
+            let at_work = app.clone();
             let mut duties = duties;
-            // Sweeps free memory, which can take a while: not on a thread that serves.
-            tokio::task::spawn_blocking(move || {
-                duties.beat(&app);
+            // Sweeps free memory, which can take a while: not on a thread that serves, nor behind those who read much.
+            app.bridge.spawn_duty(move || {
+                duties.beat(&at_work);
                 duties
             })
         };

@@ -164,6 +164,18 @@ printf "unix_socket_directories = '%s'\n%s\n" "$dir" "$3" >>data/postgresql.conf
         self.server.run("createdb", &["--template=template0", name]);
     }
 
+    /// Makes an empty database whose tables lie in a folder of the server's user, such as one on a disk of its own.
+    pub fn create_in(&self, folder: &Path, name: &str) {
+        let place = format!("CREATE TABLESPACE {name} LOCATION '{}'", folder.display());
+        self.server.run(
+            "psql",
+            &["--quiet", "--dbname=postgres", "--command", &place],
+        );
+        let place = format!("--tablespace={name}");
+        self.server
+            .run("createdb", &["--template=template0", &place, name]);
+    }
+
     /// The address of a database over the server's socket.
     #[must_use]
     pub fn url(&self, name: &str) -> String {

@@ -141,7 +141,7 @@ pub(crate) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Every command on one page, as Markdown, or as pages for man
+    /// Every command, route or metric on one page, as Markdown, or the commands as pages for man
     #[command(after_help = "Example: rsr manual --folder /usr/local/share/man/man1")]
     Manual(Manual),
 }
@@ -161,6 +161,12 @@ pub(crate) struct Manual {
     /// Write a page for man for each command into this folder
     #[arg(long, value_name = "FOLDER")]
     pub(crate) folder: Option<PathBuf>,
+    /// Print every route of the HTTP API instead
+    #[arg(long, conflicts_with_all = ["folder", "metrics"])]
+    pub(crate) api: bool,
+    /// Print every metric instead
+    #[arg(long, conflicts_with = "folder")]
+    pub(crate) metrics: bool,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -14,6 +15,8 @@ use super::place::{Place, each_round};
 
 /// What a disk of the tests' own holds.
 const SIZE: u64 = 24 << 20;
+/// The same for a whole database of PostgreSQL.
+const SERVED_SIZE: u64 = 64 << 20;
 /// Of that, most that is left when it is almost full.
 const LEFT_MAX: u64 = 1 << 20;
 
@@ -27,10 +30,13 @@ struct Disk {
 }
 
 impl Disk {
-    fn new(folder: PathBuf) -> Self {
+    /// For whoever the folder above belongs to.
+    fn new(folder: PathBuf, size: u64) -> Self {
         fs::create_dir(&folder).unwrap();
-        let size = format!("size={SIZE}");
-        let is_mounted = mount(&["-t", "tmpfs", "-o", &size, "tmpfs"], &folder);
+        let owner = fs::metadata(folder.parent().unwrap()).unwrap();
+        let (user, group) = (owner.uid(), owner.gid());
+        let options = format!("size={size},uid={user},gid={group},mode=700");
+        let is_mounted = mount(&["-t", "tmpfs", "-o", &options, "tmpfs"], &folder);
         Self { folder, is_mounted }
     }
 
@@ -109,14 +115,25 @@ fn check_one_line(said: &Said, words: &[&str], what: &str) {
 /// A portfolio on a disk of its own.
 fn on_a_disk() -> (Place, Disk) {
     let place = Place::file("disk/rsr.db");
-    let disk = Disk::new(place.folder().join("disk"));
+    let disk = Disk::new(place.folder().join("disk"), SIZE);
     (filled(place), disk)
+}
+
+/// The same in PostgreSQL, whose log has another disk. What goes first stands first.
+fn served_on_a_disk() -> Option<(Place, Disk, PostgresServer)> {
+    let server = PostgresServer::start("autovacuum = off", "")?;
+    let disk = Disk::new(server.folder().join("disk"), SERVED_SIZE);
+    if !disk.is_mounted {
+        left_out("no disk may be mounted here: PostgreSQL ran on no full one");
+        return None;
+    }
+    server.create_in(&disk.folder, "rsr");
+    let place = filled(Place::served(server.url("rsr")));
+    Some((place, disk, server))
 }
 
 mod full {
     use super::*;
-
-    const WORDS: [&str; 2] = ["disk is full", "cannot be"];
 
     #[test]
     fn an_import_stops_and_goes_on_once_there_is_room() {
@@ -125,9 +142,62 @@ mod full {
             let said = disk.almost_full(&place, import, random.below(LEFT_MAX));
             if said.code != 0 {
                 assert!([3, 4].contains(&said.code), "{what}: {}", said.err);
-                check_one_line(&said, &WORDS, what);
+                check_one_line(&said, &["disk is full"], what);
             }
             said.code != 0
+        });
+    }
+
+    #[test]
+    fn an_import_into_postgresql_does_so_too() {
+        let Some((place, disk, _server)) = served_on_a_disk() else {
+            return;
+        };
+        each_import("disk full", &place, |import, random, what| {
+            let said = disk.almost_full(&place, import, random.below(LEFT_MAX / 4));
+            if said.code != 0 {
+                assert_eq!(said.code, 4, "{what}: {}", said.err);
+                check_one_line(&said, &["disk is full"], what);
+            }
+            said.code != 0
+        });
+    }
+
+    #[test]
+    fn a_service_over_postgresql_keeps_what_it_acknowledged() {
+        let Some((place, disk, _server)) = served_on_a_disk() else {
+            return;
+        };
+        each_round("disk full, service", place.name, |_nth, random, what| {
+            let server = Server::start_with(place.folder(), &[], place.variables());
+            disk.fill(random.below(256 << 10));
+            let body = format!(r#"{{"title":"One more","subtitle":"{}"}}"#, "x".repeat(900));
+            let make = || server.send_json("POST", "/api/v1/projects/", &body);
+            let mut kept = Vec::new();
+            let refused = (0..2_000).find_map(|_nth| {
+                let answer = make();
+                if answer.status == 201 {
+                    kept.push(answer.header("location").to_owned());
+                }
+                (answer.status != 201).then_some(answer)
+            });
+            let refused = refused.expect("no room, and no write was refused");
+            assert_eq!(refused.status, 503, "{what}: {}", refused.body);
+            let is_told = refused.body.contains("disk is full");
+            assert!(is_told, "{what}: {}\n{}", refused.body, server.stop().1);
+            assert_ne!(refused.header("retry-after"), "", "{what}");
+            for path in kept
+                .iter()
+                .map(String::as_str)
+                .chain(["/api/v1/projects/1/"])
+            {
+                assert_eq!(server.get(path).status, 200, "{what}: {path} is read on");
+            }
+            disk.make_room();
+            assert_eq!(make().status, 201, "{what}: room again");
+            assert_eq!(server.stop().0, 0, "{what}");
+            place.settle(what);
+            true
         });
     }
 

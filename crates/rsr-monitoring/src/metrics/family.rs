@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::series::{Series, Slot};
-use super::{Counter, Gauge, Histogram, MetricError, text};
+use super::{Counter, FamilyDescription, Gauge, Histogram, MetricError, text};
 
 /// All series of one name, told apart by the values of their labels.
 ///
@@ -168,6 +168,19 @@ impl Shape {
 
     pub(super) fn help(&self) -> &str {
         &self.help
+    }
+
+    pub(super) fn describe(&self) -> FamilyDescription {
+        FamilyDescription {
+            name: self.name.clone(),
+            help: self.help.clone(),
+            kind: match self.kind {
+                Kind::Counter => "counter",
+                Kind::Gauge => "gauge",
+                Kind::Histogram(_) => "histogram",
+            },
+            labels: self.labels.clone(),
+        }
     }
 
     pub(super) fn kind(&self) -> &Kind {

@@ -99,6 +99,20 @@ pub enum MetricError {
     },
 }
 
+/// What one family is, apart from its figures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FamilyDescription {
+    /// Its name, with the unit last.
+    pub name: String,
+    /// What it counts or measures, as a scrape says it.
+    pub help: String,
+    /// `counter`, `gauge` or `histogram`.
+    pub kind: &'static str,
+    /// The names of its labels.
+    pub labels: Vec<String>,
+}
+
 impl Registry {
     /// A registry with no metrics.
     #[must_use]
@@ -210,6 +224,12 @@ impl Registry {
             .iter()
             .map(|shape| shape.name().to_owned())
             .collect()
+    }
+
+    /// What each family is, in the order of making: what a page of metrics says.
+    #[must_use]
+    pub fn describe(&self) -> Vec<FamilyDescription> {
+        self.lock().iter().map(|shape| shape.describe()).collect()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Shape>>> {

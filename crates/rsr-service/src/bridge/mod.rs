@@ -10,6 +10,7 @@
 //! A stream's thread waits while its reader is slow, so a slow reader slows the reading of rows and nothing else. A
 //! reader that hangs up drops the body: the thread's next write fails, and with it the query ends.
 
+mod threads;
 mod writer;
 
 #[cfg(test)]
@@ -28,6 +29,8 @@ use crate::bounds::Bounds;
 use crate::budget::{self, Allowance};
 use crate::drain::Drain;
 use crate::problem::{Kind, Problem};
+use threads::VitalThreads;
+pub(crate) use threads::give_way;
 use writer::Undecided;
 pub(crate) use writer::{BodyWriter, Encoding};
 
@@ -42,6 +45,7 @@ const VITAL_THREADS: usize = 2;
 pub(crate) struct Bridge {
     /// Health, the dashboard, administration: never behind those who read much.
     vital: Pool,
+    vital_threads: VitalThreads,
     short: Pool,
     streams: Pool,
     bounds: Bounds,
@@ -136,6 +140,7 @@ impl Bridge {
                 VITAL_THREADS,
                 bounds.waiting_max,
             ),
+            vital_threads: VitalThreads::new(VITAL_THREADS + 1),
             short: Pool::new("threads", bounds.readers_max, bounds.waiting_max),
             streams: Pool::new("streams", bounds.streams_max, 0),
             bounds: bounds.clone(),
@@ -168,10 +173,19 @@ impl Bridge {
         work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         let permit = self.vital.permit(&self.bounds).await?;
-        spawn(permit, work)
+        self.vital_threads
+            .spawn(carried(permit, work))
             .await
             .map_err(Problem::internal)
             .and_then(|answer| answer)
+    }
+
+    /// Starts a duty that guards the service, which no reader may hold up: it takes no place of [`Bridge::run_vital`].
+    pub(crate) fn spawn_duty<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
+        self.vital_threads.spawn(work)
     }
 
     /// Runs an answer on a thread: in one piece while it is small, as a stream once it is not.
@@ -324,11 +338,22 @@ fn spawn<T: Send + 'static>(
     permit: impl Send + 'static,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> tokio::task::JoinHandle<T> {
-    let span = tracing::Span::current();
-    // What the thread allocates counts for the request that asked.
-    let work = Scope::carry(work);
+    let work = carried(permit, work);
     tokio::task::spawn_blocking(move || {
+        give_way();
+        work()
+    })
+}
+
+/// Work for another thread: what it allocates counts for the request that asked, and what it logs carries its span.
+fn carried<T: Send + 'static>(
+    permit: impl Send + 'static,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> impl FnOnce() -> T + Send + 'static {
+    let span = tracing::Span::current();
+    let work = Scope::carry(work);
+    move || {
         let _permit = permit;
         span.in_scope(work)
-    })
+    }
 }

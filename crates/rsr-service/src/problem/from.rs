@@ -37,8 +37,13 @@ impl From<StoreError> for Problem {
             .because(error),
             StoreError::OverBudget(_) => budget::short(Vec::new()).because(error),
             StoreError::Cancelled => Self::new(Kind::Stopping, "the service is stopping"),
-            StoreError::DiskFull
-            | StoreError::Io { .. }
+            StoreError::DiskFull => Self::new(
+                Kind::Unavailable,
+                "the database's disk is full; nothing was changed",
+            )
+            .after(WHILE)
+            .because(error),
+            StoreError::Io { .. }
             | StoreError::ReadOnly
             | StoreError::CannotOpen { .. }
             | StoreError::Unreachable { .. }

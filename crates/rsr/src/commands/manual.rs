@@ -20,13 +20,18 @@ pub(crate) fn completions(shell: Shell) -> Outcome {
     out.end(Exit::Done)
 }
 
-/// Writes a manual page for each command into a folder, or prints all of them as one page of Markdown.
+/// Writes a manual page for each command into a folder, or prints all of them, the routes or the metrics
+/// as one page of Markdown.
 pub(crate) fn run(flags: &Manual) -> Outcome {
     match &flags.folder {
         Some(folder) => write_pages(folder),
         None => {
             let mut out = Out::new();
-            out.text(&page())?;
+            out.text(&match flags {
+                Manual { api: true, .. } => rsr_service::api_reference(),
+                Manual { metrics: true, .. } => rsr_service::metrics_reference(),
+                _ => page(),
+            })?;
             out.end(Exit::Done)
         }
     }

@@ -264,8 +264,12 @@ pub(super) fn heap() -> Option<HeapReading> {
     // Figures are copies, brought up to date by moving the epoch on.
     write(c"epoch", 1_u64).then_some(())?;
     let bytes = |name| read::<usize>(name).map(|bytes| ByteSize::from_bytes(bytes as u64));
+    // jemalloc counts what threads keep ready for their next allocations as allocated: a few hundred kilobytes that come
+    // and go with the threads and that nobody holds.
+    let kept_ready = read::<usize>(c"stats.arenas.4096.tcache_bytes").unwrap_or_default();
+    let allocated = read::<usize>(c"stats.allocated")?.saturating_sub(kept_ready);
     Some(HeapReading {
-        allocated: bytes(c"stats.allocated")?,
+        allocated: ByteSize::from_bytes(allocated as u64),
         active: bytes(c"stats.active")?,
         metadata: bytes(c"stats.metadata")?,
         resident: bytes(c"stats.resident")?,
