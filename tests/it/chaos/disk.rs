@@ -171,7 +171,10 @@ mod full {
         each_round("disk full, service", place.name, |_nth, random, what| {
             let server = Server::start_with(place.folder(), &[], place.variables());
             disk.fill(random.below(256 << 10));
-            let body = format!(r#"{{"title":"One more","subtitle":"{}"}}"#, "x".repeat(900));
+            let body = format!(
+                r#"{{"title":"One more","is_published":true,"subtitle":"{}"}}"#,
+                "x".repeat(900)
+            );
             let make = || server.send_json("POST", "/api/v1/projects/", &body);
             let mut kept = Vec::new();
             let refused = (0..2_000).find_map(|_nth| {
