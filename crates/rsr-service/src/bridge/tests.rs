@@ -260,3 +260,30 @@ async fn a_large_answer_is_refused_before_its_head_where_no_stream_is_free() {
         .await;
     assert_eq!(refused.unwrap_err().kind(), Kind::Busy);
 }
+
+/// The niceness of the running thread.
+fn niceness() -> i32 {
+    rustix::process::getpriority_process(None).unwrap()
+}
+
+#[tokio::test]
+async fn heavy_work_gives_way_and_what_must_be_answered_does_not() {
+    let bridge = bridge(small(1));
+    let usual = niceness();
+    // Again and again: a thread that heavy work ran on is never used for the other.
+    for _round in 0..8 {
+        let heavy = bridge.run(|| Ok(niceness())).await.unwrap();
+        let light = bridge.run_vital(|| Ok(niceness())).await.unwrap();
+        let duty = bridge.spawn_duty(niceness).await.unwrap();
+        assert_eq!((light, duty), (usual, usual));
+        assert!(heavy > usual || usual >= 19, "{heavy}");
+    }
+    assert_eq!(niceness(), usual, "threads that serve keep theirs");
+}
+
+#[tokio::test]
+async fn a_bridge_may_go_where_nobody_may_wait() {
+    let bridge = bridge(small(1));
+    bridge.run_vital(|| Ok(())).await.unwrap();
+    drop(bridge);
+}

@@ -1,5 +1,6 @@
 //! What the clients of the running service share: asking, and showing an answer to people.
 
+use rsr_base::ByteSize;
 use rsr_service::client::Answer;
 use serde_json::Value;
 
@@ -77,7 +78,7 @@ fn lines(out: &mut Out, value: &Value, depth: usize) -> Result<(), Failure> {
                         out.line(format_args!("{indent}{name}:"))?;
                         lines(out, field, depth + 1)?;
                     }
-                    scalar => out.line(format_args!("{indent}{name}: {}", plain(scalar)))?,
+                    scalar => out.line(format_args!("{indent}{name}: {}", told(name, scalar)))?,
                 }
             }
         }
@@ -87,7 +88,7 @@ fn lines(out: &mut Out, value: &Value, depth: usize) -> Result<(), Failure> {
                     Value::Object(fields) => {
                         let parts: Vec<_> = fields
                             .iter()
-                            .map(|(name, field)| format!("{name} {}", plain(field)))
+                            .map(|(name, field)| format!("{name} {}", told(name, field)))
                             .collect();
                         out.line(format_args!("{indent}- {}", parts.join(", ")))?;
                     }
@@ -98,6 +99,22 @@ fn lines(out: &mut Out, value: &Value, depth: usize) -> Result<(), Failure> {
         scalar => out.line(format_args!("{indent}{}", plain(scalar)))?,
     }
     Ok(())
+}
+
+/// A value for people: bytes with their size in MiB beside them, and as settings take them where they are one.
+fn told(name: &str, value: &Value) -> String {
+    let Some(bytes) = value.as_u64() else {
+        return plain(value);
+    };
+    match name {
+        "memory.limit" => ByteSize::from_bytes(bytes).to_string(),
+        name if (name == "bytes" || name.ends_with("_bytes")) && bytes >= 1 << 16 => {
+            #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+            let mib = bytes as f64 / 1_048_576.0;
+            format!("{bytes} ({mib:.1} MiB)")
+        }
+        _ => plain(value),
+    }
 }
 
 fn plain(value: &Value) -> String {
@@ -111,6 +128,15 @@ fn plain(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_are_told_for_people() {
+        let told = |name, bytes: u64| super::told(name, &Value::from(bytes));
+        assert_eq!(told("memory.limit", 32 << 20), "32MiB");
+        assert_eq!(told("peak_bytes", 21_667_840), "21667840 (20.7 MiB)");
+        assert_eq!(told("bytes", 700), "700");
+        assert_eq!(told("entries", 1 << 20), "1048576");
+    }
 
     #[test]
     fn any_name_fits_into_a_query() {
