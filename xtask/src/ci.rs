@@ -41,6 +41,7 @@ pub(crate) fn run(fast: bool) -> Result<bool> {
     if !fast {
         step("doc", run::passes(doc())?);
         step("deny", deny()?);
+        step("public-api", crate::public_api::run(true)?);
         step("fuzz", crate::fuzz::run("all", FUZZ_SECONDS)?);
     }
     let (tests_passed, counts) = test::run_counted(None)?;

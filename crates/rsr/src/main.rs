@@ -38,3 +38,47 @@ fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rsr_base::system_clock;
+    use rsr_monitoring::Readings;
+    use rsr_settings::Settings;
+    use rsr_store::{NewProject, Store};
+
+    /// SQLite is written in C: what it caches has to come from the same heap, or neither pressure nor a purge knows of it.
+    #[test]
+    fn what_sqlite_caches_is_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = Settings::default().database;
+        settings.url = format!("sqlite://{}", folder.path().join("rsr.db").display())
+            .parse()
+            .unwrap();
+        let store = Store::open(&settings, system_clock()).unwrap();
+        let readings = Readings::of_this_process();
+        let held = || readings.heap().unwrap().allocated.bytes();
+        let before = held();
+        let made = store.write(|tx| {
+            for _nth in 0..4_000 {
+                tx.create_project(&NewProject {
+                    title: "Wells".to_owned(),
+                    subtitle: "Water for all. ".repeat(60),
+                    ..NewProject::default()
+                })?;
+            }
+            Ok::<_, rsr_store::Error>(())
+        });
+        made.unwrap();
+        let grown = held().saturating_sub(before);
+        assert!(
+            grown > 2 << 20,
+            "{grown}: of 4 MB written, the writer keeps most"
+        );
+        drop(store);
+        let left = held().saturating_sub(before);
+        assert!(
+            left < grown / 2,
+            "{left} of {grown} are left of a store that is closed"
+        );
+    }
+}
