@@ -171,6 +171,9 @@ impl From<Number> for Decimal {
     }
 }
 
+/// Most digits after the point of a [`Number`].
+const PLACES_MAX: u8 = 38;
+
 /// An exact decimal number: `digits` × 10^-`places`.
 ///
 /// Equal numbers compare equal whatever their places: 1.50 = 1.5.
@@ -216,7 +219,7 @@ impl Number {
         }
     }
 
-    /// Reads what `xsd:decimal` allows. `None` for anything else, and for numbers of more than 38 digits.
+    /// Reads what `xsd:decimal` allows. `None` for anything else, and for numbers of more than 38 digits or 38 places.
     fn parse(text: &str) -> Option<Self> {
         let (negative, body) = match text.as_bytes() {
             [b'-', rest @ ..] => (true, rest),
@@ -233,6 +236,10 @@ impl Number {
                     digits = digits.checked_mul(10)?.checked_add(i128::from(b - b'0'))?;
                     if let Some(places) = &mut places {
                         *places += 1_u8;
+                        // Zeros before the first digit count too: no power of ten beyond is exact.
+                        if *places > PLACES_MAX {
+                            return None;
+                        }
                     }
                 }
                 b'.' if places.is_none() => places = Some(0),

@@ -19,7 +19,9 @@ pub(crate) fn real_files() -> Vec<PathBuf> {
         .map(|folder| xml_files(&folder.join("real")))
         .unwrap_or_default();
     if files.is_empty() {
-        println!("left out: no real files on this machine (set RSR_IATI_DATA)");
+        rsr_testkit::left_out(
+            "reading real files: set RSR_IATI_DATA to the folder that has `real`",
+        );
     }
     files
 }

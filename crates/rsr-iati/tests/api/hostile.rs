@@ -145,12 +145,27 @@ fn a_field_too_large_costs_its_activity_and_no_other() {
     options.limits.field_bytes = 1000;
     let long = "x".repeat(2000);
     let text = format!(
-        "<iati-activities version='2.03'><iati-activity><title><narrative>{long}</narrative></title></iati-activity>\
+        "<iati-activities version='2.03'>\n<iati-activity><iati-identifier>A</iati-identifier>\
+         \n<title><narrative>{long}</narrative></title></iati-activity>\
          <iati-activity><iati-identifier>B</iati-identifier></iati-activity></iati-activities>"
     );
     let mut reader = ActivityReader::with_options(text.as_bytes(), &options);
-    while reader.next_event().unwrap().is_some() {}
+    let mut skipped = Vec::new();
+    while let Some(event) = reader.next_event().unwrap() {
+        if let Event::ActivitySkipped(finding) = event {
+            skipped.push(finding);
+        }
+    }
     assert_eq!((reader.counts().n_read, reader.counts().n_skipped), (2, 1));
+    let [finding] = skipped.as_slice() else {
+        panic!("one is skipped, not {}", skipped.len())
+    };
+    assert_eq!((&*finding.code, finding.line()), ("field-too-large", 3));
+    assert_eq!(finding.identifier.as_deref(), Some("A"));
+    assert_eq!(
+        finding.path,
+        "iati-activities/iati-activity/title/narrative"
+    );
     options.strict = true;
     let outcome = outcome_with(text.as_bytes(), &options);
     assert!(

@@ -17,3 +17,4 @@ mod schema;
 mod source;
 mod upgrade;
 mod validate;
+mod writing;

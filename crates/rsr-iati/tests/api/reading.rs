@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 
-use rsr_iati::model::ActivityElement;
-use rsr_iati::reader::{ActivityReader, Event};
+use rsr_iati::model::{ActivityElement, Value as _};
+use rsr_iati::reader::{ActivityReader, Event, FileKind, Version};
 
 use crate::data;
 
@@ -80,4 +80,150 @@ fn real_files_give_the_activities_that_their_readme_counts() {
             *expected
         );
     }
+}
+
+/// What a small file is: its kind and version, the titles of its activities, and the codes of what was found.
+fn outline(file: &str) -> (FileKind, Version, Vec<String>, Vec<String>) {
+    let mut reader = ActivityReader::new(file.as_bytes());
+    let (mut titles, mut codes) = (Vec::new(), Vec::new());
+    let mut is_ended = false;
+    while !is_ended {
+        match reader.next_event().unwrap() {
+            Some(Event::Element(ActivityElement::Title(title), _)) => {
+                let texts = title.narratives.into_iter();
+                titles.extend(texts.map(|narrative| narrative.text));
+            }
+            Some(_) => {}
+            None => is_ended = true,
+        }
+        let found = reader.take_findings();
+        codes.extend(found.iter().map(|finding| finding.code.to_string()));
+    }
+    assert_eq!(reader.counts().n_findings, codes.len() as u64, "{file}");
+    let head = reader.file();
+    (head.kind, head.version, titles, codes)
+}
+
+/// An activity with an identifier and this text as its title.
+fn titled(title: &str) -> String {
+    format!(
+        "<iati-activity><iati-identifier>A</iati-identifier><title><narrative>{title}</narrative></title></iati-activity>"
+    )
+}
+
+#[track_caller]
+fn check(file: &str, kind: FileKind, version: Version, titles: &[&str], codes: &[&str]) {
+    let (found_kind, found_version, found_titles, found_codes) = outline(file);
+    assert_eq!((found_kind, found_version), (kind, version), "{file}");
+    assert_eq!(found_titles, titles, "{file}");
+    assert_eq!(found_codes, codes, "{file}");
+}
+
+#[test]
+fn activities_are_found_in_roots_of_any_kind() {
+    use FileKind::{Activities, Organisations, Other};
+    use Version::{V101, V105, V203};
+    let (one, two) = (titled("one"), titled("two"));
+    let file = |version: &str, inside: &str| {
+        format!("<iati-activities version='{version}'>{inside}</iati-activities>")
+    };
+    check(&file("2.03", &one), Activities, V203, &["one"], &[]);
+    check(
+        &file("2.09", &one),
+        Activities,
+        V203,
+        &["one"],
+        &["unknown-version"],
+    );
+    check(
+        &file("1.09", &one),
+        Activities,
+        V105,
+        &["one"],
+        &["unknown-version"],
+    );
+    check(&file("", &one), Activities, V101, &["one"], &[]);
+    check(&one, Activities, V101, &["one"], &["nested-root"]);
+    let nested = file("2.03", &format!("{one}{}", file("2.03", &two)));
+    check(&nested, Activities, V203, &["one", "two"], &["nested-root"]);
+    let wrapped = format!("<feed><entry>{}</entry></feed>", file("2.03", &one));
+    check(
+        &wrapped,
+        Activities,
+        V203,
+        &["one"],
+        &["not-iati", "nested-root"],
+    );
+    check("<feed/>", Other, V101, &[], &["not-iati"]);
+    // An organisation file is told apart, and what stands in it is not mistaken for an activity.
+    let organisations = format!("<iati-organisations version='2.03'>{one}</iati-organisations>");
+    check(
+        &organisations,
+        Organisations,
+        V203,
+        &[],
+        &["organisation-file"],
+    );
+    // Elements of another namespace are none of ours, whatever their name.
+    let foreign = file("2.03", "<x:iati-activity xmlns:x='urn:x'/>");
+    check(&foreign, Activities, V203, &[], &[]);
+}
+
+#[test]
+fn text_is_what_xml_says_it_is() {
+    for (written, text) in [
+        ("a<![CDATA[<b> & ]]>c", "a<b> & c"),
+        ("a<!-- not this -->b<?nor this?>c", "abc"),
+        (
+            "&lt;&amp;&gt;&apos;&quot;&#233;&#xe9;&#x1F600;",
+            "<&>'\"éé\u{1f600}",
+        ),
+        ("one\r\ntwo\rthree\nfour", "one\ntwo\nthree\nfour"),
+        ("&#13;", "\r"),
+        (" \t kept \n ", " \t kept \n "),
+    ] {
+        let file = format!(
+            "<iati-activities version='2.03'>{}</iati-activities>",
+            titled(written)
+        );
+        check(&file, FileKind::Activities, Version::V203, &[text], &[]);
+    }
+}
+
+#[test]
+fn what_is_empty_is_no_zero() {
+    let file = "<iati-activities version='2.03'><iati-activity hierarchy=''><iati-identifier>A</iati-identifier>\
+        <budget><value currency='EUR'/></budget><capital-spend percentage=''/><capital-spend/>\
+        </iati-activity></iati-activities>";
+    let mut reader = ActivityReader::new(file.as_bytes());
+    let mut seen = Vec::new();
+    while let Some(event) = reader.next_event().unwrap() {
+        match event {
+            Event::ActivityStart(head, _) => {
+                let level = head.hierarchy.unwrap();
+                seen.push((level.text().to_owned(), level.value().is_some()));
+            }
+            Event::Element(ActivityElement::Budget(budget), _) => {
+                let amount = budget.value.unwrap().amount;
+                seen.push((amount.text().to_owned(), amount.value().is_some()));
+            }
+            Event::Element(ActivityElement::CapitalSpend(spend), _) => {
+                let percentage = spend.percentage;
+                seen.push(percentage.map_or(("none".to_owned(), false), |number| {
+                    (number.text().to_owned(), number.value().is_some())
+                }));
+            }
+            _ => {}
+        }
+    }
+    let nothing = (String::new(), false);
+    assert_eq!(
+        seen,
+        [
+            nothing.clone(),
+            nothing.clone(),
+            nothing,
+            ("none".to_owned(), false)
+        ]
+    );
 }
