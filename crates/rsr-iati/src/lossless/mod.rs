@@ -1,9 +1,10 @@
 //! Activities passed on byte for byte: extract, filter, split, merge.
 //!
 //! Nothing of an activity is understood but its identifier and attributes, so nothing of it changes: files of every
-//! version keep their version, comments and white space stay. Two things may differ from the input. Files in another
-//! encoding come out in UTF-8; and where a prefix means something else around an activity than in the output, its
-//! declaration is put into the activity's start tag.
+//! version keep their version, comments and white space stay. Three things may differ from the input. Files in another
+//! encoding come out in UTF-8; where a prefix means something else around an activity than in the output, its declaration
+//! is put into the activity's start tag; and what is no XML, or is not without a document type, such as a character that is
+//! forbidden or an entity that only the file itself defines, becomes the text it is read as, and is counted.
 //!
 //! ```
 //! use rsr_iati::lossless::filter;

@@ -96,7 +96,10 @@ impl<R: Read> RawReader<R> {
                     if self.xml.is_unqualified() && self.xml.local_name() == "iati-activities" =>
                 {
                     self.root = Root {
-                        tag: self.xml.written().to_owned(),
+                        tag: self
+                            .xml
+                            .mended()
+                            .unwrap_or_else(|| self.xml.written().to_owned()),
                         version: self.xml.attribute("version").map(str::to_owned),
                         namespaces: owned(self.xml.declarations()),
                     };
@@ -115,6 +118,7 @@ impl<R: Read> RawReader<R> {
         let depth = self.xml.depth();
         self.inside = Some(depth);
         self.xml.record();
+        self.xml.mend_record();
         let own: Vec<&str> = self.xml.declarations().map(|(prefix, _)| prefix).collect();
         self.inherited = owned(
             self.xml
@@ -209,6 +213,7 @@ impl<R: Read> RawReader<R> {
 
     fn step(&mut self) -> Result<Token, Error> {
         let token = self.xml.advance()?;
+        self.xml.mend_record();
         if token == Token::Done || token == Token::End && Some(self.xml.depth()) == self.inside {
             self.inside = None;
         }

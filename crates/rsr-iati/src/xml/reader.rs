@@ -8,7 +8,7 @@ use super::error::{Error, ErrorKind, Malformed, Notice, NoticeKind, Position};
 use super::namespace::{NONE, Namespaces};
 use super::over_limit::PassingOver;
 use super::tag::{RawAttribute, ScanError, Span, Tag, Value, is_space, syntax};
-use super::text::Found;
+use super::text::{self, Found};
 use super::window::Window;
 
 /// What the cursor stands on.
@@ -459,6 +459,28 @@ impl<R: Read> Reader<R> {
     /// The token at hand as it is written. An end that an empty-element tag gives is written nowhere.
     pub(crate) fn written(&self) -> &str {
         self.window.slice(self.at, self.window.start)
+    }
+
+    /// The same so that others read it as we do, whatever it refers to that nobody defined. `None`: it is so as written.
+    pub(crate) fn mended(&self) -> Option<String> {
+        let has_references = match self.token {
+            Token::Start => true,
+            // Of an element that is passed over nobody knows what is markup.
+            Token::Text => !self.is_cdata && self.passing_over.is_none(),
+            Token::End | Token::Done => false,
+        };
+        has_references
+            .then(|| text::mended(self.written()))
+            .flatten()
+    }
+
+    /// Keeps the token at hand [mended](Self::mended) where something was noticed.
+    pub(crate) fn mend_record(&mut self) {
+        if self.has_notices()
+            && let Some(mended) = self.mended()
+        {
+            self.window.replace_recorded(self.at, &mended);
+        }
     }
 
     /// Stops keeping.

@@ -1,6 +1,6 @@
 //! Character references and line ends.
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr_iter, memchr2};
 
 use super::block;
 use super::error::NoticeKind;
@@ -127,15 +127,10 @@ fn reference(
         "apos" => out.push('\''),
         _ => match name.strip_prefix('#') {
             Some(number) => {
-                let code = match number.strip_prefix('x') {
-                    Some(hex) => parse_code(hex, 16),
-                    None => parse_code(number, 10),
-                };
-                let code =
-                    code.ok_or((syntax("a character reference that is not a number"), at))?;
-                match char::from_u32(code).filter(|&c| !is_forbidden(c)) {
-                    Some(c) => out.push(c),
-                    None => {
+                const NONE: &str = "a character reference that is not a number";
+                match character(number).ok_or((syntax(NONE), at))? {
+                    Ok(c) => out.push(c),
+                    Err(code) => {
                         note(found, NoticeKind::ForbiddenCharacter(code), at);
                         out.push('\u{fffd}');
                     }
@@ -149,6 +144,45 @@ fn reference(
         },
     }
     Ok(at + len + 2)
+}
+
+/// The same written so that others read it as we do: references to what nobody defined, and to characters that XML forbids,
+/// become the text they are read as. `None`: it is so already. For what was read without an error.
+pub(super) fn mended(written: &str) -> Option<String> {
+    let mut out = String::new();
+    let mut from = 0;
+    for at in memchr_iter(b'&', written.as_bytes()) {
+        let rest = written.get(at + 1..).unwrap_or_default();
+        let Some(name) = memchr(b';', rest.as_bytes()).and_then(|len| rest.get(..len)) else {
+            continue;
+        };
+        let with = match name.strip_prefix('#') {
+            None if matches!(name, "amp" | "lt" | "gt" | "quot" | "apos") => continue,
+            None => format!("&amp;{name};"),
+            Some(number) => match character(number) {
+                Some(Ok(_)) => continue,
+                _ => "\u{fffd}".to_owned(),
+            },
+        };
+        out.push_str(written.get(from..at).unwrap_or_default());
+        out.push_str(&with);
+        from = at + name.len() + 2;
+    }
+    if from == 0 {
+        return None;
+    }
+    out.push_str(written.get(from..).unwrap_or_default());
+    Some(out)
+}
+
+/// The character of a reference's number, or its code where XML forbids it; `None`: it is no number.
+fn character(number: &str) -> Option<Result<char, u32>> {
+    let code = match number.strip_prefix('x') {
+        Some(hex) => parse_code(hex, 16),
+        None => parse_code(number, 10),
+    }?;
+    let allowed = char::from_u32(code).filter(|&c| !is_forbidden(c));
+    Some(allowed.ok_or(code))
 }
 
 /// The number, or the largest one where it does not fit: both ends are no character.

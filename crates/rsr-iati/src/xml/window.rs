@@ -191,6 +191,16 @@ impl<R: Read> Window<R> {
         }
     }
 
+    /// Keeps `text` in place of what was consumed from `from` on.
+    pub(super) fn replace_recorded(&mut self, from: usize, text: &str) {
+        if let Some(recorded) = &mut self.recorded {
+            let before = self.text.get(recorded.from..from).unwrap_or_default();
+            recorded.bytes.push_str(before);
+            recorded.bytes.push_str(text);
+            recorded.from = self.start;
+        }
+    }
+
     pub(super) fn recorded_len(&self) -> usize {
         self.recorded.as_ref().map_or(0, |recorded| {
             recorded.bytes.len() + (self.start - recorded.from)

@@ -166,3 +166,18 @@ fn utf_16_comes_out_as_utf_8() {
         ["<iati-activity><title>é</title></iati-activity>"]
     );
 }
+
+#[test]
+fn what_others_could_not_read_is_passed_on_as_the_text_it_is_read_as() {
+    let file = "<!DOCTYPE iati-activities [<!ENTITY own 'x'>]>\n<iati-activities version='2.03' generated-datetime='&own;'>\
+        <iati-activity default-currency='&own;'><!-- &own; --><title ref='a&own;&amp;&#1;'>b&own;&#xFFFE;&#233;&lt;\
+        <![CDATA[&own;]]>&own;</title></iati-activity></iati-activities>";
+    let mut out = Vec::new();
+    let tally = filter(file.as_bytes(), &mut out, &mut |_| true).unwrap();
+    assert!(tally.n_notices > 0, "it is counted");
+    let out = String::from_utf8(out).unwrap();
+    let expected = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<iati-activities version='2.03' generated-datetime='&amp;own;'>\n\
+        <iati-activity default-currency='&amp;own;'><!-- &own; --><title ref='a&amp;own;&amp;\u{fffd}'>b&amp;own;\u{fffd}&#233;&lt;\
+        <![CDATA[&own;]]>&amp;own;</title></iati-activity>\n</iati-activities>\n";
+    assert_eq!(out, expected);
+}
