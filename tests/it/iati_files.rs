@@ -223,6 +223,13 @@ const TWO: &str = r#"<?xml version="1.0"?>
   <iati-activity><iati-identifier>XM-2</iati-identifier></iati-activity>
 </iati-activities>"#;
 
+const LEVELS: &str = r#"<iati-activities version="2.03">
+  <iati-activity hierarchy="1"><iati-identifier>XM-P</iati-identifier>
+    <transaction><transaction-type code="3"/><value currency="EUR">100</value></transaction></iati-activity>
+  <iati-activity hierarchy="2"><iati-identifier>XM-C</iati-identifier>
+    <transaction><transaction-type code="3"/><value currency="EUR">60</value></transaction></iati-activity>
+</iati-activities>"#;
+
 #[test]
 fn counts_and_sums_are_exact() {
     let folder = tempfile::tempdir().unwrap();
@@ -253,11 +260,25 @@ fn counts_and_sums_are_exact() {
     assert_eq!(
         stats["transactions"],
         serde_json::json!([
-            {"type": "2", "currency": "EUR", "count": 1, "sum": "0", "without_amount": 1},
-            {"type": "3", "currency": "EUR", "count": 2, "sum": "0.3", "without_amount": 0},
-            {"type": "3", "currency": "USD", "count": 1, "sum": "5.5", "without_amount": 0},
+            {"level": "1", "type": "2", "currency": "EUR", "count": 1, "sum": "0", "without_amount": 1},
+            {"level": "1", "type": "3", "currency": "EUR", "count": 2, "sum": "0.3", "without_amount": 0},
+            {"level": "1", "type": "3", "currency": "USD", "count": 1, "sum": "5.5", "without_amount": 0},
         ])
     );
+    // What a parent and its child report may be the same money: sums stay on one level.
+    fs::write(here.join("levels.xml"), LEVELS).unwrap();
+    let levels = json(&run_expecting(
+        here,
+        0,
+        ["iati", "stats", "levels.xml", "--json"],
+    ));
+    let sums: Vec<_> = levels["transactions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|sum| (sum["level"].as_str().unwrap(), sum["sum"].as_str().unwrap()))
+        .collect();
+    assert_eq!(sums, [("1", "100"), ("2", "60")]);
     let largest = &stats["largest"];
     assert_eq!(
         (largest["identifier"].as_str(), largest["line"].as_u64()),

@@ -30,6 +30,7 @@ mod manual;
 mod memory;
 mod migration;
 mod mistakes;
+mod organisation_files;
 mod prometheus;
 mod real_files;
 mod service;

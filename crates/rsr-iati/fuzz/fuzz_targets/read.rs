@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use rsr_iati::lossless::filter;
-use rsr_iati::reader::{ActivityReader, Event};
+use rsr_iati::reader::{ActivityReader, Event, OrganisationEvent, OrganisationReader};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut reader = ActivityReader::new(bytes);
@@ -20,6 +20,23 @@ fuzz_target!(|bytes: &[u8]| {
     };
     assert_eq!(reader.counts().n_read, n_begun);
     assert!(!whole || n_begun == n_ended, "every activity of a whole file ends");
+    let mut reader = OrganisationReader::new(bytes);
+    let (mut n_begun, mut n_ended, mut n_skipped) = (0, 0, 0);
+    let is_whole = loop {
+        match reader.next_event() {
+            Ok(Some(OrganisationEvent::Start(..))) => n_begun += 1,
+            Ok(Some(OrganisationEvent::End)) => n_ended += 1,
+            Ok(Some(OrganisationEvent::Skipped(_))) => n_skipped += 1,
+            Ok(Some(OrganisationEvent::Element(..))) => {}
+            Ok(None) => break true,
+            Err(_) => break false,
+        }
+        drop(reader.take_findings());
+    };
+    let counts = reader.counts();
+    // One whose own start tag goes over a limit is skipped before it begins.
+    assert!(n_begun <= counts.n_read && counts.n_skipped == n_skipped);
+    assert!(!is_whole || counts.n_read == n_ended + n_skipped);
     let passed_on = filter(bytes, std::io::sink(), &mut |_| true);
     assert!(!whole || passed_on.is_err() || passed_on.is_ok_and(|tally| tally.n_read >= n_begun));
 });

@@ -10,9 +10,10 @@ use rsr_base::ByteSize;
 use super::parts::{Unfinished, numbered, sync_folder};
 use super::{
     ActivitySource, ExportError, ExportNote, ExportOptions, ExportSummary, ExportedFile,
-    copy_activity,
+    OrganisationSource, Source, copy_subject,
 };
-use crate::writer::{CLOSING, FileWriter};
+use crate::model::{ActivityElement, Child, OrganisationElement};
+use crate::writer::FileWriter;
 
 /// A whole file without a name.
 struct Part {
@@ -23,9 +24,9 @@ struct Part {
 }
 
 /// The file at hand.
-struct Current {
+struct Current<E> {
     unfinished: Unfinished,
-    writer: FileWriter<File>,
+    writer: FileWriter<File, E>,
 }
 
 /// Writes all activities of `source` to `target`, or, where they do not fit one file, to files numbered from 1:
@@ -40,19 +41,42 @@ pub fn export_to_file<S: ActivitySource>(
     options: &ExportOptions,
     note: &mut dyn FnMut(ExportNote),
 ) -> Result<ExportSummary, ExportError<S::Error>> {
+    to_files::<ActivityElement, S>(source, target, options, note)
+}
+
+/// Writes all organisations of `source`, as [`export_to_file`] does activities.
+///
+/// # Errors
+///
+/// As [`export_to_file`].
+pub fn export_organisations_to_file<S: OrganisationSource>(
+    source: &mut S,
+    target: &Path,
+    options: &ExportOptions,
+    note: &mut dyn FnMut(ExportNote),
+) -> Result<ExportSummary, ExportError<S::Error>> {
+    to_files::<OrganisationElement, S>(source, target, options, note)
+}
+
+fn to_files<E: Child, S: Source<E>>(
+    source: &mut S,
+    target: &Path,
+    options: &ExportOptions,
+    note: &mut dyn FnMut(ExportNote),
+) -> Result<ExportSummary, ExportError<S::Error>> {
     let failed = |error| failure(target, error);
     let mut summary = ExportSummary::default();
     let mut parts: Vec<Part> = Vec::new();
-    let mut current: Option<Current> = None;
-    while let Some(head) = source.next_activity().map_err(ExportError::Source)? {
+    let mut current: Option<Current<E>> = None;
+    while let Some(head) = source.next_subject().map_err(ExportError::Source)? {
         let at = match &mut current {
             Some(at) => at,
             None => current.insert(begin(target, options).map_err(failed)?),
         };
         let mark = at.writer.offset();
         let before = at.writer.n_activities();
-        let identifier = copy_activity(source, &head, &mut at.writer, &mut summary, note)?;
-        let whole = at.writer.offset() + CLOSING.len() as u64;
+        let identifier = copy_subject(source, &head, &mut at.writer, &mut summary, note)?;
+        let whole = at.writer.size_ended();
         if at.writer.n_activities() == before || whole <= options.split.bytes() {
             continue;
         }
@@ -65,10 +89,10 @@ pub fn export_to_file<S: ActivitySource>(
         } else {
             let mut next = begin(target, options).map_err(failed)?;
             move_last(&mut at.writer, mark, &mut next.writer).map_err(failed)?;
-            let size = next.writer.offset() + CLOSING.len() as u64;
+            let size = next.writer.size_ended();
             let full = current.replace(next);
             parts.extend(
-                full.map(|full| end::<S::Error>(full, &mut summary))
+                full.map(|full| end::<E, S::Error>(full, &mut summary))
                     .transpose()?,
             );
             if size > options.split.bytes() {
@@ -81,7 +105,7 @@ pub fn export_to_file<S: ActivitySource>(
     }
     // The last file may hold nothing, where every activity was left out.
     if let Some(last) = current.filter(|last| last.writer.n_activities() > 0) {
-        parts.push(end::<S::Error>(last, &mut summary)?);
+        parts.push(end::<E, S::Error>(last, &mut summary)?);
     }
     summary.files = name_all(parts, target, options.gzip).map_err(failed)?;
     Ok(summary)
@@ -94,18 +118,21 @@ fn failure<E: Error>(target: &Path, error: io::Error) -> ExportError<E> {
     }
 }
 
-fn begin(target: &Path, options: &ExportOptions) -> io::Result<Current> {
+fn begin<E: Child>(target: &Path, options: &ExportOptions) -> io::Result<Current<E>> {
     let (unfinished, file) = Unfinished::beside(target)?;
     Ok(Current {
         unfinished,
-        writer: FileWriter::new(file, &options.file),
+        writer: FileWriter::begin(file, &options.file),
     })
 }
 
-fn end<E: Error>(current: Current, summary: &mut ExportSummary) -> Result<Part, ExportError<E>> {
+fn end<E: Child, F: Error>(
+    current: Current<E>,
+    summary: &mut ExportSummary,
+) -> Result<Part, ExportError<F>> {
     summary.take_counts(&current.writer);
     let n_activities = current.writer.n_activities();
-    let n_bytes = current.writer.offset() + CLOSING.len() as u64;
+    let n_bytes = current.writer.size_ended();
     let file = current.writer.finish()?;
     Ok(Part {
         unfinished: current.unfinished,
@@ -115,8 +142,12 @@ fn end<E: Error>(current: Current, summary: &mut ExportSummary) -> Result<Part, 
     })
 }
 
-/// Moves the activity that begins at `mark` to the next file.
-fn move_last(from: &mut FileWriter<File>, mark: u64, to: &mut FileWriter<File>) -> io::Result<()> {
+/// Moves the activity or organisation that begins at `mark` to the next file.
+fn move_last<E: Child>(
+    from: &mut FileWriter<File, E>,
+    mark: u64,
+    to: &mut FileWriter<File, E>,
+) -> io::Result<()> {
     from.flush_buffer()?;
     to.flush_buffer()?;
     let n_bytes = from.n_bytes() - mark;

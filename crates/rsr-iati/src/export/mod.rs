@@ -3,7 +3,7 @@
 //! Whoever keeps activities implements [`ActivitySource`]; [`export`] streams them to any writer, [`export_to_file`]
 //! makes files: split before the registry's limit, written beside their target, synced and renamed, so that nothing
 //! half-written ever stands under the target's name. What is not valid is left out and told, never filled in. The same
-//! activities give the same bytes.
+//! activities give the same bytes. Organisations have an [`OrganisationSource`] and the same two ways out.
 //!
 //! Memory: the element at hand, and what the source holds.
 
@@ -18,10 +18,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use rsr_base::ByteSize;
 
-pub use file::export_to_file;
+pub use file::{export_organisations_to_file, export_to_file};
 pub use parts::{Unfinished, numbered, sync_folder};
 
-use crate::model::{ActivityElement, ActivityHead};
+use crate::model::{ActivityElement, ActivityHead, Child, OrganisationElement, OrganisationHead};
 use crate::writer::{FileOptions, FileWriter, WriteError};
 
 /// Gives activities one by one, each element by element.
@@ -43,6 +43,60 @@ pub trait ActivitySource {
     ///
     /// Where the source fails; the export ends with it.
     fn next_element(&mut self) -> Result<Option<ActivityElement>, Self::Error>;
+}
+
+/// Gives organisations one by one, each element by element.
+pub trait OrganisationSource {
+    /// Why it could not go on.
+    type Error: Error + Send + Sync + 'static;
+
+    /// Goes on to the next organisation and gives its attributes; `None` after the last one. Elements of the one before
+    /// that were not asked for are passed over.
+    ///
+    /// # Errors
+    ///
+    /// Where the source fails; the export ends with it.
+    fn next_organisation(&mut self) -> Result<Option<OrganisationHead>, Self::Error>;
+
+    /// The next element of the organisation in the order of 2.03; `None` after the last one.
+    ///
+    /// # Errors
+    ///
+    /// Where the source fails; the export ends with it.
+    fn next_element(&mut self) -> Result<Option<OrganisationElement>, Self::Error>;
+}
+
+/// What both kinds of source are to an export: heads, and elements of one kind.
+trait Source<E: Child> {
+    type Error: Error + Send + Sync + 'static;
+
+    fn next_subject(&mut self) -> Result<Option<E::Head>, Self::Error>;
+
+    fn next_child(&mut self) -> Result<Option<E>, Self::Error>;
+}
+
+impl<S: ActivitySource> Source<ActivityElement> for S {
+    type Error = S::Error;
+
+    fn next_subject(&mut self) -> Result<Option<ActivityHead>, S::Error> {
+        self.next_activity()
+    }
+
+    fn next_child(&mut self) -> Result<Option<ActivityElement>, S::Error> {
+        self.next_element()
+    }
+}
+
+impl<S: OrganisationSource> Source<OrganisationElement> for S {
+    type Error = S::Error;
+
+    fn next_subject(&mut self) -> Result<Option<OrganisationHead>, S::Error> {
+        self.next_organisation()
+    }
+
+    fn next_child(&mut self) -> Result<Option<OrganisationElement>, S::Error> {
+        self.next_element()
+    }
 }
 
 /// How to export.
@@ -80,7 +134,7 @@ impl From<&rsr_settings::IatiSettings> for ExportOptions {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ExportNote {
-    /// An activity was left out.
+    /// An activity, or an organisation, was left out.
     ActivityOmitted {
         /// Its identifier, where it has one.
         identifier: Option<String>,
@@ -89,14 +143,14 @@ pub enum ExportNote {
     },
     /// An element was left out.
     ElementOmitted {
-        /// The identifier of its activity, where it has one.
+        /// The identifier of what it stands in, where that has one.
         identifier: Option<String>,
         /// Its name.
         element: String,
         /// Why.
         reason: WriteError,
     },
-    /// One activity alone makes a file larger than asked for.
+    /// One activity, or organisation, alone makes a file larger than asked for.
     FileTooLarge {
         /// Its identifier, where it has one.
         identifier: Option<String>,
@@ -109,11 +163,11 @@ pub enum ExportNote {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExportSummary {
-    /// Activities written.
+    /// Activities, or organisations, written.
     pub n_activities: u64,
-    /// Activities left out.
+    /// Activities, or organisations, left out.
     pub n_activities_omitted: u64,
-    /// Elements left out of activities that were written.
+    /// Elements left out of those that were written.
     pub n_elements_omitted: u64,
     /// Attributes and elements left out inside of elements, since 2.03 has no place for them.
     pub n_parts_omitted: u64,
@@ -128,7 +182,7 @@ pub struct ExportSummary {
 pub struct ExportedFile {
     /// Where it is.
     pub path: PathBuf,
-    /// How many activities it holds.
+    /// How many activities, or organisations, it holds.
     pub n_activities: u64,
     /// Its size before compression.
     pub size: ByteSize,
@@ -167,13 +221,32 @@ pub fn export<S: ActivitySource, W: Write>(
     options: &ExportOptions,
     note: &mut dyn FnMut(ExportNote),
 ) -> Result<ExportSummary, ExportError<S::Error>> {
+    to_writer::<ActivityElement, S, W>(source, out, options, note)
+}
+
+/// Streams all organisations of `source` to `out`, as [`export`] does activities.
+///
+/// # Errors
+///
+/// As [`export`].
+pub fn export_organisations<S: OrganisationSource, W: Write>(
+    source: &mut S,
+    out: W,
+    options: &ExportOptions,
+    note: &mut dyn FnMut(ExportNote),
+) -> Result<ExportSummary, ExportError<S::Error>> {
+    to_writer::<OrganisationElement, S, W>(source, out, options, note)
+}
+
+fn to_writer<E: Child, S: Source<E>, W: Write>(
+    source: &mut S,
+    out: W,
+    options: &ExportOptions,
+    note: &mut dyn FnMut(ExportNote),
+) -> Result<ExportSummary, ExportError<S::Error>> {
     if options.gzip {
-        let (summary, zip) = stream(
-            source,
-            GzEncoder::new(out, Compression::default()),
-            options,
-            note,
-        )?;
+        let zip = GzEncoder::new(out, Compression::default());
+        let (summary, zip) = stream(source, zip, options, note)?;
         zip.finish().map_err(WriteError::Io)?;
         Ok(summary)
     } else {
@@ -181,16 +254,16 @@ pub fn export<S: ActivitySource, W: Write>(
     }
 }
 
-fn stream<S: ActivitySource, W: Write>(
+fn stream<E: Child, S: Source<E>, W: Write>(
     source: &mut S,
     out: W,
     options: &ExportOptions,
     note: &mut dyn FnMut(ExportNote),
 ) -> Result<(ExportSummary, W), ExportError<S::Error>> {
-    let mut file = FileWriter::new(out, &options.file);
+    let mut file = FileWriter::begin(out, &options.file);
     let mut summary = ExportSummary::default();
-    while let Some(head) = source.next_activity().map_err(ExportError::Source)? {
-        copy_activity(source, &head, &mut file, &mut summary, note)?;
+    while let Some(head) = source.next_subject().map_err(ExportError::Source)? {
+        copy_subject(source, &head, &mut file, &mut summary, note)?;
     }
     summary.take_counts(&file);
     let out = file.finish()?;
@@ -198,32 +271,32 @@ fn stream<S: ActivitySource, W: Write>(
 }
 
 impl ExportSummary {
-    fn take_counts<W: Write>(&mut self, file: &FileWriter<W>) {
+    fn take_counts<E: Child, W: Write>(&mut self, file: &FileWriter<W, E>) {
         self.n_activities += file.n_activities();
         self.n_parts_omitted += file.n_left_out();
         self.n_characters_replaced += file.n_replaced();
     }
 }
 
-/// Writes one activity, or leaves it out and tells why. Gives its identifier.
-fn copy_activity<S: ActivitySource, W: Write>(
+/// Writes one activity or organisation, or leaves it out and tells why. Gives its identifier.
+fn copy_subject<E: Child, S: Source<E>, W: Write>(
     source: &mut S,
-    head: &ActivityHead,
-    file: &mut FileWriter<W>,
+    head: &E::Head,
+    file: &mut FileWriter<W, E>,
     summary: &mut ExportSummary,
     note: &mut dyn FnMut(ExportNote),
 ) -> Result<Option<String>, ExportError<S::Error>> {
     let mut identifier = None;
     let mut n_elements_omitted = 0;
-    let mut activity = file.activity(head);
+    let mut subject = file.subject(head);
     let ended = loop {
-        let Some(element) = source.next_element().map_err(ExportError::Source)? else {
-            break activity.end();
+        let Some(element) = source.next_child().map_err(ExportError::Source)? else {
+            break subject.end();
         };
-        if let ActivityElement::Identifier(found) = &element {
-            identifier = Some(found.identifier().to_owned());
+        if let Some(found) = element.as_identifier() {
+            identifier = Some(found.to_owned());
         }
-        match activity.element(&element) {
+        match subject.element(&element) {
             Ok(()) => {}
             Err(missing @ WriteError::Missing { .. }) => break Err(missing),
             Err(
@@ -234,7 +307,7 @@ fn copy_activity<S: ActivitySource, W: Write>(
             }
             Err(reason) => {
                 n_elements_omitted += 1;
-                let element = element.name().to_owned();
+                let element = element.written_name().to_owned();
                 note(ExportNote::ElementOmitted {
                     identifier: identifier.clone(),
                     element,

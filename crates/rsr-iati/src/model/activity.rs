@@ -18,11 +18,11 @@ use crate::model::pull::{Input, Pull, Stop};
 use crate::model::raw::{RawElement, is_extension};
 use crate::model::results::ResultBlock;
 use crate::model::shared::{AidType, Coded, DocumentLink, TextBlock};
-use crate::xml::{Reader, Token};
+use crate::xml::{Limits, Reader, Token};
 
 children_of! {
     /// One child element of `iati-activity`.
-    enum ActivityElement in "iati-activity" of ActivityHead, "iati-activities";
+    enum ActivityElement in "iati-activity", "activity", of ActivityHead, "iati-activities", Activities;
     /// The kinds of [`ActivityElement`] in the order of 2.03.
     kinds ElementKind;
     /// `iati-identifier`.

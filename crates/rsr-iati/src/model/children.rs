@@ -4,6 +4,7 @@ use crate::finding::Finding;
 use crate::model::element::Element;
 use crate::model::fragment::Fragment;
 use crate::model::gaps::Gap;
+use crate::schema::FileKind;
 use crate::xml;
 
 /// Why a fragment could not be read back.
@@ -27,14 +28,20 @@ pub(crate) trait Child {
     type Head: Head;
     /// The name of that element.
     const SUBJECT: &'static str;
+    /// What messages call it.
+    const NOUN: &'static str;
     /// The name of the root.
     const ROOT: &'static str;
+    /// The kind of file that has it.
+    const FILE: FileKind;
     /// What may stand there, in the order of 2.03. Extensions come after all of it, and then what 2.03 has no place for.
     const PLACES: &'static [Place];
 
     /// Its place, by number.
     fn place(&self) -> usize;
     fn written_name(&self) -> &str;
+    /// The identifier, where it is the element that says it.
+    fn as_identifier(&self) -> Option<&str>;
     fn all_gaps(&self) -> Vec<Gap>;
     fn write_to(&self, out: &mut Fragment<'_>);
 }
@@ -59,7 +66,7 @@ pub(crate) struct Place {
 /// Defines the enum of children, the enum of their kinds, and how they are read, written and judged.
 macro_rules! children_of {
     (
-        $(#[$about:meta])* enum $Element:ident in $subject:literal of $Head:ident, $root:literal;
+        $(#[$about:meta])* enum $Element:ident in $subject:literal, $noun:literal, of $Head:ident, $root:literal, $file:ident;
         $(#[$about_kinds:meta])* kinds $Kind:ident;
         $( $(#[$meta:meta])* $variant:ident($ty:ty) = $name:literal $most:ident $least:ident, )*
     ) => {
@@ -132,7 +139,9 @@ macro_rules! children_of {
         impl $crate::model::children::Child for $Element {
             type Head = $Head;
             const SUBJECT: &'static str = $subject;
+            const NOUN: &'static str = $noun;
             const ROOT: &'static str = $root;
+            const FILE: $crate::schema::FileKind = $crate::schema::FileKind::$file;
             const PLACES: &'static [$crate::model::children::Place] = &[
                 $( $crate::model::children::Place {
                     name: $name,
@@ -147,6 +156,13 @@ macro_rules! children_of {
 
             fn written_name(&self) -> &str {
                 self.name()
+            }
+
+            fn as_identifier(&self) -> Option<&str> {
+                match self {
+                    Self::Identifier(identifier) => Some(identifier.identifier()),
+                    _ => None,
+                }
             }
 
             fn all_gaps(&self) -> Vec<Gap> {
@@ -253,7 +269,12 @@ macro_rules! children_of {
                 let mut reader: Reader<Input<'_>> = if fragment.len() < STREAMED_BYTES {
                     Reader::whole(fragment.to_owned())
                 } else {
-                    Reader::new(Box::new(fragment.as_bytes()))
+                    // It is in memory already, so no field of it can be too large; and a text grows no further than to it.
+                    let limits = Limits {
+                        field_bytes: fragment.len(),
+                        ..Limits::default()
+                    };
+                    Reader::with_limits(Box::new(fragment.as_bytes()), limits)
                 };
                 let mut pull = Pull {
                     xml: &mut reader,

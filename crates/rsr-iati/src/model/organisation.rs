@@ -10,7 +10,7 @@ use crate::model::pull::{Input, Pull, Stop};
 use crate::model::raw::{RawElement, is_extension};
 use crate::model::shared::{Amount, Coded, Dated, Narrative, TextBlock};
 use crate::model::value::{DateTime, Value as _};
-use crate::xml::{Reader, Token};
+use crate::xml::{Limits, Reader, Token};
 
 element! {
     /// The attributes of `iati-organisation`.
@@ -61,26 +61,6 @@ element! {
 }
 
 element! {
-    /// `total-budget`: what the organisation plans to spend.
-    TotalBudget {
-        attributes {
-            /// `@status`: 1 indicative, 2 committed.
-            status: String = "status",
-        }
-        children {
-            /// First day.
-            start: Option<Dated> = "period-start" required,
-            /// Last day.
-            end: Option<Dated> = "period-end" required,
-            /// How much.
-            value: Option<Amount> = "value" required,
-            /// Its parts.
-            lines: Vec<Line> = "budget-line",
-        }
-    }
-}
-
-element! {
     /// `recipient-org` of a budget.
     RecipientOrg closed {
         attributes {
@@ -90,28 +70,6 @@ element! {
         children {
             /// Its name.
             narratives: Vec<Narrative> = "narrative" required,
-        }
-    }
-}
-
-element! {
-    /// `recipient-org-budget`: what the organisation plans to give to another one.
-    RecipientOrgBudget {
-        attributes {
-            /// `@status`: 1 indicative, 2 committed.
-            status: String = "status",
-        }
-        children {
-            /// Who gets it.
-            recipient: Option<RecipientOrg> = "recipient-org" required,
-            /// First day.
-            start: Option<Dated> = "period-start" required,
-            /// Last day.
-            end: Option<Dated> = "period-end" required,
-            /// How much.
-            value: Option<Amount> = "value" required,
-            /// Its parts.
-            lines: Vec<Line> = "budget-line",
         }
     }
 }
@@ -135,28 +93,6 @@ element! {
 }
 
 element! {
-    /// `recipient-region-budget`: what the organisation plans to spend in a region.
-    RecipientRegionBudget {
-        attributes {
-            /// `@status`: 1 indicative, 2 committed.
-            status: String = "status",
-        }
-        children {
-            /// Where.
-            recipient: Option<BudgetRegion> = "recipient-region" required,
-            /// First day.
-            start: Option<Dated> = "period-start" required,
-            /// Last day.
-            end: Option<Dated> = "period-end" required,
-            /// How much.
-            value: Option<Amount> = "value" required,
-            /// Its parts.
-            lines: Vec<Line> = "budget-line",
-        }
-    }
-}
-
-element! {
     /// `recipient-country` of a budget or a document.
     BudgetCountry {
         attributes {
@@ -170,25 +106,61 @@ element! {
     }
 }
 
-element! {
+/// Defines a budget by what it is for; all of them have a status, days, an amount and its parts.
+macro_rules! budget {
+    (
+        $(#[$meta:meta])*
+        $name:ident { $( $(#[$about:meta])* recipient: $Recipient:ident = $element:literal )? }
+    ) => {
+        element! {
+            $(#[$meta])*
+            $name {
+                attributes {
+                    /// `@status`: 1 indicative, 2 committed.
+                    status: String = "status",
+                }
+                children {
+                    $( $(#[$about])* recipient: Option<$Recipient> = $element required, )?
+                    /// First day.
+                    start: Option<Dated> = "period-start" required,
+                    /// Last day.
+                    end: Option<Dated> = "period-end" required,
+                    /// How much.
+                    value: Option<Amount> = "value" required,
+                    /// Its parts.
+                    lines: Vec<Line> = "budget-line",
+                }
+            }
+        }
+    };
+}
+
+budget! {
+    /// `total-budget`: what the organisation plans to spend.
+    TotalBudget {}
+}
+
+budget! {
+    /// `recipient-org-budget`: what the organisation plans to give to another one.
+    RecipientOrgBudget {
+        /// Who gets it.
+        recipient: RecipientOrg = "recipient-org"
+    }
+}
+
+budget! {
+    /// `recipient-region-budget`: what the organisation plans to spend in a region.
+    RecipientRegionBudget {
+        /// Where.
+        recipient: BudgetRegion = "recipient-region"
+    }
+}
+
+budget! {
     /// `recipient-country-budget`: what the organisation plans to spend in a country.
     RecipientCountryBudget {
-        attributes {
-            /// `@status`: 1 indicative, 2 committed.
-            status: String = "status",
-        }
-        children {
-            /// Where.
-            recipient: Option<BudgetCountry> = "recipient-country" required,
-            /// First day.
-            start: Option<Dated> = "period-start" required,
-            /// Last day.
-            end: Option<Dated> = "period-end" required,
-            /// How much.
-            value: Option<Amount> = "value" required,
-            /// Its parts.
-            lines: Vec<Line> = "budget-line",
-        }
+        /// Where.
+        recipient: BudgetCountry = "recipient-country"
     }
 }
 
@@ -236,7 +208,7 @@ element! {
 
 children_of! {
     /// One child element of `iati-organisation`.
-    enum OrganisationElement in "iati-organisation" of OrganisationHead, "iati-organisations";
+    enum OrganisationElement in "iati-organisation", "organisation", of OrganisationHead, "iati-organisations", Organisations;
     /// The kinds of [`OrganisationElement`] in the order of 2.03.
     kinds OrganisationElementKind;
     /// `organisation-identifier`.

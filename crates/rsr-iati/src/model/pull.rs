@@ -13,6 +13,9 @@ pub(crate) type Input<'r> = Box<dyn Read + Send + 'r>;
 /// Bytes of memory that a text may hold and not need.
 const SLACK_MAX: usize = 64 * 1024;
 
+/// A text that has grown so far gets room for the longest one at once.
+const GROWN_MAX: usize = 1 << 20;
+
 /// Why an element was not read to its end.
 #[derive(Debug)]
 pub(crate) enum Stop {
@@ -69,6 +72,26 @@ impl Pull<'_, '_> {
         match passed_over {
             Some(finding) => Err(Stop::Skip(finding)),
             None => Ok(token),
+        }
+    }
+
+    /// Passes over the element whose start tag is at hand, however large it is, and finds what goes over a limit in it.
+    pub(crate) fn pass_over(&mut self) -> Result<(), xml::Error> {
+        let depth = self.xml.depth();
+        self.pass_over_from(depth, true)
+    }
+
+    /// Passes over what is left of the element at this depth. What goes over a limit in it is found where that `is_told`.
+    pub(crate) fn pass_over_from(&mut self, depth: usize, is_told: bool) -> Result<(), xml::Error> {
+        loop {
+            match self.advance() {
+                Ok(Token::End) if self.xml.depth() == depth => return Ok(()),
+                Ok(Token::Done) => return Ok(()),
+                Ok(_) => {}
+                Err(Stop::Skip(finding)) if is_told => self.findings.push(*finding),
+                Err(Stop::Skip(_)) => {}
+                Err(Stop::Fatal(error)) => return Err(error),
+            }
         }
     }
 
@@ -248,8 +271,9 @@ impl Pull<'_, '_> {
             return Ok(());
         }
         let needed = text.len() + self.xml.text().len();
-        if needed > text.capacity() && text.capacity() > limit / 4 {
-            // Growing twofold would go past the limit, and hold both the old and the new.
+        if needed > text.capacity() && text.capacity() >= GROWN_MAX {
+            // Growing twofold would go past the limit, and leave the halves it grew out of behind. What is reserved and not
+            // written to takes no memory.
             text.reserve_exact(limit - text.len());
         }
         text.push_str(self.xml.text());

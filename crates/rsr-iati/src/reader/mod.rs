@@ -20,7 +20,9 @@
 //! # Ok::<(), rsr_iati::reader::ReadError>(())
 //! ```
 
+mod head;
 mod organisations;
+mod seen;
 mod upgrade;
 
 use std::fmt;
@@ -31,7 +33,10 @@ pub use crate::finding::{Finding, Severity};
 use crate::model::{ActivityElement, ActivityHead, Input, Pull, Stop};
 pub use crate::version::Version;
 use crate::xml::{self, Limits, Position, Reader, Token};
+use head::version_of;
+pub use head::{FileHead, FileKind};
 pub use organisations::{OrganisationEvent, OrganisationReader};
+use seen::Seen;
 use upgrade::Upgrade;
 
 /// What a reader comes upon, in the order of the file.
@@ -52,35 +57,6 @@ pub enum Event {
     ActivityEnd,
     /// The activity cannot be read to its end: forget what came of it. Reading goes on with the next one.
     ActivitySkipped(Finding),
-}
-
-/// What a file is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileKind {
-    /// It holds activities.
-    Activities,
-    /// It is an organisation file: it holds no activities and none are looked for.
-    Organisations,
-    /// It is XML of another kind. Activities inside are found all the same.
-    Other,
-}
-
-/// What the start of a file says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FileHead {
-    /// What it is.
-    pub kind: FileKind,
-    /// The version its activities are read as.
-    pub version: Version,
-    /// The version as written.
-    pub version_text: Option<String>,
-    /// `@generated-datetime` as written.
-    pub generated: Option<String>,
-    /// `@linked-data-default`.
-    pub linked_data_default: Option<String>,
-    /// Prefixes declared on the root, with their namespaces.
-    pub namespaces: Vec<(String, String)>,
 }
 
 /// How to read.
@@ -151,8 +127,7 @@ pub struct ActivityReader<'r> {
     counts: Counts,
     strict: bool,
     upgrade: Upgrade,
-    /// A bit for each kind of element that the activity holds.
-    seen: u64,
+    seen: Seen,
 }
 
 impl fmt::Debug for ActivityReader<'_> {
@@ -178,19 +153,12 @@ impl<'r> ActivityReader<'r> {
             xml: Reader::with_limits(Box::new(read), options.limits),
             findings: Findings::default(),
             state: State::Outside,
-            file: FileHead {
-                kind: FileKind::Other,
-                version: Version::V101,
-                version_text: None,
-                generated: None,
-                linked_data_default: None,
-                namespaces: Vec::new(),
-            },
+            file: FileHead::unread(),
             seen_root: false,
             counts: Counts::default(),
             strict: options.strict,
             upgrade: Upgrade::default(),
-            seen: 0,
+            seen: Seen::default(),
         }
     }
 
@@ -323,14 +291,14 @@ impl<'r> ActivityReader<'r> {
                         "<iati-activities> is not the root of the file",
                     );
                 }
-                self.take_file_head(FileKind::Activities);
+                self.file = FileHead::read(FileKind::Activities, &mut self.pull());
             }
             "iati-organisations" => {
-                self.take_file_head(FileKind::Organisations);
+                self.file = FileHead::read(FileKind::Organisations, &mut self.pull());
                 let message = "this is an organisation file; it holds no activities";
                 self.pull()
                     .find(Severity::Error, "organisation-file", message);
-                self.skip_element()?;
+                self.pull().pass_over()?;
             }
             "iati-activity" => {
                 if is_root {
@@ -344,9 +312,11 @@ impl<'r> ActivityReader<'r> {
                 return self.start_activity().map(Some);
             }
             _ if is_root => {
-                self.file.namespaces = own_namespaces(&self.xml);
-                let message = format!("the root is <{}>, not <iati-activities>", self.xml.name());
-                self.pull().find(Severity::Error, "not-iati", &message);
+                let mut pull = Pull {
+                    xml: &mut self.xml,
+                    findings: &mut self.findings,
+                };
+                self.file.read_other("iati-activities", &mut pull);
             }
             "" if self.xml.namespace().is_some() => {}
             _ if self.file.kind == FileKind::Activities => {
@@ -356,63 +326,17 @@ impl<'r> ActivityReader<'r> {
                 );
                 self.pull()
                     .find(Severity::Warning, "unknown-element", &message);
-                self.skip_element()?;
+                self.pull().pass_over()?;
             }
             _ => {}
         }
         Ok(None)
     }
 
-    /// Passes over the element whose start tag is at hand, however large it is.
-    fn skip_element(&mut self) -> Result<(), Stop> {
-        let depth = self.xml.depth();
-        loop {
-            match self.pull().advance() {
-                Ok(Token::End) if self.xml.depth() == depth => return Ok(()),
-                Ok(_) => {}
-                Err(Stop::Skip(finding)) => self.findings.push(*finding),
-                Err(fatal) => return Err(fatal),
-            }
-        }
-    }
-
-    fn take_file_head(&mut self, kind: FileKind) {
-        let owned = |name| self.xml.attribute(name).map(str::to_owned);
-        self.file = FileHead {
-            kind,
-            version: self.file.version,
-            version_text: owned("version"),
-            generated: owned("generated-datetime"),
-            linked_data_default: owned("linked-data-default"),
-            namespaces: own_namespaces(&self.xml),
-        };
-        self.file.version = self.version_of(
-            self.file
-                .version_text
-                .clone()
-                .as_deref()
-                .unwrap_or_default(),
-        );
-    }
-
-    fn version_of(&mut self, name: &str) -> Version {
-        Version::of_attribute(Some(name)).unwrap_or_else(|| {
-            let version = if name.trim_start().starts_with('1') {
-                Version::V105
-            } else {
-                Version::V203
-            };
-            let message = format!("the standard has no version {name:?}; read as {version}");
-            self.pull()
-                .find(Severity::Error, "unknown-version", &message);
-            version
-        })
-    }
-
     fn start_activity(&mut self) -> Result<Event, Stop> {
         self.counts.n_read += 1;
         self.findings.identifier = None;
-        self.seen = 0;
+        self.seen = Seen::default();
         let position = self.xml.position();
         self.state = State::Inside(self.xml.depth());
         // 1.0x had the version on activities too; it counts where the file has none.
@@ -420,7 +344,7 @@ impl<'r> ActivityReader<'r> {
             &self.file.version_text,
             self.xml.attribute("version").map(str::to_owned),
         ) {
-            (None, Some(own)) => self.version_of(&own),
+            (None, Some(own)) => version_of(&own, &mut self.pull()),
             _ => self.file.version,
         };
         self.upgrade = Upgrade::from(version);
@@ -483,65 +407,30 @@ impl<'r> ActivityReader<'r> {
             self.note_element(&element);
             return Event::Element(element, position);
         }
-        if self.findings.identifier.is_none() {
-            self.pull().find(
-                Severity::Error,
-                "blank-identifier",
-                "the activity has no identifier",
-            );
-        }
+        seen::note_end::<ActivityElement>(&mut self.pull());
         self.state = State::Outside;
         Event::ActivityEnd
     }
 
     fn note_element(&mut self, element: &ActivityElement) {
-        let kind = element.kind();
-        if let ActivityElement::Identifier(identifier) = element
-            && self.findings.identifier.is_none()
-        {
-            self.findings.identifier = Some(identifier.identifier().to_owned());
-            if identifier.identifier().is_empty() {
-                self.pull().find(
-                    Severity::Error,
-                    "blank-identifier",
-                    "the activity has no identifier",
-                );
-            }
-        }
-        let bit = 1_u64 << element.rank();
-        if self.seen & bit != 0 && !kind.is_repeatable() {
-            let message = format!("<{}> stands a second time", kind.name());
-            self.pull()
-                .find(Severity::Error, "repeated-element", &message);
-        }
-        self.seen |= bit;
+        let mut pull = Pull {
+            xml: &mut self.xml,
+            findings: &mut self.findings,
+        };
+        self.seen.note(element, &mut pull);
     }
 
     /// Passes over the rest of the activity.
     fn skip_activity(&mut self, mut finding: Finding) -> Result<Finding, ReadError> {
-        if let State::Inside(depth) = self.state {
-            loop {
-                match self.pull().advance() {
-                    Ok(Token::End) if self.xml.depth() == depth => break,
-                    Ok(Token::Done) => break,
-                    Ok(_) => {}
-                    Err(Stop::Fatal(error)) => {
-                        self.state = State::Ended;
-                        return Err(error.into());
-                    }
-                    Err(Stop::Skip(_)) => {}
-                }
-            }
+        if let State::Inside(depth) = self.state
+            && let Err(error) = self.pull().pass_over_from(depth, false)
+        {
+            self.state = State::Ended;
+            return Err(error.into());
         }
         self.state = State::Outside;
         self.counts.n_skipped += 1;
         finding.message.push_str("; the activity is skipped");
         Ok(finding)
     }
-}
-
-fn own_namespaces<R: Read>(xml: &Reader<R>) -> Vec<(String, String)> {
-    xml.declarations()
-        .map(|(prefix, namespace)| (prefix.to_owned(), namespace.to_owned()))
-        .collect()
 }

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::io::Read;
 
-use super::{Counts, ReadError, ReadOptions, upgrade};
+use super::seen::{self, Seen};
+use super::{Counts, FileHead, FileKind, ReadError, ReadOptions, upgrade};
 use crate::finding::{Finding, Findings, Severity};
 use crate::model::{Input, OrganisationElement, OrganisationHead, Pull, Stop, TextBlock};
-use crate::version::Version;
 use crate::xml::{Position, Reader, Token};
 
 /// What a reader of organisations comes upon, in the order of the file.
@@ -58,11 +58,10 @@ pub struct OrganisationReader<'r> {
     stage: Stage,
     /// The name in the languages that were read so far, of an organisation of 1.0x.
     name: Option<(TextBlock, Position)>,
-    version: Version,
+    file: FileHead,
     counts: Counts,
     strict: bool,
-    /// A bit for each kind of element that the organisation holds.
-    seen: u64,
+    seen: Seen,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +75,7 @@ enum Stage {
 impl fmt::Debug for OrganisationReader<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OrganisationReader")
-            .field("version", &self.version)
+            .field("file", &self.file)
             .field("counts", &self.counts)
             .finish_non_exhaustive()
     }
@@ -99,10 +98,10 @@ impl<'r> OrganisationReader<'r> {
             seen_root: false,
             stage: Stage::Reading,
             name: None,
-            version: Version::V101,
+            file: FileHead::unread(),
             counts: Counts::default(),
             strict: options.strict,
-            seen: 0,
+            seen: Seen::default(),
         }
     }
 
@@ -156,10 +155,10 @@ impl<'r> OrganisationReader<'r> {
         self.findings.take()
     }
 
-    /// The version the file names; known once the first event is there.
+    /// What the file says about itself; known once the first event is there.
     #[must_use]
-    pub fn version(&self) -> Version {
-        self.version
+    pub fn file(&self) -> &FileHead {
+        &self.file
     }
 
     /// What was read so far, in organisations.
@@ -212,12 +211,7 @@ impl<'r> OrganisationReader<'r> {
         }
         self.stage = Stage::Reading;
         self.inside = 0;
-        let identifier = self.findings.identifier.as_deref();
-        if identifier.is_none_or(str::is_empty) {
-            let message = "the organisation has no identifier";
-            self.pull()
-                .find(Severity::Error, "blank-identifier", message);
-        }
+        seen::note_end::<OrganisationElement>(&mut self.pull());
         OrganisationEvent::End
     }
 
@@ -230,36 +224,31 @@ impl<'r> OrganisationReader<'r> {
         };
         match name {
             "iati-organisations" => {
-                let named = self.xml.attribute("version").map(str::to_owned);
-                self.version = Version::of_attribute(named.as_deref()).unwrap_or_else(|| {
-                    let named = named.unwrap_or_default();
-                    let version = Version::V203;
-                    let message =
-                        format!("the standard has no version {named:?}; read as {version}");
-                    self.pull()
-                        .find(Severity::Error, "unknown-version", &message);
-                    version
-                });
+                self.file = FileHead::read(FileKind::Organisations, &mut self.pull());
                 Ok(None)
             }
             "iati-organisation" => {
                 self.counts.n_read += 1;
-                self.seen = 0;
+                self.seen = Seen::default();
                 self.inside = self.xml.depth();
                 let position = self.xml.position();
                 let mut head = OrganisationHead::default();
                 // 1.0x had the version on organisations too.
-                let ignored = if self.version.is_old() { "version" } else { "" };
+                let ignored = if self.file.version.is_old() {
+                    "version"
+                } else {
+                    ""
+                };
                 self.pull().attributes_but(ignored, &mut head);
                 Ok(Some(OrganisationEvent::Start(head, position)))
             }
             _ => {
                 if is_root {
-                    let message = format!(
-                        "the root is <{}>, not <iati-organisations>",
-                        self.xml.name()
-                    );
-                    self.pull().find(Severity::Error, "not-iati", &message);
+                    let mut pull = Pull {
+                        xml: &mut self.xml,
+                        findings: &mut self.findings,
+                    };
+                    self.file.read_other("iati-organisations", &mut pull);
                 }
                 Ok(None)
             }
@@ -269,7 +258,7 @@ impl<'r> OrganisationReader<'r> {
     /// Reads a child. `None`: it is a name, and comes at the end with its other languages.
     fn child(&mut self) -> Result<Option<OrganisationEvent>, Stop> {
         let position = self.xml.position();
-        let element = if self.version.is_old() {
+        let element = if self.file.version.is_old() {
             match upgrade::organisation_element(&mut self.pull())? {
                 OrganisationElement::Name(name) => {
                     match &mut self.name {
@@ -297,33 +286,19 @@ impl<'r> OrganisationReader<'r> {
     }
 
     fn note_element(&mut self, element: &OrganisationElement) {
-        let kind = element.kind();
-        if let OrganisationElement::Identifier(identifier) = element
-            && self.findings.identifier.is_none()
-        {
-            self.findings.identifier = Some(identifier.identifier().to_owned());
-        }
-        let bit = 1_u64 << element.rank();
-        if self.seen & bit != 0 && !kind.is_repeatable() {
-            let message = format!("<{}> stands a second time", kind.name());
-            self.pull()
-                .find(Severity::Error, "repeated-element", &message);
-        }
-        self.seen |= bit;
+        let mut pull = Pull {
+            xml: &mut self.xml,
+            findings: &mut self.findings,
+        };
+        self.seen.note(element, &mut pull);
     }
 
     /// Passes over the rest of the organisation.
     fn skip(&mut self, mut finding: Finding) -> Result<OrganisationEvent, ReadError> {
-        loop {
-            match self.pull().advance() {
-                Ok(Token::End) if self.xml.depth() == self.inside => break,
-                Ok(Token::Done) => break,
-                Ok(_) | Err(Stop::Skip(_)) => {}
-                Err(Stop::Fatal(error)) => {
-                    self.stage = Stage::Ended;
-                    return Err(error.into());
-                }
-            }
+        let depth = self.inside;
+        if let Err(error) = self.pull().pass_over_from(depth, false) {
+            self.stage = Stage::Ended;
+            return Err(error.into());
         }
         self.inside = 0;
         self.name = None;

@@ -286,6 +286,7 @@ impl Changes<'_, '_> {
         match raw.name.as_str() {
             "location" => self.location(raw),
             "other-identifier" => self.other_identifier(raw),
+            "document-link" => document_link(raw),
             "crs-add" => {
                 for child in elements_mut(raw).filter(|child| child.name == "aidtype-flag") {
                     child.name = "other-flags".to_owned();
@@ -495,6 +496,36 @@ impl Changes<'_, '_> {
             self.find(Severity::Warning, "no-equivalent", message);
         }
     }
+}
+
+/// The language of a document was an attribute in 1.01 and 1.02, and an element of 1.03 on, whose text may be the code.
+fn document_link(raw: &mut RawElement) {
+    let own = take_attribute(raw, "language").filter(|code| !code.trim().is_empty());
+    let mut has_language = false;
+    for child in elements_mut(raw).filter(|child| child.name == "language") {
+        has_language = true;
+        let is_there = |code: &str| !code.trim().is_empty();
+        let text = child.text();
+        if !child.attribute("code").is_some_and(is_there) && is_language_code(text.trim()) {
+            take_attribute(child, "code");
+            child.attributes.push(plain_attribute("code", text.trim()));
+            child
+                .children
+                .retain(|child| matches!(child, RawNode::Element(_)));
+        }
+    }
+    if let Some(code) = own.filter(|_| !has_language) {
+        let mut language = plain_element("language");
+        language
+            .attributes
+            .push(plain_attribute("code", code.trim()));
+        raw.children.push(RawNode::Element(language));
+    }
+}
+
+/// Two or three letters, as ISO 639 has them, and no name of a language.
+fn is_language_code(text: &str) -> bool {
+    (2..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
 /// Gives the first of several elements of one name all the languages.

@@ -1,15 +1,15 @@
-//! Checking single elements, and the children of an activity by their names alone.
+//! Checking single elements of activities and organisations, and the children of an activity by their names alone.
 
 use std::io::Read;
 
-use crate::model::ActivityElement;
+use crate::model::{ActivityElement, Child};
 use crate::report::Finding;
-use crate::xml::{Reader, Token};
+use crate::xml::{Limits, Reader, Token};
 
+use super::Version;
 use super::checker::{Checker, Mode, next_required};
 use super::code::Code;
 use super::tables::{Content, NO_NAME, Particle, Schema, lookup, name_of, type_of};
-use super::{FileKind, Version};
 
 /// Checks one child element of an activity of version 2.03, such as a `transaction`.
 ///
@@ -27,7 +27,7 @@ pub fn check_fragment(name: &str, xml: &str) -> Vec<Finding> {
 /// Fragments from this size on are read a piece at a time, not copied: a large one is in memory once already.
 const STREAMED_BYTES: usize = 256 << 10;
 
-/// Checks child elements of activities of version 2.03, one after the other.
+/// Checks child elements of activities, or of organisations, of version 2.03, one after the other.
 #[derive(Debug)]
 pub struct FragmentChecker {
     checker: Checker,
@@ -48,17 +48,22 @@ impl FragmentChecker {
         }
     }
 
-    /// Why a typed element cannot stand in a valid activity, `None` where it can; `xml` is its canonical fragment.
+    /// Why a typed element cannot stand in a valid activity, or organisation, `None` where it can; `xml` is its canonical
+    /// fragment.
     ///
     /// The fragment's order is right by construction, so that something "comes too early" only where something before it is
     /// missing: where the model knows what is missing, that is said.
-    pub fn objection(&mut self, element: &ActivityElement, xml: &str) -> Option<String> {
+    #[expect(
+        private_bounds,
+        reason = "an activity and an organisation are all there is to check"
+    )]
+    pub fn objection<E: Child>(&mut self, element: &E, xml: &str) -> Option<String> {
         let mut objection = None;
-        self.check(element.name(), xml, &mut |finding| {
+        self.check_in::<E>(element.written_name(), xml, &mut |finding| {
             objection.get_or_insert(finding.message);
         });
         let found = objection?;
-        let gaps = element.gaps();
+        let gaps = element.all_gaps();
         if gaps.is_empty() {
             return Some(found);
         }
@@ -68,7 +73,11 @@ impl FragmentChecker {
 
     /// Checks one fragment, as [`check_fragment`] does, and shows `sink` what is wrong.
     pub fn check(&mut self, name: &str, xml: &str, sink: &mut dyn FnMut(Finding)) {
-        let (schema, particles) = activity();
+        self.check_in::<ActivityElement>(name, xml, sink);
+    }
+
+    fn check_in<E: Child>(&mut self, name: &str, xml: &str, sink: &mut dyn FnMut(Finding)) {
+        let (schema, particles) = children_of::<E>();
         let id = lookup(name.as_bytes());
         let known = particles.iter().find(|p| p.0 == id && id != NO_NAME);
         let mode = match known {
@@ -80,7 +89,7 @@ impl FragmentChecker {
             self.checker.restart(schema, mode);
         } else {
             return sink(Code::UnknownElement.at(
-                format!("iati-activity has no element {name}"),
+                format!("{} has no element {name}", E::SUBJECT),
                 name.to_owned(),
                 1,
             ));
@@ -88,7 +97,11 @@ impl FragmentChecker {
         if xml.len() < STREAMED_BYTES {
             self.walk(Reader::of_text(xml), name, sink);
         } else {
-            self.walk(Reader::new(xml.as_bytes()), name, sink);
+            let limits = Limits {
+                field_bytes: xml.len(),
+                ..Limits::default()
+            };
+            self.walk(Reader::with_limits(xml.as_bytes(), limits), name, sink);
         }
     }
 
@@ -120,7 +133,7 @@ impl FragmentChecker {
 /// What is wrong is said of the first place where it shows. Nothing is checked inside the children.
 #[must_use]
 pub fn check_children<'n>(names: impl IntoIterator<Item = &'n str>) -> Vec<Finding> {
-    let (_, particles) = activity();
+    let (_, particles) = children_of::<ActivityElement>();
     let need = particles.last().map_or(0, |last| last.3);
     let path = || "iati-activity".to_owned();
     let mut state = 0_u8;
@@ -169,11 +182,11 @@ pub fn check_children<'n>(names: impl IntoIterator<Item = &'n str>) -> Vec<Findi
     Vec::new()
 }
 
-/// The schema of activity files of version 2.03, and the children of an activity by it.
-fn activity() -> (Option<&'static Schema>, &'static [Particle]) {
-    let schema = Schema::find(Version::V203.as_str(), FileKind::Activities);
+/// The schema of such files of version 2.03, and by it the children of an activity or an organisation.
+fn children_of<E: Child>() -> (Option<&'static Schema>, &'static [Particle]) {
+    let schema = Schema::find(Version::V203.as_str(), E::FILE);
     let content = schema
-        .and_then(|schema| schema.element(lookup(b"iati-activity")))
+        .and_then(|schema| schema.element(lookup(E::SUBJECT.as_bytes())))
         .map(|id| &type_of(id).content);
     match content {
         Some(Content::Sequence { particles, .. }) => (schema, particles),

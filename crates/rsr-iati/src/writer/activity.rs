@@ -202,7 +202,7 @@ impl<'f, W: Write, E: Child> SubjectWriter<'f, W, E> {
 
 fn missing_error<E: Child>(element: &'static str) -> WriteError {
     WriteError::Missing {
-        subject: E::SUBJECT.trim_start_matches("iati-"),
+        subject: E::NOUN,
         element,
     }
 }

@@ -29,9 +29,6 @@ use crate::model::{
 };
 use crate::xml::escape_attribute;
 
-/// What comes after the last activity of a file.
-pub(crate) const CLOSING: &str = "</iati-activities>\n";
-
 /// What the root of a file says.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -145,7 +142,7 @@ impl<W: Write> FileWriter<W> {
 
     /// Begins an activity.
     pub fn activity(&mut self, head: &ActivityHead) -> ActivityWriter<'_, W> {
-        SubjectWriter::new(self, head)
+        self.subject(head)
     }
 }
 
@@ -158,7 +155,7 @@ impl<W: Write> OrganisationFileWriter<W> {
 
     /// Begins an organisation.
     pub fn organisation(&mut self, head: &OrganisationHead) -> OrganisationWriter<'_, W> {
-        SubjectWriter::new(self, head)
+        self.subject(head)
     }
 }
 
@@ -167,7 +164,7 @@ impl<W: Write> OrganisationFileWriter<W> {
     reason = "an activity and an organisation are all there is to write"
 )]
 impl<W: Write, E: Child> FileWriter<W, E> {
-    fn begin(out: W, options: &FileOptions) -> Self {
+    pub(crate) fn begin(out: W, options: &FileOptions) -> Self {
         let mut file = Self {
             out,
             elements: PhantomData,
@@ -181,6 +178,10 @@ impl<W: Write, E: Child> FileWriter<W, E> {
         };
         file.write_root();
         file
+    }
+
+    pub(crate) fn subject(&mut self, head: &E::Head) -> SubjectWriter<'_, W, E> {
+        SubjectWriter::new(self, head)
     }
 
     fn write_root(&mut self) {
@@ -224,9 +225,9 @@ impl<W: Write, E: Child> FileWriter<W, E> {
             return Err(WriteError::Unfinished);
         }
         if self.n_activities > 0 {
-            self.buffer.push_str("</");
-            self.buffer.push_str(E::ROOT);
-            self.buffer.push_str(">\n");
+            for piece in ["</", E::ROOT, ">\n"] {
+                self.buffer.push_str(piece);
+            }
             self.flush_buffer()?;
         }
         self.out.flush()?;
@@ -260,6 +261,11 @@ impl<W: Write, E: Child> FileWriter<W, E> {
     /// Bytes of the file so far, those included that are still in the buffer.
     pub(crate) fn offset(&self) -> u64 {
         self.n_bytes + self.buffer.len() as u64
+    }
+
+    /// Bytes of the file if it were ended now.
+    pub(crate) fn size_ended(&self) -> u64 {
+        self.offset() + ("</".len() + E::ROOT.len() + ">\n".len()) as u64
     }
 
     pub(crate) fn out_mut(&mut self) -> &mut W {

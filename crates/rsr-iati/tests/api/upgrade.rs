@@ -90,6 +90,35 @@ fn places_find_their_place() {
 }
 
 #[test]
+fn the_language_of_a_document_keeps_its_code() {
+    let new = "<document-link url=\"http://a.b\"><language code=\"fr\"/></document-link>";
+    for language in [
+        "<language> fr </language>",
+        "<language code=''>fr</language>",
+        "<language code='fr'/>",
+    ] {
+        check(
+            &format!("<document-link url='http://a.b'>{language}</document-link>"),
+            new,
+            "",
+        );
+    }
+    // 1.01 and 1.02 had it as an attribute.
+    check("<document-link url='http://a.b' language='fr'/>", new, "");
+    check(
+        "<document-link url='http://a.b' language='en'><language code='fr'>French</language></document-link>",
+        new,
+        "text-dropped",
+    );
+    // A name is no code, and none is made of it.
+    check(
+        "<document-link url='http://a.b'><language>French</language></document-link>",
+        "<document-link url=\"http://a.b\"><language/></document-link>",
+        "text-dropped",
+    );
+}
+
+#[test]
 fn owners_of_identifiers_become_elements() {
     check(
         "<other-identifier owner-ref='X' owner-name='Y'>123</other-identifier>",

@@ -2,6 +2,7 @@
 
 pub(crate) mod ordered;
 pub(crate) mod selection;
+pub(crate) mod subject;
 pub(crate) mod sum;
 pub(crate) mod survey;
 pub(crate) mod tally;

@@ -1,11 +1,12 @@
-//! The children of an activity in the order of 2.03, however they came.
+//! The children of an activity or an organisation in the order of 2.03, however they came.
 
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 
 use rsr_base::{ByteSize, read_at_most};
-use rsr_iati::model::{ActivityElement, ElementKind};
+
+use super::subject::Subject;
 
 /// Bytes of fragments that are held in memory; what comes after waits in temporary files, one a kind.
 const HELD_BYTES_MAX: usize = 512 << 10;
@@ -13,27 +14,37 @@ const HELD_BYTES_MAX: usize = 512 << 10;
 /// Sorts the elements of one activity by kind; those of one kind stay in the order they came in. Memory: half a MiB of
 /// elements and the largest one, whatever the activity holds.
 #[derive(Debug)]
-pub(crate) struct Ordered {
-    kinds: Vec<Kind>,
+pub(crate) struct Ordered<E> {
+    kinds: Vec<Kind<E>>,
     n_held_bytes: usize,
     /// The kind that elements are taken from.
     at: usize,
 }
 
 /// The elements of one kind: first those in the file, then those in memory.
-#[derive(Debug, Default)]
-struct Kind {
+#[derive(Debug)]
+struct Kind<E> {
     spilled: Option<BufWriter<File>>,
     reading: Option<(BufReader<File>, u64)>,
     n_spilled: u64,
-    held: VecDeque<(ActivityElement, String)>,
+    held: VecDeque<(E, String)>,
 }
 
-impl Default for Ordered {
+impl<E> Default for Kind<E> {
+    fn default() -> Self {
+        Self {
+            spilled: None,
+            reading: None,
+            n_spilled: 0,
+            held: VecDeque::new(),
+        }
+    }
+}
+
+impl<E: Subject> Default for Ordered<E> {
     fn default() -> Self {
         let mut kinds = Vec::new();
-        // One each, and one each for extensions and what 2.03 does not name.
-        kinds.resize_with(ElementKind::NAMED.len() + 2, Kind::default);
+        kinds.resize_with(E::N_KINDS, Kind::default);
         Self {
             kinds,
             n_held_bytes: 0,
@@ -42,14 +53,14 @@ impl Default for Ordered {
     }
 }
 
-impl Ordered {
+impl<E: Subject> Ordered<E> {
     /// Forgets the activity before.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 
     /// Takes in an element with its canonical fragment.
-    pub(crate) fn push(&mut self, element: ActivityElement, xml: String) -> io::Result<()> {
+    pub(crate) fn push(&mut self, element: E, xml: String) -> io::Result<()> {
         self.n_held_bytes += xml.len();
         if let Some(kind) = self.kinds.get_mut(element.rank()) {
             kind.held.push_back((element, xml));
@@ -64,7 +75,7 @@ impl Ordered {
     }
 
     /// The next element of all that were taken in; `None` after the last one.
-    pub(crate) fn pop(&mut self) -> io::Result<Option<ActivityElement>> {
+    pub(crate) fn pop(&mut self) -> io::Result<Option<E>> {
         while let Some(kind) = self.kinds.get_mut(self.at) {
             if let Some(element) = kind.pop()? {
                 return Ok(Some(element));
@@ -75,7 +86,7 @@ impl Ordered {
     }
 }
 
-impl Kind {
+impl<E: Subject> Kind<E> {
     fn spill(&mut self) -> io::Result<()> {
         if self.held.is_empty() {
             return Ok(());
@@ -92,7 +103,7 @@ impl Kind {
         Ok(())
     }
 
-    fn pop(&mut self) -> io::Result<Option<ActivityElement>> {
+    fn pop(&mut self) -> io::Result<Option<E>> {
         if let Some(written) = self.spilled.take() {
             let mut file = written
                 .into_inner()
@@ -110,19 +121,19 @@ impl Kind {
     }
 }
 
-fn read_one(file: &mut BufReader<File>) -> io::Result<ActivityElement> {
+fn read_one<E: Subject>(file: &mut BufReader<File>) -> io::Result<E> {
     let mut len = [0; 8];
     file.read_exact(&mut len)?;
     let len = u64::from_le_bytes(len);
     let bytes =
         read_at_most(file.take(len), ByteSize::from_bytes(len)).map_err(io::Error::other)?;
     let text = String::from_utf8(bytes).map_err(io::Error::other)?;
-    ActivityElement::from_xml(&text).map_err(io::Error::other)
+    E::from_xml(&text).map_err(io::Error::other)
 }
 
 #[cfg(test)]
 mod tests {
-    use rsr_iati::model::{LegacyData, TextBlock};
+    use rsr_iati::model::{ActivityElement, LegacyData, TextBlock};
 
     use super::*;
 

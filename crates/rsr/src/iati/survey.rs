@@ -7,13 +7,21 @@ use rsr_iati::model::{ActivityElement, ActivityHead, Amount, Coded, Transaction,
 use super::sum::Sum;
 use super::tally::Tally;
 
-/// Most pairs of transaction type and currency that are added up apart.
-const PAIRS_MAX: usize = 2_000;
+/// Most kinds of transaction that are added up apart.
+const KINDS_MAX: usize = 2_000;
 /// Most bytes of a code; what comes after is cut off.
 const CODE_BYTES_MAX: usize = 40;
 
-/// The type and currency of what came after those.
+/// The level, type and currency of what came after those.
 pub(crate) const OTHERS: &str = "others";
+
+/// What transactions are added up by. Levels are kept apart: what a parent reports may be the money of its children.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct MoneyKey {
+    pub(crate) level: String,
+    pub(crate) kind: String,
+    pub(crate) currency: String,
+}
 
 /// Everything that is counted, of all files together. Memory does not grow with the activities.
 #[derive(Debug, Default)]
@@ -46,8 +54,7 @@ pub(crate) struct Survey {
     pub(crate) start_years: Tally,
     /// Activities by level.
     pub(crate) hierarchies: Tally,
-    /// By type and currency.
-    pub(crate) transactions: BTreeMap<(String, String), Money>,
+    pub(crate) transactions: BTreeMap<MoneyKey, Money>,
 }
 
 /// An activity by its size.
@@ -59,7 +66,7 @@ pub(crate) struct Largest {
     pub(crate) n_bytes: u64,
 }
 
-/// Transactions of one type and currency.
+/// Transactions of one level, type and currency.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Money {
     pub(crate) n: u64,
@@ -81,7 +88,7 @@ pub(crate) struct Open {
     sectors: Tally,
     countries: Tally,
     n_elements: u64,
-    transactions: BTreeMap<(String, String), Money>,
+    transactions: BTreeMap<MoneyKey, Money>,
 }
 
 impl Open {
@@ -163,7 +170,12 @@ impl Open {
                 ..money
             },
         };
-        join(&mut self.transactions, (short(kind), currency), &money);
+        let key = MoneyKey {
+            level: self.level.clone(),
+            kind: short(kind),
+            currency,
+        };
+        join(&mut self.transactions, key, &money);
     }
 }
 
@@ -196,8 +208,8 @@ impl Survey {
                 into.add_many(text, n);
             }
         }
-        for (pair, money) in &open.transactions {
-            join(&mut self.transactions, pair.clone(), money);
+        for (key, money) in &open.transactions {
+            join(&mut self.transactions, key.clone(), money);
         }
         if self
             .largest
@@ -214,14 +226,18 @@ impl Survey {
     }
 }
 
-fn join(all: &mut BTreeMap<(String, String), Money>, pair: (String, String), more: &Money) {
-    let is_known = all.contains_key(&pair) || all.len() < PAIRS_MAX;
+fn join(all: &mut BTreeMap<MoneyKey, Money>, key: MoneyKey, more: &Money) {
+    let is_known = all.contains_key(&key) || all.len() < KINDS_MAX;
     // Sums of different currencies are never added: the last entry counts the rest, and what it sums means nothing.
-    let pair = match is_known {
-        true => pair,
-        false => (OTHERS.to_owned(), OTHERS.to_owned()),
+    let key = match is_known {
+        true => key,
+        false => MoneyKey {
+            level: OTHERS.to_owned(),
+            kind: OTHERS.to_owned(),
+            currency: OTHERS.to_owned(),
+        },
     };
-    let money = all.entry(pair).or_default();
+    let money = all.entry(key).or_default();
     money.n += more.n;
     money.n_without_amount += more.n_without_amount;
     money.sum.join(&more.sum);

@@ -29,17 +29,19 @@ pub(crate) enum Iati {
                       JSON (with -o): {\"read\",\"written\",\"characters_replaced\",\"file\",\"bytes\"}"
     )]
     Filter(Box<Filter>),
-    /// Writes activities of any version as 2.03, and says what could not be carried over
+    /// Writes activities of any version as 2.03, or organisations, and says what could not be carried over
     #[command(after_help = "Example: rsr iati upgrade old-1.04.xml -o new.xml\n\n\
+                      Organisation files become one of organisations; beside files of activities they are passed over.\n\
                       JSON (with -o): {\"read\",\"written\",\"left_out\",\"skipped\",\"elements_left_out\":{element: count},\
-                      \"parts_left_out\",\"characters_replaced\",\"findings\":{code: count},\"files\":[…]}")]
+                      \"parts_left_out\",\"characters_replaced\",\"findings\":{code: count},\"files\":[…]}; \
+                      each file has its \"activities\" or \"organisations\"")]
     Upgrade(Upgrade),
     /// Counts activities and adds up transactions, exactly
     #[command(after_help = "Example: rsr iati stats activities.xml --json\n\n\
                       JSON: {\"files\",\"bytes\",\"activities\",\"skipped\",\"findings\",\"elements\",\
                       \"largest\":{\"identifier\",\"file\",\"line\",\"bytes\"},\"by_version\":{…},\"by_reporting_org\",\"by_status\",\
                       \"by_sector\",\"by_country\",\"by_start_year\",\"by_hierarchy\",\
-                      \"transactions\":[{\"type\",\"currency\",\"count\",\"sum\",\"without_amount\"}]}; sums are text, since they are exact")]
+                      \"transactions\":[{\"level\",\"type\",\"currency\",\"count\",\"sum\",\"without_amount\"}]}; sums are text, since they are exact")]
     Stats(Stats),
 }
 
@@ -142,7 +144,7 @@ pub(crate) struct Upgrade {
     /// Write one file whatever its size, instead of numbered ones below the registry's limit
     #[arg(long)]
     pub(crate) no_split: bool,
-    /// Write activities that lack what 2.03 asks for all the same: the file is not valid then
+    /// Write activities or organisations that lack what 2.03 asks for all the same: the file is not valid then
     #[arg(long)]
     pub(crate) keep_gaps: bool,
 }

@@ -24,37 +24,91 @@ pub(super) struct Source {
     pub(super) head: FileHead,
 }
 
+/// What the files of one run hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Activities,
+    Organisations,
+}
+
 /// The files of activities that the paths name; organisation files are passed over, and that is said.
 ///
 /// # Errors
 ///
 /// Where a path is missing, none is a file of activities (exit code 2), or one is no XML.
 pub(super) fn sources(context: &Context, paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
-    let inputs = inputs(paths)?;
-    let mut found = Vec::new();
-    for input in inputs {
+    let (activities, organisations) = all(context, paths)?;
+    if activities.is_empty() {
+        return Err(no_activities(&organisations));
+    }
+    tell_passed_over(&organisations, "");
+    Ok(activities)
+}
+
+/// The files of activities that the paths name or, where there are none, the organisation files: one file holds one of the
+/// two.
+///
+/// # Errors
+///
+/// As [`sources`].
+pub(super) fn sources_of_one_kind(
+    context: &Context,
+    paths: &[PathBuf],
+) -> Result<(Vec<Source>, Kind), Failure> {
+    let (activities, organisations) = all(context, paths)?;
+    if activities.is_empty() {
+        return Ok((organisations, Kind::Organisations));
+    }
+    tell_passed_over(
+        &organisations,
+        ": name it in a run without files of activities",
+    );
+    Ok((activities, Kind::Activities))
+}
+
+/// All files, those of activities and those of organisations.
+fn all(context: &Context, paths: &[PathBuf]) -> Result<(Vec<Source>, Vec<Source>), Failure> {
+    let (mut activities, mut organisations) = (Vec::new(), Vec::new());
+    for input in inputs(paths)? {
         let copy = match input.length() {
             Some(_) => None,
             None => Some(Arc::new(copy(context, &input)?)),
         };
         let head = head(context, &input, copy.as_ref())?;
         let source = Source { input, copy, head };
-        if source.head.kind == FileKind::Organisations {
-            output::note(format_args!(
-                "{}: an organisation file holds no activities, passed over",
-                source.name()
-            ));
-        } else {
-            found.push(source);
+        match source.head.kind {
+            FileKind::Organisations => organisations.push(source),
+            _ => activities.push(source),
         }
     }
-    if found.is_empty() {
-        return Err(Failure::new(
-            Exit::Usage,
-            "no file of activities among the paths: name at least one",
+    Ok((activities, organisations))
+}
+
+fn tell_passed_over(organisations: &[Source], remedy: &str) {
+    for source in organisations {
+        output::note(format_args!(
+            "{}: an organisation file holds no activities, passed over{remedy}",
+            source.name()
         ));
     }
-    Ok(found)
+}
+
+/// What to do with organisation files where only files of activities will do.
+fn no_activities(organisations: &[Source]) -> Failure {
+    let names: Vec<String> = organisations.iter().map(Source::name).collect();
+    no_activities_in(&names)
+}
+
+/// The same by their names.
+pub(super) fn no_activities_in(names: &[String]) -> Failure {
+    Failure::new(
+        Exit::Usage,
+        format_args!(
+            "organisation files hold no activities: {}; `rsr iati upgrade` and `rsr validate iati` take them, \
+             here name files of activities",
+            names.join(", ")
+        ),
+    )
 }
 
 impl Source {

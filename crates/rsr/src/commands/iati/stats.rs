@@ -1,10 +1,10 @@
 //! `rsr iati stats`: what there is in files of activities.
 
-use rsr_iati::reader::{ActivityReader, Event};
+use rsr_iati::reader::{ActivityReader, Event, FileKind, Finding, ReadError};
 use serde_json::{Map, Value, json};
 
 use super::flags::Stats;
-use super::source::{failed, options};
+use super::source::{failed, no_activities_in, options};
 use crate::commands::files::{Input, Stoppable, inputs};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
@@ -15,18 +15,33 @@ use crate::progress::Progress;
 
 const END_TAG: &str = "</iati-activity>";
 
+/// Skipped activities of one file that are shown without `-v`.
+const SHOWN_MAX: u64 = 10;
+
 pub(super) fn run(context: &Context, flags: &Stats) -> Outcome {
     let inputs = inputs(&flags.paths)?;
     let mut survey = Survey::default();
-    let mut cut_short = Vec::new();
+    let (mut cut_short, mut organisations) = (Vec::new(), Vec::new());
     for input in &inputs {
-        if let Err(failure) = one(context, input, &mut survey) {
-            if context.interrupt.is_raised() || failure.exit != Exit::PartWay {
+        match one(context, input, &mut survey) {
+            Ok(FileKind::Organisations) => organisations.push(input.name()),
+            Ok(_) => {}
+            Err(failure) if context.interrupt.is_raised() || failure.exit != Exit::PartWay => {
                 return Err(failure);
             }
-            output::note(format_args!("{failure}"));
-            cut_short.push(input.name());
+            Err(failure) => {
+                output::note(format_args!("{failure}"));
+                cut_short.push(input.name());
+            }
         }
+    }
+    if organisations.len() == inputs.len() {
+        return Err(no_activities_in(&organisations));
+    }
+    for name in &organisations {
+        output::note(format_args!(
+            "{name}: an organisation file holds no activities, nothing of it is counted"
+        ));
     }
     let mut out = Out::new();
     if context.is_json() {
@@ -47,27 +62,44 @@ pub(super) fn run(context: &Context, flags: &Stats) -> Outcome {
     ))
 }
 
-fn one(context: &Context, input: &Input, survey: &mut Survey) -> Result<(), Failure> {
+/// Counts what is in one file, but for an organisation file, and says which kind it is.
+fn one(context: &Context, input: &Input, survey: &mut Survey) -> Result<FileKind, Failure> {
     let name = input.name();
     let progress = Progress::bytes(input.length(), context.is_quiet);
     progress.about(name.clone());
     let source = Stoppable::new(progress.read(input.open()?), &context.interrupt);
     let mut reader = ActivityReader::with_options(source, &options(context));
-    let done = read(&mut reader, &name, survey);
+    let mut n_skipped = 0;
+    let mut skipped = |finding: &Finding| {
+        n_skipped += 1;
+        if context.is_verbose() || (n_skipped <= SHOWN_MAX && !context.is_quiet) {
+            progress.note(&format!("{name}:{finding}"));
+        }
+    };
+    let done = read(&mut reader, &name, survey, &mut skipped);
+    if n_skipped > SHOWN_MAX && !context.is_verbose() && !context.is_quiet {
+        let n = n_skipped - SHOWN_MAX;
+        progress.note(&format!("{name}: {n} more are skipped, -v lists all"));
+    }
     progress.end();
-    let counts = reader.counts();
-    survey.n_files += 1;
-    survey.n_bytes += reader.position().offset;
-    survey.n_skipped += counts.n_skipped;
-    survey.n_findings += counts.n_findings;
-    done.map_err(|error| failed(context, error, &name))
+    let kind = reader.file().kind;
+    if kind != FileKind::Organisations {
+        let counts = reader.counts();
+        survey.n_files += 1;
+        survey.n_bytes += reader.position().offset;
+        survey.n_skipped += counts.n_skipped;
+        survey.n_findings += counts.n_findings;
+    }
+    done.map_err(|error| failed(context, error, &name))?;
+    Ok(kind)
 }
 
 fn read(
     reader: &mut ActivityReader<'_>,
     name: &str,
     survey: &mut Survey,
-) -> Result<(), rsr_iati::reader::ReadError> {
+    skipped: &mut dyn FnMut(&Finding),
+) -> Result<(), ReadError> {
     let mut at = None;
     loop {
         let event = reader.next_event()?;
@@ -86,7 +118,11 @@ fn read(
                 survey.close(open, version, name, start.line, n_bytes);
                 at = None;
             }
-            (Some(_), _) => at = None,
+            (Some(Event::ActivitySkipped(finding)), _) => {
+                skipped(&finding);
+                at = None;
+            }
+            (Some(_), None) => {}
         }
     }
 }
@@ -111,8 +147,8 @@ fn print(out: &mut Out, survey: &Survey, top: usize) -> Result<(), Failure> {
         table(out, title, tally, top)?;
     }
     out.line("")?;
-    out.line("transactions (type, currency: count, sum)")?;
-    for ((kind, currency), money) in &survey.transactions {
+    out.line("transactions (level, type, currency: count, sum)")?;
+    for (key, money) in &survey.transactions {
         let sum = money.sum.text();
         let sum = sum.as_deref().unwrap_or("more than 38 digits");
         let without = match money.n_without_amount {
@@ -120,9 +156,10 @@ fn print(out: &mut Out, survey: &Survey, top: usize) -> Result<(), Failure> {
             n => format!(", {n} without an amount"),
         };
         out.line(format_args!(
-            "  {:<6} {:<4} {:>12}  {sum}{without}",
-            shown(kind),
-            shown(currency),
+            "  {:<6} {:<6} {:<4} {:>12}  {sum}{without}",
+            shown(&key.level),
+            shown(&key.kind),
+            shown(&key.currency),
             money.n
         ))?;
     }
@@ -211,9 +248,9 @@ fn as_json(survey: &Survey) -> Value {
     let transactions: Vec<_> = survey
         .transactions
         .iter()
-        .map(|((kind, currency), money)| {
+        .map(|(key, money)| {
             json!({
-                "type": kind, "currency": currency, "count": money.n, "sum": money.sum.text(),
+                "level": key.level, "type": key.kind, "currency": key.currency, "count": money.n, "sum": money.sum.text(),
                 "without_amount": money.n_without_amount,
             })
         })

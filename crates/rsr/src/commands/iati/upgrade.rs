@@ -1,4 +1,4 @@
-//! `rsr iati upgrade`: activities of any version as 2.03.
+//! `rsr iati upgrade`: activities of any version as 2.03, or organisations.
 //!
 //! Reading brings an activity up to 2.03 element by element; what is left to do is to put the elements in order, to leave
 //! out those that are not valid, and to say so.
@@ -7,23 +7,28 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
+use std::path::Path;
 
 use rsr_base::ByteSize;
 use rsr_iati::export::{
-    ActivitySource, ExportError, ExportNote, ExportOptions, ExportSummary, export, export_to_file,
+    ActivitySource, ExportError, ExportNote, ExportOptions, ExportSummary, OrganisationSource,
+    export, export_organisations, export_organisations_to_file, export_to_file,
 };
-use rsr_iati::model::{ActivityElement, ActivityHead, DateTime, ElementKind};
-use rsr_iati::reader::{ActivityReader, Event, Finding, ReadError, Severity};
+use rsr_iati::model::{
+    ActivityElement, ActivityHead, DateTime, OrganisationElement, OrganisationHead,
+};
+use rsr_iati::reader::{Finding, ReadError, Severity};
 use rsr_iati::schema::FragmentChecker;
 use rsr_iati::writer::{Gaps, WriteError};
 use serde_json::{Map, Value, json};
 
 use super::flags::Between;
-use super::source::{Source, options, sources};
+use super::source::{Kind, Source, options, sources_of_one_kind};
 use super::target::{self, check_target, is_gzip};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::iati::ordered::Ordered;
+use crate::iati::subject::{Reading as _, Standing, Step, Subject};
 use crate::iati::tally::Tally;
 use crate::output::{self, Out};
 use crate::progress::Progress;
@@ -42,13 +47,61 @@ pub(super) struct Wanted {
 
 pub(super) fn run(context: &Context, between: &Between, wanted: Wanted) -> Outcome {
     super::check_json(context, between)?;
-    let sources = sources(context, &between.paths)?;
+    let (sources, kind) = sources_of_one_kind(context, &between.paths)?;
     if let Some(target) = &between.output {
         check_target(target)?;
     }
-    let report = RefCell::new(Report::new(context));
-    let options = export_options(context, between, wanted, &sources);
-    let mut upgraded = Upgraded {
+    match kind {
+        Kind::Activities => write::<ActivityElement>(
+            context,
+            between,
+            wanted,
+            &sources,
+            |upgraded, to| match to {
+                To::File(target, options, note) => export_to_file(upgraded, target, options, note),
+                To::Stream(out, options, note) => export(upgraded, out, options, note),
+            },
+        ),
+        Kind::Organisations => write::<OrganisationElement>(
+            context,
+            between,
+            wanted,
+            &sources,
+            |upgraded, to| match to {
+                To::File(target, options, note) => {
+                    export_organisations_to_file(upgraded, target, options, note)
+                }
+                To::Stream(out, options, note) => {
+                    export_organisations(upgraded, out, options, note)
+                }
+            },
+        ),
+    }
+}
+
+/// Where upgraded files go.
+enum To<'t> {
+    File(&'t Path, &'t ExportOptions, &'t mut dyn FnMut(ExportNote)),
+    Stream(
+        &'t mut Out,
+        &'t ExportOptions,
+        &'t mut dyn FnMut(ExportNote),
+    ),
+}
+
+type Exported = Result<ExportSummary, ExportError<UpgradeError>>;
+
+/// Has all that the files hold written by `way`, and says what came of it.
+fn write<E: Subject>(
+    context: &Context,
+    between: &Between,
+    wanted: Wanted,
+    sources: &[Source],
+    way: impl FnOnce(&mut Upgraded<'_, '_, E>, To<'_>) -> Exported,
+) -> Outcome {
+    let report = RefCell::new(Report::new::<E>(context));
+    let options = export_options(context, between, wanted, sources);
+    let mut upgraded = Upgraded::<E> {
         context,
         sources: sources.iter().cloned().collect(),
         at: None,
@@ -59,10 +112,10 @@ pub(super) fn run(context: &Context, between: &Between, wanted: Wanted) -> Outco
     };
     let mut note = |note: ExportNote| report.borrow_mut().omission(&note);
     let done = match &between.output {
-        Some(target) => export_to_file(&mut upgraded, target, &options, &mut note),
+        Some(target) => way(&mut upgraded, To::File(target, &options, &mut note)),
         None => {
             let mut out = Out::new();
-            let done = export(&mut upgraded, &mut out, &options, &mut note);
+            let done = way(&mut upgraded, To::Stream(&mut out, &options, &mut note));
             out.flush()?;
             done
         }
@@ -81,8 +134,9 @@ pub(super) fn run(context: &Context, between: &Between, wanted: Wanted) -> Outco
         return Err(Failure::new(
             Exit::Usage,
             format_args!(
-                "none of {} activities can be written as 2.03: nothing was written",
-                report.n_read
+                "none of {} {} can be written as 2.03: nothing was written",
+                report.n_read,
+                E::MANY
             ),
         ));
     }
@@ -153,27 +207,58 @@ fn failed(context: &Context, error: ExportError<UpgradeError>) -> Failure {
     }
 }
 
-/// The activities of several files, each in the order of 2.03.
-struct Upgraded<'c, 'r> {
+/// The activities or organisations of several files, each in the order of 2.03.
+struct Upgraded<'c, 'r, E: Subject> {
     context: &'c Context,
     sources: VecDeque<Source>,
-    at: Option<At<'c>>,
-    ordered: Ordered,
+    at: Option<At<'c, E>>,
+    ordered: Ordered<E>,
     checker: FragmentChecker,
     keeps_gaps: bool,
     report: &'r RefCell<Report<'c>>,
 }
 
 /// The file at hand.
-struct At<'c> {
+struct At<'c, E: Subject> {
     name: String,
-    reader: ActivityReader<'c>,
+    reader: E::Reader<'c>,
     progress: Progress,
 }
 
-impl Upgraded<'_, '_> {
-    /// The next event of all files; `None` after the last one.
-    fn next_event(&mut self) -> Result<Option<Event>, UpgradeError> {
+impl<E: Subject> Upgraded<'_, '_, E> {
+    /// Goes on to the next one that can be read to its end, and gives its attributes; its elements wait in order.
+    fn next_subject(&mut self) -> Result<Option<E::Head>, UpgradeError> {
+        let mut open = None;
+        loop {
+            match self.next_step()? {
+                None => return Ok(None),
+                Some(Step::Start(head)) => {
+                    self.ordered.clear();
+                    self.report.borrow_mut().identifier = None;
+                    open = Some(head);
+                }
+                Some(Step::Element(element)) => {
+                    if let Some(identifier) = element.identifier() {
+                        self.report
+                            .borrow_mut()
+                            .identifier
+                            .get_or_insert_with(|| identifier.to_owned());
+                    }
+                    self.take(element)?;
+                }
+                Some(Step::End) => return Ok(open),
+                Some(Step::Skipped(finding)) => {
+                    let name = self.at.as_ref().map_or("", |at| &at.name);
+                    self.report.borrow_mut().skipped(name, &finding);
+                    self.ordered.clear();
+                    open = None;
+                }
+            }
+        }
+    }
+
+    /// The next step of all files; `None` after the last one.
+    fn next_step(&mut self) -> Result<Option<Step<E>>, UpgradeError> {
         loop {
             let Some(at) = &mut self.at else {
                 let Some(source) = self.sources.pop_front() else {
@@ -182,16 +267,16 @@ impl Upgraded<'_, '_> {
                 self.at = Some(begin(self.context, &source)?);
                 continue;
             };
-            let event = at.reader.next_event();
+            let step = at.reader.next_step();
             for finding in at.reader.take_findings() {
                 self.report.borrow_mut().finding(&at.name, &finding);
             }
-            let event = event.map_err(|error| UpgradeError::Read {
+            let step = step.map_err(|error| UpgradeError::Read {
                 file: at.name.clone(),
                 error,
             })?;
-            if event.is_some() {
-                return Ok(event);
+            if step.is_some() {
+                return Ok(step);
             }
             if self.sources.is_empty() {
                 return Ok(None);
@@ -203,17 +288,17 @@ impl Upgraded<'_, '_> {
     }
 
     /// Takes in an element, or says why it has no place.
-    fn take(&mut self, element: ActivityElement) -> Result<(), UpgradeError> {
-        let kind = element.kind();
+    fn take(&mut self, element: E) -> Result<(), UpgradeError> {
+        let standing = element.standing();
         // Reading told of it where it stood.
-        if kind == ElementKind::Unknown {
+        if standing == Standing::Unknown {
             self.report.borrow_mut().elements.add(element.name());
             return Ok(());
         }
         let xml = element.to_xml();
         let mut objection = None;
-        if kind != ElementKind::Extension && !self.keeps_gaps {
-            objection = self.checker.objection(&element, &xml);
+        if standing == Standing::Named && !self.keeps_gaps {
+            objection = element.objection(&mut self.checker, &xml);
         }
         match objection {
             None => self
@@ -228,14 +313,14 @@ impl Upgraded<'_, '_> {
     }
 }
 
-fn begin<'c>(context: &'c Context, source: &Source) -> Result<At<'c>, UpgradeError> {
+fn begin<'c, E: Subject>(context: &'c Context, source: &Source) -> Result<At<'c, E>, UpgradeError> {
     let name = source.name();
     let progress = source.progress(context);
     let opened = source.open(context).map_err(|error| UpgradeError::Open {
         file: name.clone(),
         error,
     })?;
-    let reader = ActivityReader::with_options(progress.read(opened), &options(context));
+    let reader = E::reader(progress.read(opened), &options(context));
     Ok(At {
         name,
         reader,
@@ -243,38 +328,11 @@ fn begin<'c>(context: &'c Context, source: &Source) -> Result<At<'c>, UpgradeErr
     })
 }
 
-impl ActivitySource for Upgraded<'_, '_> {
+impl ActivitySource for Upgraded<'_, '_, ActivityElement> {
     type Error = UpgradeError;
 
     fn next_activity(&mut self) -> Result<Option<ActivityHead>, UpgradeError> {
-        let mut open = None;
-        loop {
-            match self.next_event()? {
-                None => return Ok(None),
-                Some(Event::ActivityStart(head, _)) => {
-                    self.ordered.clear();
-                    self.report.borrow_mut().identifier = None;
-                    open = Some(head);
-                }
-                Some(Event::Element(element, _)) => {
-                    if let ActivityElement::Identifier(identifier) = &element {
-                        let identifier = identifier.identifier().to_owned();
-                        self.report
-                            .borrow_mut()
-                            .identifier
-                            .get_or_insert(identifier);
-                    }
-                    self.take(element)?;
-                }
-                Some(Event::ActivityEnd) => return Ok(open),
-                Some(Event::ActivitySkipped(finding)) => {
-                    let name = self.at.as_ref().map_or("", |at| &at.name);
-                    self.report.borrow_mut().skipped(name, &finding);
-                    self.ordered.clear();
-                    open = None;
-                }
-            }
-        }
+        self.next_subject()
     }
 
     fn next_element(&mut self) -> Result<Option<ActivityElement>, UpgradeError> {
@@ -282,9 +340,23 @@ impl ActivitySource for Upgraded<'_, '_> {
     }
 }
 
+impl OrganisationSource for Upgraded<'_, '_, OrganisationElement> {
+    type Error = UpgradeError;
+
+    fn next_organisation(&mut self) -> Result<Option<OrganisationHead>, UpgradeError> {
+        self.next_subject()
+    }
+
+    fn next_element(&mut self) -> Result<Option<OrganisationElement>, UpgradeError> {
+        self.ordered.pop().map_err(UpgradeError::Temporary)
+    }
+}
+
 /// What could not be carried over, told as it is found and counted for the end.
 struct Report<'c> {
     context: &'c Context,
+    /// Activities or organisations.
+    many: &'static str,
     n_read: u64,
     n_skipped: u64,
     n_lines: u64,
@@ -297,9 +369,10 @@ struct Report<'c> {
 }
 
 impl<'c> Report<'c> {
-    fn new(context: &'c Context) -> Self {
+    fn new<E: Subject>(context: &'c Context) -> Self {
         Self {
             context,
+            many: E::MANY,
             n_read: 0,
             n_skipped: 0,
             n_lines: 0,
@@ -342,7 +415,7 @@ impl<'c> Report<'c> {
         match note {
             ExportNote::ActivityOmitted { identifier, reason } => {
                 let identifier = identifier.as_deref().unwrap_or_default();
-                self.line(format_args!("left out activity {identifier:?}: {reason}"));
+                self.line(format_args!("left out {identifier:?}: {reason}"));
             }
             ExportNote::ElementOmitted {
                 element, reason, ..
@@ -369,9 +442,10 @@ impl<'c> Report<'c> {
         }
         for file in &summary.files {
             out.line(format_args!(
-                "{}: {} activities, {} bytes",
+                "{}: {} {}, {} bytes",
                 file.path.display(),
                 file.n_activities,
+                self.many,
                 file.size.bytes()
             ))?;
         }
@@ -395,8 +469,12 @@ impl<'c> Report<'c> {
         };
         vec![
             format!(
-                "{} of {} activities written as 2.03, {} left out, {} unreadable",
-                summary.n_activities, self.n_read, summary.n_activities_omitted, self.n_skipped
+                "{} of {} {} written as 2.03, {} left out, {} unreadable",
+                summary.n_activities,
+                self.n_read,
+                self.many,
+                summary.n_activities_omitted,
+                self.n_skipped
             ),
             format!("elements left out: {}", listed(&self.elements)),
             format!("parts of elements left out: {}", summary.n_parts_omitted),
@@ -416,7 +494,7 @@ impl<'c> Report<'c> {
             .iter()
             .map(|file| {
                 json!({
-                    "file": file.path.display().to_string(), "activities": file.n_activities,
+                    "file": file.path.display().to_string(), self.many: file.n_activities,
                     "bytes": file.size.bytes(),
                 })
             })
