@@ -1,6 +1,7 @@
 //! Input that cannot be used gets one clear line, the right exit code, and changes nothing or whole chunks.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -84,6 +85,64 @@ fn an_empty_folder() {
     fs::create_dir(folder.path().join("empty")).unwrap();
     let said = run_expecting(folder.path(), 2, ["import", "iati", "empty"]);
     check_one_line(&said.err, "empty");
+}
+
+#[test]
+fn a_file_without_activities() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let none = "<iati-activities version=\"2.03\"></iati-activities>";
+    let mut zip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    zip.write_all(none.as_bytes()).unwrap();
+    fs::write(here.join("none.xml.gz"), zip.finish().unwrap()).unwrap();
+    for (name, text) in [
+        ("none.xml", none),
+        (
+            "organisations.xml",
+            "<iati-organisations version=\"2.03\"><iati-organisation/></iati-organisations>",
+        ),
+        ("feed.xml", "<rss><channel/></rss>"),
+    ] {
+        fs::write(here.join(name), text).unwrap();
+    }
+    for (name, words) in [
+        ("none.xml", ["none.xml holds no activity", "was meant"]),
+        (
+            "none.xml.gz",
+            ["none.xml.gz holds no activity", "was meant"],
+        ),
+        (
+            "organisations.xml",
+            [
+                "organisations.xml is an organisation file",
+                "`rsr iati upgrade`",
+            ],
+        ),
+        (
+            "feed.xml",
+            ["feed.xml is no IATI file", "name files of activities"],
+        ),
+    ] {
+        let said = run_expecting(here, 2, ["import", "iati", name, "--json"]);
+        assert!(said.out.contains("\"read\":0"), "{}", said.out);
+        let last = said.err.lines().last().unwrap_or_default();
+        for word in words {
+            assert!(last.contains(word), "{name}: {}", said.err);
+        }
+    }
+    // Each is said, and where one file has activities the rest is no failure.
+    let names = ["none.xml", "organisations.xml", "feed.xml", "none.xml.gz"];
+    let all = ["import", "iati", "-q"].iter().chain(&names);
+    let said = run_expecting(here, 2, all.clone());
+    for name in names {
+        assert!(said.err.contains(&format!("{name} ")), "{}", said.err);
+    }
+    fs::write(here.join("three.xml"), sample(3)).unwrap();
+    let said = run_expecting(here, 0, all.chain(&["three.xml"]));
+    for name in names {
+        assert!(said.err.contains(&format!("{name} ")), "{}", said.err);
+    }
+    assert_eq!(count(here), 3);
 }
 
 #[test]

@@ -159,6 +159,7 @@ impl Importer {
             }
         };
         self.commit(&mut chunk, &mut report)?;
+        report.kind = reader.file().kind;
         report.read = reader.counts().n_read;
         report.skipped = report.read.saturating_sub(report.kept);
         report.n_findings += reader.counts().n_findings;

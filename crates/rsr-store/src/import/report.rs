@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use rsr_iati::reader::Finding;
-use rsr_iati::reader::ReadError;
+use rsr_iati::reader::{FileKind, Finding, ReadError};
 
 /// What happened while a file was taken in.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +42,8 @@ pub enum ImportNote<'n> {
 pub struct FileReport {
     /// The file's name.
     pub file: String,
+    /// What it is. Only a file of activities has any, or XML of another kind that has some inside.
+    pub kind: FileKind,
     /// Activities begun. `read` = `kept` + `skipped`.
     pub read: u64,
     /// Activities that are in the database now, unchanged ones included.
@@ -61,6 +62,7 @@ impl FileReport {
     pub(super) fn new(file: &str) -> Self {
         Self {
             file: file.to_owned(),
+            kind: FileKind::Other,
             read: 0,
             kept: 0,
             skipped: 0,

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use rsr_iati::reader::{Finding, Severity};
+use rsr_iati::reader::{FileKind, Finding, Severity};
 use rsr_store::{CutShort, FileReport, ImportNote, Importer, LinkReport};
 use serde_json::json;
 
@@ -61,7 +61,7 @@ pub(crate) fn run(context: &Context, which: &Import) -> Outcome {
         out.line(format_args!("{total}; {}", told(&links)))?;
     }
     out.flush()?;
-    end(&total, inputs.len())
+    end(total, inputs.len())
 }
 
 fn one(
@@ -199,6 +199,8 @@ struct Total {
     n_skipped: u64,
     n_bytes: u64,
     cut_short: Vec<String>,
+    /// What is said of each file that was read to its end and has no activity.
+    without: Vec<String>,
     is_cancelled: bool,
 }
 
@@ -209,6 +211,8 @@ impl Total {
         self.n_skipped += report.skipped;
         if report.cut_short.is_some() {
             self.cut_short.push(report.file.clone());
+        } else if report.read == 0 {
+            self.without.push(nothing_in(report));
         }
         self.is_cancelled |= matches!(report.cut_short, Some(CutShort::Cancelled { .. }));
     }
@@ -224,7 +228,19 @@ impl std::fmt::Display for Total {
     }
 }
 
-fn end(total: &Total, n_files: usize) -> Outcome {
+/// What a file without activities is, and what to do with it.
+fn nothing_in(report: &FileReport) -> String {
+    let what = match report.kind {
+        FileKind::Organisations => {
+            "is an organisation file, which holds no activities: `rsr validate iati` and `rsr iati upgrade` take it"
+        }
+        FileKind::Activities => "holds no activity: see that it is the file that was meant",
+        FileKind::Other => "is no IATI file and holds no activity: name files of activities",
+    };
+    format!("{} {what}", report.file)
+}
+
+fn end(mut total: Total, n_files: usize) -> Outcome {
     if total.is_cancelled {
         return Err(Failure::new(
             Exit::PartWay,
@@ -235,6 +251,17 @@ fn end(total: &Total, n_files: usize) -> Outcome {
                 n_files - total.n_files
             ),
         ));
+    }
+    if total.n_kept + total.n_skipped > 0 || !total.cut_short.is_empty() {
+        for line in &total.without {
+            output::note(format_args!("{line}"));
+        }
+    } else if let Some(last) = total.without.pop() {
+        // There was nothing to do at all, so what was named cannot be what was meant.
+        for line in &total.without {
+            output::note(format_args!("{line}"));
+        }
+        return Err(Failure::new(Exit::Usage, last));
     }
     if total.cut_short.is_empty() {
         return Ok(Exit::Done);
