@@ -1,5 +1,7 @@
 //! Elements into rows, and the columns of a project that follow from them.
 
+use std::borrow::Cow;
+
 use rsr_base::{OrganisationId, ProjectId};
 use rsr_iati::model::{ActivityElement, ActivityHead, ElementKind, Value as _};
 use rsr_iati::schema::FragmentChecker;
@@ -276,20 +278,73 @@ impl<'a> ElementWriter<'a> {
         element: &ActivityElement,
         xml: &str,
     ) -> Result<Option<String>, Error> {
-        let objection = self.objection(element, xml);
+        let row = self.write_columns(element, xml)?;
+        row.write(self.db, xml)?;
+        Ok(row.omitted_because)
+    }
+
+    /// Writes the columns of an element that is not a result. Answers the row that is still to be written of it.
+    pub(crate) fn write_columns(
+        &mut self,
+        element: &ActivityElement,
+        xml: &str,
+    ) -> Result<ElementRow, Error> {
+        let omitted_because = self.objection(element, xml);
         let place = self.next_place(element.kind());
-        self.db.put(
-            &PROJECT_ELEMENTS,
-            params![
-                self.project,
-                place,
-                element.name(),
-                xml,
-                objection.as_deref()
-            ],
-        )?;
         columns::write(self.db, self.project, place, element, self.default_currency)?;
-        Ok(objection)
+        let name = match element.kind().name() {
+            "" => Cow::Owned(element.name().to_owned()),
+            name => Cow::Borrowed(name),
+        };
+        Ok(ElementRow {
+            project: self.project,
+            place,
+            name,
+            omitted_because,
+        })
+    }
+}
+
+/// The row of an element, but for its fragment.
+#[derive(Debug)]
+pub(crate) struct ElementRow {
+    project: ProjectId,
+    place: i64,
+    name: Cow<'static, str>,
+    /// Why exports will leave it out, `None` where they will not.
+    pub(crate) omitted_because: Option<String>,
+}
+
+impl ElementRow {
+    /// Writes the row.
+    pub(crate) fn write(&self, db: &dyn Session, xml: &str) -> Result<(), Error> {
+        let reason = self.omitted_because.as_deref();
+        db.put(
+            &PROJECT_ELEMENTS,
+            params![self.project, self.place, &*self.name, xml, reason],
+        )
+    }
+
+    /// The same with the fragment in column `xml` of another table, which then never leaves the database.
+    pub(crate) fn write_from(
+        &self,
+        db: &dyn Session,
+        table: &str,
+        key: &str,
+        id: i64,
+    ) -> Result<(), Error> {
+        let sql = format!(
+            "INSERT INTO project_elements (project_id, place, name, xml, omitted_because)
+             SELECT CAST(?1 AS BIGINT), CAST(?2 AS BIGINT), CAST(?3 AS TEXT), xml, CAST(?4 AS TEXT)
+             FROM {table} WHERE {key} = ?5"
+        );
+        let reason = self.omitted_because.as_deref();
+        let n = db.execute(
+            &sql,
+            params![self.project, self.place, &*self.name, reason, id],
+        )?;
+        debug_assert!(n == 1, "the fragment is there");
+        Ok(())
     }
 }
 

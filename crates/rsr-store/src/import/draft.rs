@@ -6,7 +6,7 @@ use rsr_iati::model::{ActivityElement, ActivityHead, ElementKind};
 use rsr_iati::xml::Position;
 use sha2::{Digest as _, Sha256};
 
-use crate::elements::{Summary, head_to_xml};
+use crate::elements::{ElementRow, Summary, head_to_xml};
 use crate::error::Error;
 use crate::sql::{Session, Table, params};
 
@@ -22,6 +22,9 @@ const SPILL: Table = Table {
 /// A page of what comes back from there ends after so many elements, or bytes.
 const PAGE_ROWS: i64 = 256;
 const PAGE_BYTES: usize = 256 << 10;
+
+/// A fragment from this size on is copied inside the database: a statement that is handed it holds it twice more.
+const LARGE_BYTES: usize = 256 << 10;
 
 /// Changed whenever the same activity would be stored in another way, so that importing it again does so.
 const LAYOUT: &[u8] = b"rsr activity 1";
@@ -111,17 +114,24 @@ impl Draft {
             empty_spill(db)?;
         }
         let int = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-        for held in self.held.drain(..) {
+        for Held {
+            element,
+            xml,
+            position,
+        } in self.held.drain(..)
+        {
+            // The database holds it twice while it takes it in.
+            drop(element);
             self.n_spilled += 1;
             // What 2.03 does not name is written and read back as it came, whatever its kind.
             db.put(
                 &SPILL,
                 params![
                     self.n_spilled,
-                    &held.xml,
-                    int(held.position.offset),
-                    int(held.position.line),
-                    int(held.position.column)
+                    &xml,
+                    int(position.offset),
+                    int(position.line),
+                    int(position.column)
                 ],
             )?;
         }
@@ -129,20 +139,38 @@ impl Draft {
         Ok(())
     }
 
-    /// Every element, in order; those in the temporary table a page at a time.
+    /// Every element, in order; those in the temporary table a page at a time. The row that `take` answers is written: of a
+    /// large element by the database alone, once nothing of it is held here.
     pub(super) fn each(
         &self,
         db: &dyn Session,
-        take: &mut dyn FnMut(&Held) -> Result<(), Error>,
+        take: &mut dyn FnMut(&Held) -> Result<Option<ElementRow>, Error>,
     ) -> Result<(), Error> {
         let mut after = 0;
         while after < self.n_spilled {
             let page = spilled(db, after)?;
-            let Some((last, _)) = page.last() else { break };
-            after = *last;
-            page.iter().try_for_each(|(_nth, held)| take(held))?;
+            if page.is_empty() {
+                break;
+            }
+            for row in page {
+                after = row.nth;
+                let held = row.read()?;
+                match take(&held)? {
+                    Some(row) if held.xml.len() > LARGE_BYTES => {
+                        drop(held);
+                        row.write_from(db, SPILL.name, "nth", after)?;
+                    }
+                    Some(row) => row.write(db, &held.xml)?,
+                    None => {}
+                }
+            }
         }
-        self.held.iter().try_for_each(take)
+        for held in &self.held {
+            if let Some(row) = take(held)? {
+                row.write(db, &held.xml)?;
+            }
+        }
+        Ok(())
     }
 
     /// A digest of all that was read.
@@ -171,37 +199,51 @@ fn empty_spill(db: &dyn Session) -> Result<(), Error> {
     Ok(())
 }
 
-/// The elements after the one of a number, with their own numbers; a page of them.
-fn spilled(db: &dyn Session, after: i64) -> Result<Vec<(i64, Held)>, Error> {
+/// An element as the temporary table has it.
+struct Spilled {
+    nth: i64,
+    xml: String,
+    position: Position,
+}
+
+impl Spilled {
+    fn read(self) -> Result<Held, Error> {
+        let element = ActivityElement::from_xml(&self.xml).map_err(|error| Error::BadRow {
+            what: "import_spill.xml",
+            id: self.nth,
+            found: error.to_string(),
+        })?;
+        debug_assert!(
+            element.kind() != ElementKind::Unknown || !element.name().is_empty(),
+            "what was read has a name"
+        );
+        Ok(Held {
+            element,
+            xml: self.xml,
+            position: self.position,
+        })
+    }
+}
+
+/// The elements after the one of a number; a page of them.
+fn spilled(db: &dyn Session, after: i64) -> Result<Vec<Spilled>, Error> {
     let mut page = Vec::new();
     let mut n_bytes = 0;
     let flow = db.query_until(
         "SELECT nth, xml, pos, line, col FROM import_spill WHERE nth > ?1 ORDER BY nth LIMIT ?2",
         params![after, PAGE_ROWS],
         &mut |row| {
-            let nth = row.int(0)?;
-            let position = Position {
-                offset: row.int(2)?.unsigned_abs(),
-                line: row.int(3)?.unsigned_abs(),
-                column: row.int(4)?.unsigned_abs(),
+            let spilled = Spilled {
+                nth: row.int(0)?,
+                xml: row.string(1)?,
+                position: Position {
+                    offset: row.int(2)?.unsigned_abs(),
+                    line: row.int(3)?.unsigned_abs(),
+                    column: row.int(4)?.unsigned_abs(),
+                },
             };
-            let xml = row.string(1)?;
-            n_bytes += xml.len();
-            let element = ActivityElement::from_xml(&xml).map_err(|error| Error::BadRow {
-                what: "import_spill.xml",
-                id: nth,
-                found: error.to_string(),
-            })?;
-            debug_assert!(
-                element.kind() != ElementKind::Unknown || !element.name().is_empty(),
-                "what was read has a name"
-            );
-            let held = Held {
-                element,
-                xml,
-                position,
-            };
-            page.push((nth, held));
+            n_bytes += spilled.xml.len();
+            page.push(spilled);
             Ok(match n_bytes > PAGE_BYTES {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),

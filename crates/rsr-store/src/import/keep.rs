@@ -275,19 +275,21 @@ fn write(
     let mut results = ResultRows::new(db, project, is_new)?;
     let mut parents: Vec<String> = Vec::new();
     draft.each(db, &mut |held: &Held| {
-        let objection = if let ActivityElement::Result(result) = &held.element {
+        if let ActivityElement::Result(result) = &held.element {
             let objection = elements.objection(&held.element, &held.xml);
             let n = results.write(result, objection.as_deref())?;
             note_numbers(draft, held, n, findings);
-            objection
-        } else {
-            note_links(draft, held, &mut parents, findings);
-            elements.write(&held.element, &held.xml)?
-        };
-        if let Some(objection) = objection {
-            left_out(draft, held, &objection, findings);
+            if let Some(objection) = objection {
+                left_out(draft, held, &objection, findings);
+            }
+            return Ok(None);
         }
-        Ok(())
+        note_links(draft, held, &mut parents, findings);
+        let row = elements.write_columns(&held.element, &held.xml)?;
+        if let Some(objection) = &row.omitted_because {
+            left_out(draft, held, objection, findings);
+        }
+        Ok(Some(row))
     })?;
     results.finish()
 }
@@ -313,7 +315,7 @@ pub(super) fn retell(
         if let Some(objection) = objection {
             left_out(draft, held, &objection, findings);
         }
-        Ok(())
+        Ok(None)
     })
 }
 

@@ -4,7 +4,9 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
+use rsr_base::ByteSize;
 use rsr_iati::export::ActivitySource as _;
+use rsr_iati::model::ActivityElement;
 use rsr_settings::Settings;
 use rsr_store::{CutShort, FileReport, ImportNote, Importer, LinkReport};
 
@@ -433,6 +435,41 @@ fn an_activity_that_does_not_fit_in_memory_comes_in_whole() {
         n_elements.push(n);
     }
     assert_eq!(n_elements, [410, 9]);
+}
+
+#[test]
+fn a_text_past_the_default_limit_comes_in_and_out_whole_where_the_settings_allow_it() {
+    let test = TestStore::new();
+    let mut settings = Settings::default().iati;
+    settings.max_field_bytes = ByteSize::from_mib(32);
+    let long = "ten bytes ".repeat(1_750_000);
+    let text = file(&[
+        activity("XM-1-1", DAY, "").replace("About XM-1-1", &long),
+        activity("XM-1-2", DAY, ""),
+    ]);
+    for n_unchanged in [0, 2] {
+        let mut importer = test.store.importer(&settings).unwrap();
+        let cancel = AtomicBool::new(false);
+        let report = importer
+            .file("long", text.as_bytes(), false, &cancel, &mut |_| {})
+            .unwrap();
+        assert_eq!((report.kept, report.unchanged), (2, n_unchanged));
+        importer.finish(&mut |_| {}).unwrap();
+    }
+    let snapshot = test.store.snapshot().unwrap();
+    let mut left_out = |omission: rsr_store::Omission<'_>| panic!("{omission:?}");
+    let mut activities =
+        snapshot.activities(&rsr_store::ActivityFilter::default(), 1, &mut left_out);
+    assert!(activities.next_activity().unwrap().is_some());
+    let mut kinds = Vec::new();
+    while let Some(element) = activities.next_element().unwrap() {
+        kinds.push(element.kind());
+        if let ActivityElement::Description(description) = element {
+            assert!(description.narratives[0].text == long, "it is the same");
+        }
+    }
+    assert_eq!(kinds.len(), 9, "{kinds:?}");
+    assert!(kinds.is_sorted(), "in the order of 2.03: {kinds:?}");
 }
 
 #[test]

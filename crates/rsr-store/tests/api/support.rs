@@ -170,7 +170,7 @@ impl<E: TestEngine> TestStore<E> {
 /// The real files, by name; `None`, with a word about it, where they are not on this machine.
 pub(crate) fn real_files() -> Option<Vec<PathBuf>> {
     let Some(folder) = iati_data() else {
-        println!("left out: no shared/iati folder and no RSR_IATI_DATA");
+        rsr_testkit::left_out("real files in and out of the database: set RSR_IATI_DATA");
         return None;
     };
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder.join("real"))
