@@ -1,0 +1,574 @@
+//! Hostile files through the program itself: its memory stays bounded, a line says what is wrong and where, the exit code is
+//! the right one, and nothing is left half-written.
+//!
+//! A binary of its own with one test. The kernel counts the largest resident set of all the children of a process together,
+//! so the runs go by their limits, the smallest first, and the first one that goes over its own is seen.
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on ends with a message, and shows the peaks it saw"
+)]
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use nix::sys::resource::{UsageWho, getrusage};
+use rsr_tests::{Said, run};
+
+/// A command on a hostile file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Validate,
+    Import,
+    Stats,
+    Split,
+}
+
+use Asked::{Import, Split, Stats, Validate};
+
+/// Writes a file, a piece at a time.
+type Fill = fn(&mut dyn Write) -> io::Result<()>;
+
+/// What is expected of one command on one file: the exit code, a word of the line that names the file, and most MiB.
+type Expected = (Asked, i32, &'static str, u64);
+
+/// Resident MiB of a run that holds next to nothing of a file. Most of it is the program and its allocator.
+const SMALL: u64 = 16;
+/// The same beside the validator's tables and its search for identifiers.
+const CHECKED: u64 = 24;
+/// The same beside a database.
+const STORED: u64 = 48;
+
+const OPEN: &str = "<?xml version=\"1.0\"?>\n<iati-activities version=\"2.03\">\n";
+const BAD: &str = "<iati-activity>\n<iati-identifier>XX-BAD</iati-identifier>\n";
+/// Ends the bad activity; a good one follows.
+const GOOD: &str = "\n</iati-activity>\n<iati-activity default-currency=\"EUR\">
+<iati-identifier>XX-GOOD</iati-identifier>
+<reporting-org ref=\"XX\" type=\"22\"><narrative>Wells for All</narrative></reporting-org>
+<title><narrative>Wells</narrative></title>
+<description><narrative>Deep.</narrative></description>
+<participating-org role=\"4\" type=\"22\"><narrative>Wells for All</narrative></participating-org>
+<activity-status code=\"2\"/>
+<activity-date type=\"2\" iso-date=\"2024-01-01\"/>
+</iati-activity>\n</iati-activities>\n";
+
+/// A bad activity with `piece` so many times in it.
+fn around(out: &mut dyn Write, before: &str, piece: &str, n: usize, after: &str) -> io::Result<()> {
+    out.write_all(OPEN.as_bytes())?;
+    out.write_all(BAD.as_bytes())?;
+    repeated(out, before, piece, n, after)?;
+    out.write_all(GOOD.as_bytes())
+}
+
+fn repeated(
+    out: &mut dyn Write,
+    before: &str,
+    piece: &str,
+    n: usize,
+    after: &str,
+) -> io::Result<()> {
+    out.write_all(before.as_bytes())?;
+    // Some thousand at once: a call for each would take longer than what is tested.
+    let block = 4_096.min(n.max(1));
+    let many = piece.repeat(block);
+    for _ in 0..n / block {
+        out.write_all(many.as_bytes())?;
+    }
+    out.write_all(piece.repeat(n % block).as_bytes())?;
+    out.write_all(after.as_bytes())
+}
+
+/// A small file, as text.
+fn small(declaration: &str, narrative: &str) -> String {
+    format!(
+        "{declaration}\n<iati-activities version=\"2.03\">\n{BAD}\
+         <description><narrative>{narrative}</narrative></description>{GOOD}"
+    )
+}
+
+fn laughs(out: &mut dyn Write) -> io::Result<()> {
+    let mut bomb =
+        String::from("<?xml version=\"1.0\"?>\n<!DOCTYPE iati-activities [<!ENTITY a0 \"boom\">\n");
+    for n in 1..20 {
+        let below = format!("&a{};", n - 1).repeat(10);
+        bomb.push_str(&format!("<!ENTITY a{n} \"{below}\">\n"));
+    }
+    bomb.push_str("]>");
+    out.write_all(small(&bomb, "&a19;").as_bytes())
+}
+
+fn external(out: &mut dyn Write) -> io::Result<()> {
+    let declaration = "<!DOCTYPE iati-activities [<!ENTITY a SYSTEM \"file:///etc/passwd\">\n\
+                       <!ENTITY % b SYSTEM \"http://127.0.0.1:1/x.dtd\"> %b; ]>";
+    out.write_all(small(declaration, "&a;").as_bytes())
+}
+
+fn huge_activity(out: &mut dyn Write) -> io::Result<()> {
+    let transaction = "<transaction><transaction-type code=\"3\"/><transaction-date iso-date=\"2020-01-01\"/>\
+                       <value value-date=\"2020-01-01\">100.00</value></transaction>\n";
+    around(out, "", transaction, 120_000_000 / transaction.len(), "")
+}
+
+fn huge_text(out: &mut dyn Write) -> io::Result<()> {
+    let (before, after) = ("<description><narrative>", "</narrative></description>");
+    around(out, before, "ten bytes ", 10_000_000, after)
+}
+
+fn deep(out: &mut dyn Write) -> io::Result<()> {
+    around(out, "", "<x>", 10_000, &"</x>".repeat(10_000))
+}
+
+fn attributes(out: &mut dyn Write) -> io::Result<()> {
+    around(out, "<title", " a=\"1\"", 1_000_000, "/>")
+}
+
+fn own_attributes(out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(OPEN.as_bytes())?;
+    repeated(out, "<iati-activity", " a=\"1\"", 1_000_000, ">")?;
+    out.write_all(GOOD.as_bytes())
+}
+
+fn nothing_but_spaces(out: &mut dyn Write) -> io::Result<()> {
+    let mut zip = GzEncoder::new(out, Compression::fast());
+    repeated(&mut zip, "", "                ", 16 << 20, "")?;
+    zip.finish().map(drop)
+}
+
+fn bomb(out: &mut dyn Write) -> io::Result<()> {
+    let mut zip = GzEncoder::new(out, Compression::fast());
+    let (before, after) = ("<description><narrative>", "</narrative></description>");
+    around(&mut zip, before, "                ", 16 << 20, after)?;
+    zip.finish().map(drop)
+}
+
+/// Ends in the middle of the compressed stream, behind the first activity.
+fn truncated(out: &mut dyn Write) -> io::Result<()> {
+    let mut zip = GzEncoder::new(Vec::new(), Compression::fast());
+    zip.write_all(
+        small("", "short")
+            .replace("</iati-activities>", "")
+            .as_bytes(),
+    )?;
+    // What does not repeat, so that the cut lies in it.
+    let mut noise = rsr_testkit::Seeded::new(7);
+    for _ in 0..10_000 {
+        write!(zip, "<!-- {} -->", noise.below(u64::MAX))?;
+    }
+    zip.write_all(b"</iati-activities>")?;
+    let whole = zip.finish()?;
+    out.write_all(whole.get(..whole.len() - 5_000).unwrap_or_default())
+}
+
+fn utf16(text: &str, mark: bool) -> Vec<u8> {
+    let mark = if mark { "\u{feff}" } else { "" };
+    format!("{mark}{text}")
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect()
+}
+
+fn utf16_with_mark(out: &mut dyn Write) -> io::Result<()> {
+    let declaration = "<?xml version=\"1.0\" encoding=\"UTF-16\"?>";
+    out.write_all(&utf16(&small(declaration, "Grüße"), true))
+}
+
+fn utf16_without_mark(out: &mut dyn Write) -> io::Result<()> {
+    let declaration = "<?xml version=\"1.0\" encoding=\"UTF-16LE\"?>";
+    out.write_all(&utf16(&small(declaration, "Grüße"), false))
+}
+
+fn latin1(out: &mut dyn Write) -> io::Result<()> {
+    let text = small(
+        "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>",
+        "Gr\u{fc}\u{df}e",
+    );
+    let bytes: Vec<u8> = text
+        .chars()
+        .map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?'))
+        .collect();
+    out.write_all(&bytes)
+}
+
+fn wrong_bytes(out: &mut dyn Write) -> io::Result<()> {
+    let text = small("<?xml version=\"1.0\" encoding=\"UTF-8\"?>", "Gr@@e");
+    let bytes: Vec<u8> = text
+        .bytes()
+        .map(|b| if b == b'@' { 0xfc } else { b })
+        .collect();
+    out.write_all(&bytes)
+}
+
+fn zeros(out: &mut dyn Write) -> io::Result<()> {
+    let (before, after) = ("<description><narrative>", "</narrative></description>");
+    around(out, before, "\0", 1_000_000, after)
+}
+
+fn empty(_out: &mut dyn Write) -> io::Result<()> {
+    Ok(())
+}
+
+fn no_xml(out: &mut dyn Write) -> io::Result<()> {
+    repeated(out, "", "id,title,amount\n1,Wells,5\n", 100_000, "")
+}
+
+fn binary(out: &mut dyn Write) -> io::Result<()> {
+    let mut noise = rsr_testkit::Seeded::new(11);
+    for _ in 0..1_000_000 {
+        out.write_all(&noise.below(u64::MAX).to_le_bytes())?;
+    }
+    Ok(())
+}
+
+/// Every file, what is kept of it by an import, and what is expected of each command. Two activities are in each but the last
+/// four: a bad one and a good one.
+const FILES: &[(&str, Fill, u64, [Expected; 4])] = &[
+    (
+        "laughs.xml",
+        laughs,
+        2,
+        [
+            (Validate, 1, "xml-undefined-entity", CHECKED),
+            (Import, 0, "xml-undefined-entity", STORED),
+            (Stats, 0, "", SMALL),
+            (Split, 0, "", SMALL),
+        ],
+    ),
+    (
+        "external.xml",
+        external,
+        2,
+        [
+            (Validate, 1, "xml-undefined-entity", CHECKED),
+            (Import, 0, "xml-undefined-entity", STORED),
+            (Stats, 0, "", SMALL),
+            (Split, 0, "", SMALL),
+        ],
+    ),
+    (
+        "huge-activity.xml",
+        huge_activity,
+        2,
+        [
+            (Validate, 1, "rules-too-large", 64),
+            (Import, 0, "", STORED),
+            (Stats, 0, "", SMALL),
+            (Split, 0, "", SMALL),
+        ],
+    ),
+    (
+        "huge-text.xml",
+        huge_text,
+        1,
+        [
+            (Validate, 1, "schema-unexpected-element", 64),
+            (Import, 0, "field-too-large", 64),
+            (Stats, 0, "field-too-large", STORED),
+            (Split, 0, "", SMALL),
+        ],
+    ),
+    (
+        "deep.xml",
+        deep,
+        1,
+        [
+            (Validate, 1, "over-limit", CHECKED),
+            (Import, 0, "over-limit", STORED),
+            (Stats, 0, "over-limit", SMALL),
+            (Split, 0, "", SMALL),
+        ],
+    ),
+    (
+        "attributes.xml",
+        attributes,
+        1,
+        [
+            (Validate, 1, "over-limit", CHECKED),
+            (Import, 0, "over-limit", STORED),
+            (Stats, 0, "over-limit", SMALL),
+            (Split, 0, "", SMALL),
+        ],
+    ),
+    (
+        "own-attributes.xml",
+        own_attributes,
+        1,
+        [
+            (Validate, 1, "over-limit", CHECKED),
+            (Import, 0, "over-limit", STORED),
+            (Stats, 0, "over-limit", SMALL),
+            (Split, 0, "", SMALL),
+        ],
+    ),
+    (
+        "bomb.xml.gz",
+        bomb,
+        1,
+        [
+            (Validate, 1, "schema-unexpected-element", 64),
+            (Import, 0, "field-too-large", 64),
+            (Stats, 0, "field-too-large", STORED),
+            (Split, 0, "", SMALL),
+        ],
+    ),
+    (
+        "truncated.xml.gz",
+        truncated,
+        2,
+        [
+            (Validate, 4, "", CHECKED),
+            (Import, 4, "cut short", STORED),
+            (Stats, 4, "", SMALL),
+            (Split, 4, "", SMALL),
+        ],
+    ),
+    (
+        "utf-16.xml",
+        utf16_with_mark,
+        2,
+        [
+            (Validate, 1, "schema-unexpected-element", CHECKED),
+            (Import, 0, "", STORED),
+            (Stats, 0, "", SMALL),
+            (Split, 0, "", SMALL),
+        ],
+    ),
+    (
+        "utf-16-bare.xml",
+        utf16_without_mark,
+        2,
+        [
+            (Validate, 1, "schema-unexpected-element", CHECKED),
+            (Import, 0, "", STORED),
+            (Stats, 0, "", SMALL),
+            (Split, 0, "", SMALL),
+        ],
+    ),
+    (
+        "latin-1.xml",
+        latin1,
+        2,
+        [
+            (Validate, 1, "schema-unexpected-element", CHECKED),
+            (Import, 0, "", STORED),
+            (Stats, 0, "", SMALL),
+            (Split, 0, "", SMALL),
+        ],
+    ),
+    (
+        "wrong-bytes.xml",
+        wrong_bytes,
+        2,
+        [
+            (Validate, 1, "xml-wrong-encoding", CHECKED),
+            (Import, 0, "xml-wrong-encoding", STORED),
+            (Stats, 0, "", SMALL),
+            (Split, 0, "", SMALL),
+        ],
+    ),
+    (
+        "zeros.xml",
+        zeros,
+        2,
+        [
+            (Validate, 1, "xml-forbidden-character", CHECKED),
+            (Import, 0, "xml-forbidden-character", STORED),
+            (Stats, 0, "", CHECKED),
+            (Split, 0, "", CHECKED),
+        ],
+    ),
+    (
+        "empty.xml",
+        empty,
+        0,
+        [
+            (Validate, 4, "xml-not-well-formed", CHECKED),
+            (Import, 4, "not XML", STORED),
+            (Stats, 4, "not XML", SMALL),
+            (Split, 4, "not XML", SMALL),
+        ],
+    ),
+    (
+        "no-xml.xml",
+        no_xml,
+        0,
+        [
+            (Validate, 4, "xml-not-well-formed", CHECKED),
+            (Import, 4, "not XML", STORED),
+            (Stats, 4, "not XML", SMALL),
+            (Split, 4, "not XML", SMALL),
+        ],
+    ),
+    (
+        "binary.xml",
+        binary,
+        0,
+        [
+            (Validate, 4, "xml-not-well-formed", CHECKED),
+            (Import, 4, "not XML", STORED),
+            (Stats, 4, "not XML", SMALL),
+            (Split, 4, "not XML", SMALL),
+        ],
+    ),
+    (
+        "spaces.xml.gz",
+        nothing_but_spaces,
+        0,
+        [
+            (Validate, 4, "xml-not-well-formed", CHECKED),
+            (Import, 4, "not XML", STORED),
+            (Stats, 4, "not XML", SMALL),
+            (Split, 4, "not XML", SMALL),
+        ],
+    ),
+];
+
+/// The largest resident set of all children so far, MiB, rounded up.
+fn peak_mib() -> u64 {
+    let kib = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss();
+    u64::try_from(kib).unwrap().div_ceil(1024)
+}
+
+/// Lines that a person may be told of one file.
+const LINES_MAX: usize = 16;
+
+/// The first line that names the file and has the word.
+fn line_about<'s>(said: &'s Said, file: &str, word: &str) -> Option<&'s str> {
+    let mut lines = said.out.lines().chain(said.err.lines());
+    lines.find(|line| line.contains(file) && line.contains(word))
+}
+
+/// Whether a line says where: `file:7`, or `line 7`.
+fn says_where(line: &str, file: &str) -> bool {
+    [format!("{file}:"), "line ".to_owned()]
+        .iter()
+        .any(|before| {
+            let mut after = line.split(before.as_str()).skip(1);
+            after.any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        })
+}
+
+fn check(here: &Path, file: &str, n_kept: u64, (asked, code, word, limit): Expected) {
+    let case = format!("{asked:?} {file}");
+    let database = format!("sqlite://{file}.db");
+    let arguments: &[&str] = match asked {
+        Validate => &["validate", "iati", file],
+        Import => &["import", "iati", file, "--json", "--database", &database],
+        Stats => &["iati", "stats", file],
+        Split => &["iati", "split", file, "-o", "part.xml"],
+    };
+    let said = run(here, arguments);
+    let peak = peak_mib();
+    println!("{case}: exit {}, {peak} MiB of {limit}", said.code);
+    let all = || {
+        format!(
+            "{case}: exit {}\n--- out\n{}\n--- err\n{}",
+            said.code, said.out, said.err
+        )
+    };
+    assert_eq!(said.code, code, "{}", all());
+    assert!(peak <= limit, "{case}: {peak} MiB, limit {limit}");
+    assert!(!said.err.contains("panicked"), "{}", all());
+    assert!(said.err.lines().count() <= LINES_MAX, "{}", all());
+    // What a file outside says is in nothing that was made of it.
+    assert!(
+        !said.out.contains("root:") && !said.err.contains("root:"),
+        "{}",
+        all()
+    );
+    if !word.is_empty() || code == 4 {
+        let line = line_about(&said, file, word).unwrap_or_else(|| panic!("no line: {}", all()));
+        assert!(says_where(line, file), "{case} says no line: {line}");
+    }
+    match asked {
+        Validate | Stats => {}
+        Import => kept(here, &said, &database, n_kept),
+        Split => parts(here, file, code),
+    }
+}
+
+/// The report adds up, and what it says was kept is in the database.
+fn kept(here: &Path, said: &Said, database: &str, n_kept: u64) {
+    let line: serde_json::Value = serde_json::from_str(said.out.lines().next().unwrap()).unwrap();
+    let n = |key: &str| line[key].as_u64().unwrap();
+    assert_eq!(n("read"), n("kept") + n("skipped"), "{line}");
+    assert_eq!(n("kept"), n_kept, "{line}");
+    let path = here.join(database.trim_start_matches("sqlite://"));
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let health: String = connection
+        .query_row("PRAGMA quick_check", [], |row| row.get(0))
+        .unwrap();
+    let stored: i64 = connection
+        .query_row("SELECT count(*) FROM projects", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(
+        (health.as_str(), u64::try_from(stored)),
+        ("ok", Ok(n_kept)),
+        "{line}"
+    );
+    drop(connection);
+    for ending in ["", "-wal", "-shm"] {
+        let _gone: io::Result<()> = fs::remove_file(format!("{}{ending}", path.display()));
+    }
+}
+
+/// Whole files of XML, or none at all.
+fn parts(here: &Path, file: &str, code: i32) {
+    let mut n = 0;
+    for entry in fs::read_dir(here).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(!name.ends_with(".part"), "{file}: {name} is left behind");
+        if name.starts_with("part") {
+            n += 1;
+            // Whole is what can be cut again, which takes little memory too.
+            let again = run(here, ["iati", "split", &name, "-o", "again.xml"]);
+            assert_eq!(again.code, 0, "{file}: {name}: {}", again.err);
+            // Nor is anything in it that other readers do not take.
+            if fs::metadata(&path).unwrap().len() < 64 << 10 {
+                let said = run(here, ["validate", "iati", &name]);
+                assert!(!said.out.contains(" xml-"), "{file}: {}", said.out);
+            }
+            for path in [path, here.join("again-1.xml")] {
+                fs::remove_file(path).unwrap();
+            }
+        }
+    }
+    assert_eq!(n > 0, code == 0, "{file}: {n} files");
+}
+
+#[test]
+fn hostile_files_are_answered_in_bounded_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    for (name, fill, ..) in FILES {
+        let mut out = BufWriter::new(File::create(here.join(name)).unwrap());
+        fill(&mut out).unwrap();
+        out.flush().unwrap();
+    }
+    let mut runs: Vec<(&str, u64, Expected)> = FILES
+        .iter()
+        .flat_map(|(name, _, n_kept, asked)| asked.iter().map(|one| (*name, *n_kept, *one)))
+        .collect();
+    runs.sort_by_key(|(.., (.., limit))| *limit);
+    for (file, n_kept, expected) in runs {
+        check(here, file, n_kept, expected);
+    }
+    // Folders hold nothing to read, or are no file.
+    fs::create_dir(here.join("folder.xml")).unwrap();
+    for command in [
+        &["validate", "iati", "folder.xml"][..],
+        &["import", "iati", "folder.xml"],
+        &["iati", "stats", "folder.xml"],
+        &["iati", "split", "folder.xml", "-o", "part.xml"],
+    ] {
+        let said = run(here, command);
+        assert_eq!(said.code, 2, "{command:?}: {}", said.err);
+        assert_eq!(said.err.lines().count(), 1, "{command:?}: {}", said.err);
+        assert!(said.err.contains("folder.xml"), "{command:?}: {}", said.err);
+    }
+}
