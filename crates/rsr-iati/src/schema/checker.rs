@@ -353,8 +353,16 @@ impl Frame {
             return None;
         };
         let Particle(_, id, many, before) = *particle;
+        // Past an element of another namespace libxml2 takes what may stand any number of times right before it again, and
+        // so does the official validator, which asks libxml2.
+        let is_again = many
+            && place + 1 == self.state
+            && particles
+                .get(usize::from(place))
+                .is_some_and(|next| next.0 == NO_NAME);
         let fits = !ordered
-            || (before <= self.state && (place > self.state || (place == self.state && many)));
+            || (before <= self.state
+                && (place > self.state || (place == self.state && many) || is_again));
         if fits {
             self.state = place;
         } else if !self.is_spoilt {

@@ -228,3 +228,31 @@ fn fragments_are_checked_one_by_one() {
         "schema-unexpected-element schema-bad-value",
     );
 }
+
+/// Found by broken copies of real files: xmllint takes more of the particle before the wildcard, as long as that may stand
+/// any number of times.
+#[test]
+fn after_an_extension_only_what_repeats_right_before_it_may_come() {
+    let text = "<narrative>T</narrative>";
+    let item = "<budget-item code='1'/>";
+    let days = "<period-start iso-date='2024-01-01'/><period-end iso-date='2024-12-31'/>";
+    let value = "<value value-date='2024-01-01'>1</value>";
+    for (tag, inside, is_valid) in [
+        ("title", format!("{text}<x:y/>{text}"), true),
+        ("title", format!("{text}<x:y/>{text}<x:y/>{text}"), true),
+        ("title", format!("<x:y/>{text}"), false),
+        ("title", format!("{text}<x:y/><no-such/>"), false),
+        (
+            "country-budget-items vocabulary='1'",
+            format!("{item}<x:y/>{item}"),
+            true,
+        ),
+        ("budget", format!("{days}{value}<x:y/>{value}"), false),
+        ("budget", format!("{days}<x:y/>{value}"), false),
+    ] {
+        let name = tag.split(' ').next().unwrap();
+        let xml = format!("<{tag} xmlns:x='urn:x'>{inside}</{name}>");
+        let found = schema::check_fragment(name, &xml);
+        assert_eq!(found.is_empty(), is_valid, "{xml}: {found:?}");
+    }
+}
