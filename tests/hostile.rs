@@ -43,6 +43,8 @@ const SMALL: u64 = 16;
 const CHECKED: u64 = 24;
 /// The same beside a database.
 const STORED: u64 = 48;
+/// The same while a text of 15 MB is stored: twice here while it is read and checked, then twice in the database.
+const LONG: u64 = 88;
 
 const OPEN: &str = "<?xml version=\"1.0\"?>\n<iati-activities version=\"2.03\">\n";
 const BAD: &str = "<iati-activity>\n<iati-identifier>XX-BAD</iati-identifier>\n";
@@ -117,6 +119,12 @@ fn huge_activity(out: &mut dyn Write) -> io::Result<()> {
 fn huge_text(out: &mut dyn Write) -> io::Result<()> {
     let (before, after) = ("<description><narrative>", "</narrative></description>");
     around(out, before, "ten bytes ", 10_000_000, after)
+}
+
+/// As long as a text may be, nearly.
+fn long_text(out: &mut dyn Write) -> io::Result<()> {
+    let (before, after) = ("<description><narrative>", "</narrative></description>");
+    around(out, before, "ten bytes ", 1_500_000, after)
 }
 
 fn deep(out: &mut dyn Write) -> io::Result<()> {
@@ -268,6 +276,17 @@ const FILES: &[(&str, Fill, u64, [Expected; 4])] = &[
             (Validate, 1, "schema-unexpected-element", 64),
             (Import, 0, "field-too-large", 64),
             (Stats, 0, "field-too-large", STORED),
+            (Split, 0, "", SMALL),
+        ],
+    ),
+    (
+        "long-text.xml",
+        long_text,
+        2,
+        [
+            (Validate, 1, "schema-unexpected-element", 64),
+            (Import, 0, "", LONG),
+            (Stats, 0, "", STORED),
             (Split, 0, "", SMALL),
         ],
     ),

@@ -29,7 +29,7 @@ const FIELD_BYTES: usize = 15_000_000;
 
 /// Most that one field of [`FIELD_BYTES`] may take in a process that also stores it: the text as it was read, as XML, and
 /// as the database binds and assembles it, beside what an import takes anyway.
-const FIELD_LIMIT: u64 = 128 * MIB;
+const FIELD_LIMIT: u64 = 88 * MIB;
 
 /// Published ceilings: resident bytes of the whole process, code and allocator included.
 const LIMIT: u64 = 64 * MIB;
