@@ -135,6 +135,105 @@ fn the_container_serves_and_is_healthy() {
     assert_eq!(said.code, 0, "{}{}", said.out, said.err);
 }
 
+/// Puts a copy of this machine's files over them, where whatever is written goes away again, and runs the rest there. Its
+/// arguments: an empty folder, the workspace, a script.
+const ELSEWHERE: &str = r#"
+set -e
+mount -t tmpfs tmpfs "$1"
+mkdir "$1/written" "$1/work" "$1/root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/written,workdir=$1/work" "$1/root" || exit 77
+mkdir "$1/root/source"
+mount --bind "$2" "$1/root/source"
+mount --bind /proc "$1/root/proc"
+mount --bind /dev "$1/root/dev"
+exec chroot "$1/root" sh -e -c "$3"
+"#;
+
+/// The instructions as a script. What the tests have done already is left out: packages, and the build.
+fn script(instructions: &[(String, String)]) -> String {
+    let done = ["apt-get", "rm -rf /var/lib/apt", "cargo build"];
+    let list = |arguments: &str| -> String {
+        let words: Vec<String> = serde_json::from_str(arguments).unwrap();
+        words.join(" ")
+    };
+    let mut script = String::new();
+    let mut owner = String::new();
+    let mut program = String::new();
+    for (name, arguments) in instructions {
+        let line = match name.as_str() {
+            "RUN" => arguments
+                .split("&&")
+                .map(str::trim)
+                .filter(|command| !done.iter().any(|known| command.starts_with(known)))
+                .map(|command| format!("{command}\n"))
+                .collect(),
+            "WORKDIR" => format!("mkdir -p {arguments}; cd {arguments}\n"),
+            "COPY" if arguments == ". ." => String::new(),
+            "COPY" => {
+                let from = arguments.strip_prefix("--from=build ").unwrap();
+                let (from, to) = from.split_once(' ').unwrap();
+                format!("cp -al {from}. {to}\n")
+            }
+            "ENV" => format!("export {arguments}\n"),
+            "USER" => {
+                owner = format!("setpriv --reuid {arguments} --regid {arguments} --clear-groups");
+                String::new()
+            }
+            "ENTRYPOINT" => {
+                program = list(arguments);
+                String::new()
+            }
+            "CMD" => format!("{owner} {program} {} & serves=$!\n", list(arguments)),
+            "FROM" | "VOLUME" | "EXPOSE" | "STOPSIGNAL" | "HEALTHCHECK" => String::new(),
+            other => panic!("the test does not know {other}"),
+        };
+        script += &line;
+    }
+    let (_, check) = of(instructions, "HEALTHCHECK").split_once("CMD ").unwrap();
+    let check = format!("{owner} {}", list(check));
+    let signal = of(instructions, "STOPSIGNAL").trim_start_matches("SIG");
+    script
+        + &format!(
+            "timeout 60 sh -c 'until {check} >/dev/null 2>&1; do :; done'\n{check}\n\
+             test \"$(stat -c %u /proc/$serves)\" != 0\nkill -s {signal} $serves\nwait $serves\necho ended well\n"
+        )
+}
+
+/// Every step of the Containerfile, in order, on a copy of this machine and in a network of its own.
+#[test]
+fn the_steps_of_the_container_run() {
+    let script = script(&instructions(&file("Containerfile")));
+    let folder = tempfile::tempdir().unwrap();
+    let said: Said = Command::new("unshare")
+        .args([
+            "--mount", "--net", "--pid", "--fork", "sh", "-c", ELSEWHERE, "sh",
+        ])
+        .arg(folder.path())
+        .arg(workspace())
+        .arg(&script)
+        .env("RSR_API_TOKEN", "a-token-for-this-test")
+        .output()
+        .unwrap()
+        .into();
+    if said.code == 77 || said.err.contains("unshare failed") || said.err.contains("permission") {
+        rsr_testkit::left_out(
+            "no file system may be mounted here: the container's steps did not run",
+        );
+        return;
+    }
+    assert_eq!(
+        said.code, 0,
+        "{script}\n--- out\n{}\n--- err\n{}",
+        said.out, said.err
+    );
+    assert!(
+        said.out.ends_with("ended well\n"),
+        "{}{}",
+        said.out,
+        said.err
+    );
+}
+
 #[test]
 fn systemd_accepts_the_unit() {
     let unit = file("rsr.service");
