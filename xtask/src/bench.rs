@@ -38,7 +38,7 @@ const BENCHES: [(&str, &[(&str, &str)]); 8] = [
 ///
 /// A full run for people also writes `docs/reference/bench-NAME.md` (of `overhead`: `docs/reference/overhead.md`): the
 /// table, and under it what `docs/notes/bench-NAME.md` says about the figures.
-pub(crate) fn run(name: &str, quick: bool, json: bool) -> Result<bool> {
+pub(crate) fn run(name: &str, quick: bool, json: bool, seed: Option<u64>) -> Result<bool> {
     let Some((_, binaries)) = BENCHES.iter().find(|(known, _)| *known == name) else {
         let known: Vec<_> = BENCHES.iter().map(|(known, _)| *known).collect();
         bail!(
@@ -46,6 +46,9 @@ pub(crate) fn run(name: &str, quick: bool, json: bool) -> Result<bool> {
             known.join(", ")
         );
     };
+    if seed.is_some() && name != "leaks" {
+        bail!("--seed: the bench {name} draws nothing by chance, only leaks does");
+    }
     // The one that asks the real service asks the program as it is built by itself.
     let needs_program = binaries.iter().any(|(package, _)| *package == "rsr-tests");
     if needs_program {
@@ -55,6 +58,9 @@ pub(crate) fn run(name: &str, quick: bool, json: bool) -> Result<bool> {
         let mut bench = run::cargo(&["bench", "--locked", "--quiet", "--all-features"]);
         bench.args(["--package", package, "--bench", binary, "--"]);
         bench.args(quick.then_some("--quick"));
+        if let Some(seed) = seed {
+            bench.args(["--seed", &seed.to_string()]);
+        }
         bench
     });
     if quick || json {

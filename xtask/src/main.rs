@@ -122,6 +122,9 @@ enum Command {
         /// One JSON object a line
         #[arg(long)]
         json: bool,
+        /// Repeats the series of an earlier run of leaks, which names its seed; each run takes a fresh one otherwise
+        #[arg(long)]
+        seed: Option<u64>,
     },
     /// Throws bytes at whatever reads what others wrote, until something gives way
     Fuzz {
@@ -218,7 +221,12 @@ fn dispatch(command: Command) -> Result<bool> {
         Command::Docs { check, pictures } => docs::run(check, pictures),
         Command::PublicApi { check } => public_api::run(check),
         Command::Crates => crates::run(),
-        Command::Bench { name, quick, json } => bench::run(&name, quick, json),
+        Command::Bench {
+            name,
+            quick,
+            json,
+            seed,
+        } => bench::run(&name, quick, json, seed),
         Command::Fuzz { target, seconds } => fuzz::run(&target, seconds),
         Command::Chaos { rounds, only } => chaos::run(rounds, only.as_deref()),
         Command::Soak {

@@ -6,7 +6,8 @@
 //! without it each run takes a seed of its own from the clock, which nobody has seen, and says which. What counts are
 //! the rows `precision` to `delay`: all three sets together. Beside the series thirty-six small programs run, half of
 //! which leak: the rows that begin with `program` are of those that windows were set on, the rows that begin with
-//! `new-program` of those that nothing was set on.
+//! `new-program` of those that came later; `paced-program` are all of them, each at a tempo from half to twice its own that
+//! the seed chooses.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -40,10 +41,10 @@ const TRAIN_SEEDS: u64 = 1_000;
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
-    if let [.., flag, name] = arguments.as_slice()
+    if let [.., tempo, flag, name] = arguments.as_slice()
         && flag == "--program"
     {
-        programs::run(name);
+        programs::run(name, tempo.parse().unwrap_or(1.0));
         return;
     }
     let asked = arguments
@@ -86,11 +87,14 @@ fn main() {
     let (ours, peer) = (Score::of(&all, &ours_of_all), Score::of(&all, &peer_of_all));
     rows.splice(0..0, compare("", &ours, &peer));
     if !has("--train") {
+        let all: Vec<_> = [&programs::PROGRAMS[..], &newcomers::PROGRAMS].concat();
+        let as_written = |list: &[programs::Planted]| list.iter().map(|one| (*one, 1.0)).collect();
         for (prefix, list) in [
-            ("program", &programs::PROGRAMS[..]),
-            ("new-program", &newcomers::PROGRAMS[..]),
+            ("program", as_written(&programs::PROGRAMS)),
+            ("new-program", as_written(&newcomers::PROGRAMS)),
+            ("paced-program", programs::paced(&all, seed)),
         ] {
-            let verdicts = programs::judge_all(list);
+            let verdicts = programs::judge_all(&list);
             if has("--kinds") {
                 for (name, verdict) in &verdicts {
                     println!("{name:>22}: {}", verdict.said);

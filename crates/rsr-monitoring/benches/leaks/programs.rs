@@ -58,15 +58,28 @@ pub(crate) struct Verdict {
     pub(crate) said: String,
 }
 
+/// A program's name, and the function that leaks where one does.
+pub(crate) type Planted = (&'static str, Option<&'static str>);
+
+/// Each of these programs at a tempo that only the seed knows: from half to twice its own.
+pub(crate) fn paced(programs: &[Planted], seed: u64) -> Vec<(Planted, f64)> {
+    let mut random = Random::new(seed ^ 0x7465_6d70_6f00);
+    let at_a_tempo = |program: &Planted| (*program, random.scale(0.5, 2.0));
+    programs.iter().map(at_a_tempo).collect()
+}
+
 /// Runs each of these programs in a process of its own.
-pub(crate) fn judge_all(
-    programs: &'static [(&'static str, Option<&'static str>)],
-) -> Vec<(&'static str, Verdict)> {
+pub(crate) fn judge_all(programs: &[(Planted, f64)]) -> Vec<(&'static str, Verdict)> {
     programs
         .iter()
-        .map(|(name, function)| {
-            let output = std::env::current_exe()
-                .and_then(|own| Command::new(own).args(["--program", name]).output());
+        .map(|((name, function), tempo)| {
+            let tempo = tempo.to_string();
+            let output = std::env::current_exe().and_then(|own| {
+                let mut program = Command::new(own);
+                program
+                    .args(["--tempo", &tempo, "--program", name])
+                    .output()
+            });
             let said = output.map_or_else(
                 |error| error.to_string(),
                 |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
@@ -131,8 +144,8 @@ pub(crate) fn rows(prefix: &str, all: &[(&str, Verdict)]) -> [Row; 4] {
     ]
 }
 
-/// The program of this name, judged as a service judges itself; prints what it found.
-pub(crate) fn run(name: &str) {
+/// The program of this name, so many of its steps an epoch, judged as a service judges itself; prints what it found.
+pub(crate) fn run(name: &str, tempo: f64) {
     let Some(sites) = CallSites::watch() else {
         println!("unknown: no jemalloc with profiling");
         return;
@@ -146,12 +159,15 @@ pub(crate) fn run(name: &str) {
         ByteSize::from_bytes(allocated.saturating_sub(program.accounted as u64))
     };
     let start = held(&program);
-    let mut n_seen = 0;
+    let (mut n_seen, mut step) = (0, 0);
     for epoch in 0..EPOCHS {
-        if is_new {
-            newcomer.step(name, epoch, &mut random);
-        } else {
-            program.step(name, epoch, &mut random);
+        while f64::from(step) < f64::from(epoch + 1) * tempo {
+            if is_new {
+                newcomer.step(name, step, &mut random);
+            } else {
+                program.step(name, step, &mut random);
+            }
+            step += 1;
         }
         let now = held(&program);
         let found = sites.tick(now, &SiteRules::default());

@@ -295,3 +295,121 @@ impl Indicator for LargeType {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rsr_base::ByteSize;
+
+    use super::{Evidence, Severity, built_in};
+    use crate::{
+        HeapReading, LeakDetector, LeakRules, LeakSample, Limit, LimitSource, LiveInstances,
+        Outlook, Reading,
+    };
+
+    fn found(evidence: &Evidence<'_>) -> Vec<(&'static str, Severity)> {
+        let all = built_in();
+        let found = all.iter().flat_map(|indicator| indicator.check(evidence));
+        found.map(|one| (one.indicator, one.severity)).collect()
+    }
+
+    /// A heap of so many MiB under a limit of 1,000.
+    fn reading(mib: u64) -> Reading {
+        let allocated = ByteSize::from_mib(mib);
+        Reading {
+            heap: Some(HeapReading {
+                allocated,
+                active: allocated,
+                metadata: ByteSize::ZERO,
+                resident: allocated,
+                mapped: allocated,
+                retained: ByteSize::ZERO,
+            }),
+            limit: Some(Limit {
+                size: ByteSize::from_mib(1_000),
+                source: LimitSource::Machine,
+            }),
+            ..Reading::default()
+        }
+    }
+
+    #[test]
+    fn much_is_a_share_of_the_limit() {
+        let outlook = Outlook::default();
+        for (mib, expected) in [
+            (849, vec![]),
+            (850, vec![("high_memory_usage", Severity::Medium)]),
+        ] {
+            let reading = reading(mib);
+            assert_eq!(found(&Evidence::new(&reading, &outlook)), expected, "{mib}");
+        }
+        let unlimited = Reading {
+            limit: None,
+            ..reading(5_000)
+        };
+        assert_eq!(found(&Evidence::new(&unlimited, &outlook)), []);
+    }
+
+    #[test]
+    fn values_of_one_type_are_large_above_50_mib() {
+        let (reading, outlook) = (reading(1), Outlook::default());
+        for (bytes, expected) in [
+            (50 << 20, vec![]),
+            ((50 << 20) + 1, vec![("large_object_type", Severity::Low)]),
+        ] {
+            let objects = [LiveInstances {
+                name: "Row",
+                n_live: 10,
+                shallow_size: ByteSize::from_bytes(bytes),
+            }];
+            let evidence = Evidence::new(&reading, &outlook).with_objects(&objects, &[], 1.0);
+            assert_eq!(found(&evidence), expected, "{bytes}");
+        }
+    }
+
+    /// What the detector makes of a day, in which the heap and what lies beside it grow by so many KiB each five minutes.
+    fn outlook(rules: LeakRules, heap_kib: u64, beside_kib: u64) -> Outlook {
+        let mut detector = LeakDetector::new(rules);
+        for place in 0..288_u32 {
+            let grown = |kib: u64| ByteSize::from_kib(u64::from(place) * kib);
+            let allocated = ByteSize::from_mib(200) + grown(heap_kib);
+            detector.observe(&LeakSample {
+                at: Duration::from_secs(300) * place,
+                allocated,
+                accounted: ByteSize::ZERO,
+                resident: Some(allocated + ByteSize::from_mib(30) + grown(beside_kib)),
+                load: None,
+            });
+        }
+        detector.outlook()
+    }
+
+    #[test]
+    fn growth_is_high_and_critical_where_it_pages() {
+        let reading = reading(1);
+        let far = LeakRules {
+            growth_threshold: 100.0,
+            memory_threshold: ByteSize::from_mib(10_000),
+        };
+        for (rules, severity) in [
+            (far, Severity::High),
+            (LeakRules::default(), Severity::Critical),
+        ] {
+            let outlook = outlook(rules, 340, 0);
+            assert_eq!(
+                found(&Evidence::new(&reading, &outlook)),
+                [("memory_growth", severity)]
+            );
+        }
+    }
+
+    #[test]
+    fn holes_are_low() {
+        let (reading, outlook) = (reading(1), outlook(LeakRules::default(), 0, 340));
+        assert_eq!(
+            found(&Evidence::new(&reading, &outlook)),
+            [("fragmentation", Severity::Low)]
+        );
+    }
+}

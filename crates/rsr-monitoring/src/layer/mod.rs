@@ -240,7 +240,7 @@ where
         if !self.shared.switches.is_on() {
             return MeasuredFuture::new(self.inner.call(request), None);
         }
-        let mut job = Box::new(Job::start(&self.shared, &request));
+        let mut job = Job::start(&self.shared, &request);
         let future = {
             let _entered = job.enter();
             self.inner.call(request)

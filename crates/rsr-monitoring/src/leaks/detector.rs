@@ -119,9 +119,11 @@ pub struct Outlook {
 /// * a trend by Mann–Kendall, corrected for the series' own memory, and larger than wandering would bring about;
 /// * growth that goes on in the second half and the last third, does not slow down as what fills up does, and is spread
 ///   over the window: not steps;
-/// * no falling back: a series of saw-teeth raises the bar by the height of its teeth;
-/// * ten hours of growth, or three where the hours before were flat, and more where it is small beside the base: the first
-///   flank of a long saw-tooth or of a day is a leak to all who have seen nothing else.
+/// * a line rather than noise or a stair, and no falling back: the newest trough is the highest there was, and what has
+///   fallen by half of the growth does not leak;
+/// * three hours of growth after two and a half in which memory moved by less than half of it. Where it grew as fast before,
+///   both last ten and a half hours: the first flank of a long saw-tooth or of a day is a leak to all who have seen nothing
+///   else. Five hours do where it grew by half of the base.
 ///
 /// An event comes with the first block that looks like a leak (suspected), with the second (confirmed), and when it has
 /// not looked like one for four (resolved).

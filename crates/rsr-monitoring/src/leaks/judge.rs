@@ -30,51 +30,40 @@ pub(super) struct Bars {
     /// MiB, and a share of the base: growth below both is none.
     pub(super) growth_min: f64,
     pub(super) growth_share_min: f64,
-    /// Hours of growth before a verdict where nothing flat came before it: longer than a long saw-tooth, which until
-    /// its first fall looks like a leak.
-    pub(super) from_start: Patience,
-    /// The same where the history before it was flat, and hours of such history.
-    pub(super) after_flat: Patience,
-    pub(super) flat_min: f64,
-    /// Most that the flat history moved, as a share of the growth.
-    pub(super) flat_range_max: f64,
-    /// Hours of growth before a verdict where the growth is this many times the base: no cache does that.
+    /// Hours of growth before a verdict, and hours of history before them, in which memory moved by no more than this
+    /// share of the growth.
+    pub(super) span_min: f64,
+    pub(super) before_min: f64,
+    pub(super) before_range_max: f64,
+    /// Hours that both together last where it grew as fast before, that is by this share of the slope: the first flank of
+    /// a long saw-tooth or of a day looks like a leak to all who have seen nothing else.
+    pub(super) same_flank_min: f64,
+    pub(super) same_flank_slope: f64,
+    /// Hours of growth before a verdict without such a history, where the growth is this share of the base.
     pub(super) span_if_huge_min: f64,
     pub(super) huge_share: f64,
     pub(super) mann_kendall_min: f64,
     pub(super) drift_min: f64,
+    /// Most that the troughs lie off a line, as a share of the growth.
+    pub(super) off_line_max: f64,
     /// Least slope of the second half and of the last third, as a share of the whole window's.
-    pub(super) late_slope_min: f64,
+    pub(super) second_half_min: f64,
+    pub(super) last_third_min: f64,
     /// Least slope of the last third, as a share of the steepest third's: what fills up slows down.
     pub(super) steepest_share_min: f64,
     /// Hours from which a window is long enough that the steepest third says nothing.
     pub(super) steepest_until: f64,
-    /// Most that is left unexplained by a few flat levels, as a share of what a line leaves, where it is no leak.
-    pub(super) stair_error_max: f64,
+    /// Least that a few flat levels leave unexplained, as a share of what a line leaves.
+    pub(super) stair_error_min: f64,
     /// Least growth, as a share of what the load is held to explain in the same time.
     pub(super) load_share_min: f64,
     /// Most that one block may grow, as a share of the growth.
     pub(super) jump_max: f64,
     /// Most that the troughs may have fallen back, as a share of the growth.
     pub(super) fall_max: f64,
-}
-
-/// How long growth must go on: the smaller it is beside the base, the more things bring it about that are no leak, a
-/// day's rise first of all.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
-    /// Hours for growth of at least `share`, and the most hours for whatever is less.
-    pub(super) hours_min: f64,
-    pub(super) hours_max: f64,
-    pub(super) share: f64,
-    pub(super) power: f64,
-}
-
-impl Patience {
-    fn hours(&self, share: f64) -> f64 {
-        let hours = self.hours_min * (share / self.share).powf(-self.power);
-        hours.clamp(self.hours_min, self.hours_max)
-    }
+    /// Most that the newest trough may lie below the highest there was, as a share of the growth: what comes back to where
+    /// it was before does not leak.
+    pub(super) below_top_max: f64,
 }
 
 impl Default for Bars {
@@ -82,31 +71,25 @@ impl Default for Bars {
         Self {
             growth_min: 4.0,
             growth_share_min: 0.02,
-            from_start: Patience {
-                hours_min: 10.0,
-                hours_max: 13.0,
-                share: 0.105,
-                power: 0.3,
-            },
-            after_flat: Patience {
-                hours_min: 3.0,
-                hours_max: 5.0,
-                share: 0.1,
-                power: 0.3,
-            },
-            flat_min: 2.5,
-            flat_range_max: 0.35,
-            span_if_huge_min: 5.5,
-            huge_share: 1.2,
+            span_min: 2.9,
+            before_min: 2.5,
+            before_range_max: 0.46,
+            same_flank_min: 10.5,
+            same_flank_slope: 0.5,
+            span_if_huge_min: 5.0,
+            huge_share: 0.5,
             mann_kendall_min: 2.6,
-            drift_min: 4.0,
-            late_slope_min: 0.65,
-            steepest_share_min: 0.7,
-            steepest_until: 9.0,
-            stair_error_max: 0.7,
-            load_share_min: 0.3,
-            jump_max: 0.35,
-            fall_max: 0.35,
+            drift_min: 3.0,
+            off_line_max: 0.2,
+            second_half_min: 0.33,
+            last_third_min: 0.7,
+            steepest_share_min: 0.65,
+            steepest_until: 16.0,
+            stair_error_min: 1.7,
+            load_share_min: 0.13,
+            jump_max: 0.55,
+            fall_max: 0.47,
+            below_top_max: 0.02,
         }
     }
 }
@@ -139,15 +122,11 @@ fn judge_adjusted(blocks: &[Block], per_load: f64, bars: &Bars) -> Option<Trend>
         .collect();
     SCALES
         .iter()
-        .filter_map(|scale| judge_at(&troughs, *scale, bars))
-        // The load's part is never known exactly: a trend that is small beside it may be what is left of it.
-        .filter(|trend| {
-            trend.growth >= bars.load_share_min * trend::range(newest(&by_load, trend.span))
-        })
+        .filter_map(|scale| judge_at(&troughs, &by_load, *scale, bars))
         .max_by(|a, b| a.drift.total_cmp(&b.drift))
 }
 
-fn judge_at(fine: &[f64], scale: usize, bars: &Bars) -> Option<Trend> {
+fn judge_at(fine: &[f64], by_load: &[f64], scale: usize, bars: &Bars) -> Option<Trend> {
     let stride = (scale / 2).max(1);
     // Counted from the newest back, so that no window ends before now.
     let mut troughs: Vec<f64> = fine
@@ -164,11 +143,17 @@ fn judge_at(fine: &[f64], scale: usize, bars: &Bars) -> Option<Trend> {
     let last_start = troughs.len().checked_sub(BLOCKS_MIN)?;
     // Every start in the last twelve hours, every fourth before: growth that began yesterday is long since known.
     let recent = last_start.saturating_sub((12.0 / pace.hours) as usize);
-    (0..=last_start)
+    let mut found: Vec<Trend> = (0..=last_start)
         .filter(|start| *start >= recent || start.is_multiple_of(4))
         .filter_map(|start| judge_window(&troughs, start, pace, bars))
-        .filter(|trend| !is_stair(fine, trend, bars))
-        .max_by(|a, b| a.drift.total_cmp(&b.drift))
+        // The load's part is never known exactly: a trend that is small beside it may be what is left of it.
+        .filter(|trend| {
+            trend.growth >= bars.load_share_min * trend::range(newest(by_load, trend.span))
+        })
+        .collect();
+    // The dearest question last, and of the clearest first: where a leak is clear, it is asked once.
+    found.sort_by(|a, b| b.drift.total_cmp(&a.drift));
+    found.into_iter().find(|trend| !is_stair(fine, trend, bars))
 }
 
 /// Hours between two troughs, and beyond one block that each looks back.
@@ -193,28 +178,33 @@ fn judge_window(troughs: &[f64], start: usize, pace: Pace, bars: &Bars) -> Optio
     let slope = trend::slope(window)?;
     let growth = slope * steps;
     // One fall makes troughs flat for as long as they look back.
-    let flat_blocks = ((bars.flat_min + pace.reach) / hours).ceil() as usize;
-    let was_flat = before
+    let before_blocks = ((bars.before_min + pace.reach) / hours).ceil() as usize;
+    let calm = before
         .len()
-        .checked_sub(flat_blocks.max(2))
+        .checked_sub(before_blocks.max(2))
         .and_then(|from| before.get(from..))
-        .is_some_and(|before| trend::range(before) <= bars.flat_range_max * growth);
-    let span_min = if was_flat {
-        bars.after_flat.hours(growth / base.max(1.0))
-    } else if growth >= bars.huge_share * base {
-        bars.span_if_huge_min
-    } else {
-        bars.from_start.hours(growth / base.max(1.0))
+        .filter(|before| trend::range(before) <= bars.before_range_max * growth);
+    let was_calm = calm.is_some_and(|before| {
+        let is_same = trend::slope(before).is_some_and(|rise| rise > bars.same_flank_slope * slope);
+        !is_same || span + before_blocks as f64 * hours >= bars.same_flank_min
+    });
+    let is_huge = growth >= bars.huge_share * base;
+    let span_min = match (was_calm, is_huge) {
+        (true, _) => bars.span_min,
+        (false, true) => bars.span_if_huge_min,
+        (false, false) => return None,
     };
     if growth < growth_min || span < span_min {
         return None;
     }
     // It goes on: in the second half, and in the last third.
-    let goes_on = [2, 3].into_iter().all(|part| {
-        let (early, late) = window.split_at(window.len() - window.len().div_ceil(part));
-        let bar = bars.late_slope_min * trend::slope(early).unwrap_or(0.0).max(slope);
-        trend::slope(late).is_some_and(|late| late >= bar)
-    });
+    let goes_on = [(2, bars.second_half_min), (3, bars.last_third_min)]
+        .into_iter()
+        .all(|(part, least)| {
+            let (early, late) = window.split_at(window.len() - window.len().div_ceil(part));
+            let bar = least * trend::slope(early).unwrap_or(0.0).max(slope);
+            trend::slope(late).is_some_and(|late| late >= bar)
+        });
     // It does not slow down, as what fills a cache does.
     if span < bars.steepest_until {
         let third = window.len().div_ceil(3).max(3);
@@ -236,8 +226,16 @@ fn judge_window(troughs: &[f64], start: usize, pace: Pace, bars: &Bars) -> Optio
     {
         return None;
     }
+    let top = troughs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if top - window.last()? > bars.below_top_max * growth {
+        return None;
+    }
+    let off_line = (trend::error_of_line(window) / window.len() as f64).sqrt();
     let drift = trend::drift(window, slope);
-    if drift < bars.drift_min || trend::mann_kendall(window, slope) < bars.mann_kendall_min {
+    if off_line > bars.off_line_max * growth
+        || drift < bars.drift_min
+        || trend::mann_kendall(window, slope) < bars.mann_kendall_min
+    {
         return None;
     }
     Some(Trend {
@@ -259,7 +257,7 @@ fn is_stair(fine: &[f64], trend: &Trend, bars: &Bars) -> bool {
         return false;
     }
     let levels = (window.len() / BLOCKS_A_LEVEL).clamp(2, LEVELS_MAX);
-    trend::error_of_levels(window, levels) < bars.stair_error_max * trend::error_of_line(window)
+    trend::error_of_levels(window, levels) < bars.stair_error_min * trend::error_of_line(window)
 }
 
 /// The blocks of the last `hours`.

@@ -292,6 +292,9 @@ impl<'a> Entered<'a> {
     /// Takes the scope out of `home` for as long as the work runs; `None` counts nothing.
     #[inline]
     pub(crate) fn new(home: &'a mut Option<Scope>) -> Self {
+        // At its first use on a thread the C library notes that the variable is to be dropped at the thread's end. Where its
+        // memory comes from the counted allocator as well, those bytes are nobody's.
+        CURRENT.with(|_current| ());
         let before = allocator::thread_counters();
         let outer_part = PART.get();
         let outer = home.take().map(|scope| {

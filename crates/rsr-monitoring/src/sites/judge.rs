@@ -17,6 +17,11 @@ use crate::HeapDump;
 /// Marks of a window, and by how much the least growth is larger there: the shorter, the more.
 const WINDOWS: [(usize, f64); 4] = [(20, 2.5), (30, 1.75), (40, 1.0), (64, 1.0)];
 
+/// Least rise of what the program holds beyond its caches over a window of minutes, as so many times the rule's growth. A
+/// table that is filled and then replaced every few minutes looks like a leak until it falls for the first time, and what
+/// the program holds is known exactly, what a stack holds only from samples.
+const HEAP_RISE_MIN: f64 = 2.5;
+
 /// Parts of a window, of which each must have left survivors.
 const PARTS: usize = 4;
 
@@ -35,7 +40,7 @@ const FALL_MAX: f64 = 0.4;
 
 /// A total that rises although it turns over (a queue whose reader is too slow): marks of the shortest window, the
 /// least rise as a share of what there is now and in deviations of sampling, and the least share of each half.
-const RISING_MARKS_MIN: usize = 40;
+const RISING_MARKS_MIN: usize = 30;
 const RISING_SHARE_MIN: f64 = 0.5;
 const RISING_DEVIATIONS_MIN: f64 = 4.0;
 const RISING_HALF_MIN: f64 = 0.35;
@@ -90,9 +95,15 @@ fn judge_stack(
             let growth = survivors(samples.epoch, span, own)
                 .filter(|growth| totals.now - totals.then >= RISE_MIN * growth.bytes)
                 .or_else(|| totals.rise(marks, samples.period, own))?;
+            let heap_rise_min = if scale == 0 {
+                HEAP_RISE_MIN * growth_min
+            } else {
+                0.0
+            };
             let is_leak = growth.bytes >= factor * growth_min
                 && stack.fall <= FALL_MAX * growth.bytes
-                && unaccounted_rise(samples, scale, marks)? >= UNACCOUNTED_MIN * growth.bytes;
+                && unaccounted_rise(samples, scale, marks)?
+                    >= heap_rise_min.max(UNACCOUNTED_MIN * growth.bytes);
             is_leak.then(|| SiteGrowth {
                 id: stack.id,
                 growth: ByteSize::from_bytes(growth.bytes as u64),

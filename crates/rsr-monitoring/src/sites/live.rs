@@ -1,7 +1,7 @@
 //! The sampled allocations that live, by call stack and by epoch of birth.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use rsr_base::ByteSize;
 
@@ -19,7 +19,7 @@ const FRAMES: usize = 32;
 /// Marks of a stack's total that are kept at each scale.
 pub(super) const MARKS: usize = 65;
 /// Epochs between two marks, from minutes to days.
-pub(super) const SCALES: [u32; 3] = [1, 16, 256];
+pub(super) const SCALES: [u32; 4] = [1, 4, 16, 256];
 
 /// One sampled allocation.
 #[derive(Clone, Copy, Debug)]
@@ -44,26 +44,71 @@ pub(super) struct Stack {
     count_ever: f64,
     /// Its bytes at the end of past epochs, at each scale, oldest first.
     pub(super) totals: [VecDeque<f32>; SCALES.len()],
+    /// Its bytes and allocations when all stacks together held most.
+    at_peak: (f64, f64),
     /// The largest fall of its bytes from a height they had, which shrinks as time goes on.
     pub(super) fall: f64,
     pub(super) high: f64,
+}
+
+/// Hashes addresses, and hashes of them: numbers that nobody outside chooses, so nothing is gained by a slower hash that
+/// cannot be foreseen.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct NumberHasher(u64);
+
+type ByNumber = BuildHasherDefault<NumberHasher>;
+
+impl Hasher for NumberHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes
+            .iter()
+            .for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the two halves are what is wanted"
+    )]
+    fn write_u64(&mut self, number: u64) {
+        const ODD: u128 = 0x9e37_79b9_7f4a_7c15;
+        // Both halves of the product, since the lower bits of an address are all zero.
+        let product = u128::from(self.0.rotate_left(23) ^ number) * ODD;
+        self.0 = product as u64 ^ (product >> 64) as u64;
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.write_u64(number as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+fn hash(numbers: impl Iterator<Item = usize>) -> u64 {
+    let mut hasher = NumberHasher::default();
+    // So that a chain of zeros is not the same at any length.
+    hasher.write_u64(1);
+    numbers.for_each(|number| hasher.write_usize(number));
+    hasher.finish()
 }
 
 #[derive(Debug)]
 pub(super) struct LiveSamples {
     pub(super) period: f64,
     pub(super) epoch: u32,
-    pub(super) samples: HashMap<usize, Sample>,
+    pub(super) samples: HashMap<usize, Sample, ByNumber>,
     /// Stacks by their return addresses, and by the functions those lie in: a loop that was unrolled calls from many
     /// addresses of one function.
-    by_addresses: HashMap<u64, u32>,
-    by_functions: HashMap<u64, u32>,
+    by_addresses: HashMap<u64, u32, ByNumber>,
+    by_functions: HashMap<u64, u32, ByNumber>,
     function_at: fn(usize) -> usize,
     pub(super) stacks: Vec<Stack>,
     /// What the program held beyond its caches at the end of past epochs, as the totals of a stack.
     pub(super) unaccounted: [VecDeque<f64>; SCALES.len()],
+    /// Most that all stacks together held at the end of an epoch.
+    peak: f64,
     pub(super) n_left_out: u64,
-    hashing: RandomState,
 }
 
 impl LiveSamples {
@@ -72,14 +117,14 @@ impl LiveSamples {
         Self {
             period: period as f64,
             epoch: 0,
-            samples: HashMap::new(),
-            by_addresses: HashMap::new(),
-            by_functions: HashMap::new(),
+            samples: HashMap::default(),
+            by_addresses: HashMap::default(),
+            by_functions: HashMap::default(),
             function_at,
             stacks: Vec::new(),
             unaccounted: Default::default(),
+            peak: 0.0,
             n_left_out: 0,
-            hashing: RandomState::new(),
         }
     }
 
@@ -131,11 +176,11 @@ impl LiveSamples {
     }
 
     fn place_of(&mut self, addresses: &[usize]) -> Option<u32> {
-        let exact = self.hash(addresses.iter().copied());
+        let exact = hash(addresses.iter().copied());
         if let Some(place) = self.by_addresses.get(&exact) {
             return Some(*place);
         }
-        let id = self.hash(addresses.iter().map(|address| (self.function_at)(*address)));
+        let id = hash(addresses.iter().map(|address| (self.function_at)(*address)));
         let place = match self.by_functions.get(&id) {
             Some(place) => *place,
             None => self.new_stack(id, addresses)?,
@@ -169,12 +214,6 @@ impl LiveSamples {
         Some(place)
     }
 
-    fn hash(&self, numbers: impl Iterator<Item = usize>) -> u64 {
-        let mut hasher: DefaultHasher = self.hashing.build_hasher();
-        numbers.for_each(|number| hasher.write_usize(number));
-        hasher.finish()
-    }
-
     /// Ends an epoch: totals are noted at each scale.
     #[expect(
         clippy::cast_precision_loss,
@@ -185,6 +224,13 @@ impl LiveSamples {
         /// A fall is forgotten within some hundred epochs.
         const FORGETS: f64 = 0.995;
         self.epoch += 1;
+        let held: f64 = self.stacks.iter().map(|stack| stack.bytes).sum();
+        if held > self.peak {
+            self.peak = held;
+            for stack in &mut self.stacks {
+                stack.at_peak = (stack.bytes, stack.count);
+            }
+        }
         for stack in &mut self.stacks {
             stack.high = stack.high.max(stack.bytes);
             stack.fall = (stack.fall * FORGETS).max(stack.high - stack.bytes);
@@ -209,6 +255,12 @@ impl LiveSamples {
     pub(super) fn dump(&self) -> HeapDump {
         let held = self.stacks.iter().filter(|stack| stack.count > 0.5);
         HeapDump::of_stacks(held.map(Stack::parts))
+    }
+
+    /// Every stack with what it held when all together held most, as far as its place was not needed since.
+    pub(super) fn dump_peak(&self) -> HeapDump {
+        let held = self.stacks.iter().filter(|stack| stack.at_peak.1 > 0.5);
+        HeapDump::of_stacks(held.map(|stack| stack.with(stack.at_peak.0, stack.at_peak.1)))
     }
 
     /// The stacks that hold most, the largest first.

@@ -249,6 +249,12 @@ impl CallSites {
         Self::dump(LiveSamples::dump_ever)
     }
 
+    /// Every stack with what it held at the end of the epoch at which all together held most, as a heap profile.
+    #[must_use]
+    pub fn at_peak(&self) -> HeapDump {
+        Self::dump(LiveSamples::dump_peak)
+    }
+
     fn dump(of: impl FnOnce(&LiveSamples) -> HeapDump) -> HeapDump {
         let mut dump = {
             let inside = Inside::enter();

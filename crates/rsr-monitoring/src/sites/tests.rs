@@ -126,3 +126,42 @@ fn calls_from_many_addresses_of_one_function_are_one_stack() {
     });
     assert_eq!(leaks(&samples).len(), 1);
 }
+
+#[test]
+fn the_peak_is_kept_after_it_is_over() {
+    let samples = play(6, |samples, epoch| {
+        match epoch {
+            0..3 => samples.begin(epoch, 8 * MIB, &[101, 201]),
+            3 => (0..2).for_each(|address| samples.end(address)),
+            _ => samples.begin(epoch, MIB, &[701, 801]),
+        }
+        0
+    });
+    let (now, peak) = (samples.dump(), samples.dump_peak());
+    assert!(peak.to_text().contains("@ 0x65 0xc9\n") && !peak.to_text().contains("@ 0x2bd"));
+    assert_eq!(peak.live().bytes() >> 20, 24, "three of eight");
+    assert!(now.live() < peak.live());
+}
+
+#[test]
+fn a_table_that_is_replaced_is_no_leak_before_it_falls_for_the_first_time() {
+    // One that fills for 23 epochs and is kept for 23 more, with 3 MiB for each eight epochs.
+    let samples = play(45, |samples, epoch| {
+        if epoch % 8 < 3 {
+            samples.begin(epoch, MIB, &[101, 201]);
+        }
+        epoch * 3 * MIB / 8
+    });
+    assert_eq!(leaks(&samples), [0_u64; 0]);
+}
+
+#[test]
+fn a_slow_leak_is_found_within_half_an_hour() {
+    let samples = play(100, |samples, epoch| {
+        if epoch % 4 == 0 {
+            samples.begin(epoch, MIB, &[101, 201]);
+        }
+        epoch * MIB / 4
+    });
+    assert_eq!(leaks(&samples).len(), 1);
+}

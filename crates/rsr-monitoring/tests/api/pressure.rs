@@ -34,6 +34,11 @@ impl Reclaim for Cache {
 
 /// A reading of a process that holds this much, under a limit of 1,000 MiB. Without jemalloc's own figures.
 fn reading(mib: u64) -> rsr_monitoring::Reading {
+    reading_of_group(mib, &[])
+}
+
+/// The same with files of its control group.
+fn reading_of_group(mib: u64, files: &[(&str, &str)]) -> rsr_monitoring::Reading {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let write = |path: &str, text: String| {
         let path = folder.path().join(path);
@@ -46,6 +51,9 @@ fn reading(mib: u64) -> rsr_monitoring::Reading {
     );
     write("proc/self/cgroup", "0::/a\n".to_owned());
     write("sys/fs/cgroup/a/memory.max", (1000_u64 << 20).to_string());
+    for (name, text) in files {
+        write(&format!("sys/fs/cgroup/a/{name}"), (*text).to_owned());
+    }
     let mut reading = Readings::new(Path::new(folder.path()), Arc::new(ManualClock::new())).take();
     reading.heap = None;
     reading
@@ -58,6 +66,59 @@ fn pressure() -> Pressure {
         budget,
         Arc::new(ManualClock::new()),
     )
+}
+
+#[test]
+fn what_the_kernel_counts_is_the_last_guard() {
+    let mib = |mib: u64| (mib << 20).to_string();
+    let stalled = |percent: &str| {
+        format!(
+            "some avg10={percent} avg60=0.00 avg300=0.00 total=0\nfull avg10={percent} avg60=0.00 avg300=0.00 total=0\n"
+        )
+    };
+    for (used, dropped, percent, expected) in [
+        (960, 0, "39.00", PressureLevel::Normal),
+        (980, 0, "0.00", PressureLevel::Reclaim),
+        // What the kernel can drop at once is not counted.
+        (980, 200, "0.00", PressureLevel::Normal),
+        (100, 0, "41.00", PressureLevel::Defer),
+        (980, 0, "41.00", PressureLevel::Shed),
+    ] {
+        let pressure = pressure();
+        let stat = format!("inactive_file {}\n", mib(dropped));
+        let reading = reading_of_group(
+            100,
+            &[
+                ("memory.current", &mib(used)),
+                ("memory.stat", &stat),
+                ("memory.pressure", &stalled(percent)),
+            ],
+        );
+        let _change = pressure.update(&reading);
+        assert_eq!(pressure.level(), expected, "{used} MiB, {percent} %");
+    }
+}
+
+#[cfg(feature = "jemalloc")]
+#[test]
+fn what_no_reservation_covers_is_told() {
+    let budget = MemoryBudget::root("process", ByteSize::from_mib(900));
+    let steps = PressureSteps::default();
+    let pressure = Pressure::new(steps, budget.clone(), Arc::new(ManualClock::new()));
+    assert_eq!(
+        pressure.unreserved(&reading(100)),
+        None,
+        "no allocator tells"
+    );
+    let readings = Readings::of_this_process();
+    let now = readings.take();
+    let heap = now.heap.expect("the tests run on jemalloc").allocated;
+    let held = i64::try_from(heap.bytes()).expect("a few MiB");
+    assert_eq!(pressure.unreserved(&now), Some(held));
+    let _reserved = budget
+        .try_reserve(ByteSize::from_mib(800))
+        .expect("it fits");
+    assert_eq!(pressure.unreserved(&now), Some(held - (800 << 20)));
 }
 
 #[test]

@@ -188,7 +188,7 @@ fn only_samples_of_marked_scopes_are_written() {
         bytes(&format!("{id}-requests-allocs")),
     );
     assert!((45..90).contains(&live), "{live} MiB live");
-    assert!(ever >= live + 4, "{ever} MiB in all, {live} live");
+    assert!(ever > live, "{ever} MiB in all, {live} live");
     drop(kept);
 }
 
@@ -209,7 +209,7 @@ fn an_operation_is_profiled_alone() {
     // And again, after everything was detached.
     let (again, files) =
         profiler.profile_operation("aggregation", || asked_for_by_a_marked_request(400));
-    assert!(HeapDump::read(&files.unwrap()[1].path).unwrap().live() > ByteSize::from_mib(15));
+    assert!(HeapDump::read(&files.unwrap()[1].path).unwrap().live() > ByteSize::from_mib(8));
     assert_eq!(profiler.files().unwrap().len(), 4);
     drop((before, kept, again));
 }

@@ -36,7 +36,8 @@ fn the_function_that_leaks_is_named_and_the_busy_one_is_not() {
     assert_eq!(found.len(), 1, "{found:?}");
     let site = &found[0];
     assert!(site.growth >= ByteSize::from_mib(20), "{}", site.growth);
-    assert!(site.n_generations >= 12, "{}", site.n_generations);
+    // One and a half samples fall in an epoch, and chance leaves some without.
+    assert!(site.n_generations >= 8, "{}", site.n_generations);
     // As another process would name it: from the text alone.
     let text = site.dump.to_text();
     let profile = HeapDump::parse(&text).unwrap().name();
