@@ -1,9 +1,5 @@
 //! What the crate promises its users, a module per topic.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "helpers of tests are tests too, and say what they leave out"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
 mod data;
 mod hostile;

@@ -2,7 +2,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::print_stdout,
     clippy::missing_assert_message,
     clippy::duplicate_mod,
     reason = "helpers of tests stand outside of the test functions, which may do all of this; each engine runs one suite"

@@ -53,10 +53,6 @@ pub(crate) trait Reading<E: Subject> {
 }
 
 /// What a reader comes upon.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one exists at a time, and elements are what almost all of them are"
-)]
 pub(crate) enum Step<E: Subject> {
     Start(E::Head),
     Element(E),
