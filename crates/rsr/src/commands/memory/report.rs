@@ -201,7 +201,10 @@ fn html(report: &Value) -> String {
          h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}\
          td,th{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #d9dee5;vertical-align:top}\
          td.n{text-align:right;font-variant-numeric:tabular-nums}svg{width:100%;height:auto;background:#f7f9fb}\
-         .held{stroke:#1769aa}.resident{stroke:#9a6b00}.high,.critical{color:#a8071a}.note{color:#5b6775}\
+         svg text{font-size:11px;fill:#5b6775}polyline{fill:none;stroke-width:1.5}.grid{stroke:#d9dee5}\
+         .limit{stroke:#a8071a;stroke-dasharray:6 4}polyline.held{stroke:#1769aa}polyline.resident{stroke:#9a6b00}\
+         circle.held{fill:#1769aa}circle.resident{fill:#9a6b00}.key.held{color:#1769aa}.key.resident{color:#9a6b00}\
+         .high,.critical{color:#a8071a}.note{color:#5b6775}\
          </style>\n",
     );
     let generated = plain(word(&report["generated"]));
@@ -210,17 +213,16 @@ fn html(report: &Value) -> String {
         "<h1>Memory report</h1><p class=\"note\">{generated}</p>"
     )
     .expect(TAKES);
-    let leaks = &report["leaks"];
+    let (leaks, memory) = (&report["leaks"], &report["memory"]);
     write!(
         page,
         "<p>Health <b>{}</b>. Leaks <b>{}</b>: {}.</p><h2>Memory over time</h2>{}",
         plain(word(&report["health"]["overall"])),
         plain(word(&leaks["verdict"])),
         plain(word(&leaks["message"])),
-        plot(list(&report["trend"])),
+        plot(list(&report["trend"]), memory["limit_bytes"].as_f64()),
     )
     .expect(TAKES);
-    let memory = &report["memory"];
     let rows = [
         "rss_bytes",
         "peak_bytes",
@@ -277,6 +279,11 @@ fn html(report: &Value) -> String {
         })
         .collect();
     table(&mut page, "Caches", &["cache", "entries", "bytes"], &caches);
+    let pools: Vec<_> = list(&report["pools"])
+        .iter()
+        .map(|pool| [plain(word(&pool["name"])), size(&pool["used_bytes"])])
+        .collect();
+    table(&mut page, "Reserved", &["pool", "bytes"], &pools);
     let stacks: Vec<_> = list(&report["stacks"])
         .iter()
         .map(|stack| {
@@ -294,6 +301,9 @@ fn html(report: &Value) -> String {
         &["bytes", "function", "where"],
         &stacks,
     );
+    let advice = list(&report["recommendations"]).iter();
+    let advice: Vec<_> = advice.map(|one| [plain(word(one))]).collect();
+    table(&mut page, "What to do", &[""], &advice);
     page
 }
 
@@ -320,39 +330,189 @@ fn table<const N: usize>(page: &mut String, title: &str, head: &[&str; N], rows:
     page.push_str("</table>\n");
 }
 
-/// Held and resident memory over time, as an SVG inside the page.
-fn plot(trend: &[Value]) -> String {
+/// Held and resident memory over time with the limit, where it is near enough to be drawn, as an SVG inside the page.
+fn plot(trend: &[Value], limit: Option<f64>) -> String {
+    /// How far above what was held a limit may lie and still leave the lines a shape.
+    const LIMIT_TIMES_MAX: f64 = 4.0;
+    if trend.is_empty() {
+        return "<p class=\"note\">nothing is known of the time asked for</p>".to_owned();
+    }
     let figure = |moment: &Value, key: &str| moment[key].as_f64().unwrap_or(0.0);
     let oldest = trend
         .iter()
         .map(|moment| figure(moment, "age_seconds"))
         .fold(1.0, f64::max);
-    let top = trend
+    let highest = trend
         .iter()
         .map(|moment| figure(moment, "resident_bytes").max(figure(moment, "held_bytes")))
-        .fold(1.0, f64::max)
-        * 1.1;
+        .fold(1.0, f64::max);
+    let limit = limit.filter(|limit| *limit <= LIMIT_TIMES_MAX * highest);
+    let top = 1.1 * limit.unwrap_or(0.0).max(highest);
+    let y_of = |bytes: f64| HEIGHT * (1.0 - bytes / top);
     let mut svg = format!(
-        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Memory held and resident\">"
+        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Memory held and resident over the last {}\">",
+        age(oldest)
     );
     for quarter in 1..4 {
-        let y = HEIGHT * f64::from(quarter) / 4.0;
-        let label = mib(top * f64::from(4 - quarter) / 4.0);
-        write!(svg, "<line x1=\"0\" x2=\"{WIDTH}\" y1=\"{y}\" y2=\"{y}\" stroke=\"#d9dee5\"/><text x=\"4\" y=\"{}\" font-size=\"11\" fill=\"#5b6775\">{label}</text>", y - 3.0).expect(TAKES);
-    }
-    for (class, key) in [("resident", "resident_bytes"), ("held", "held_bytes")] {
+        let share = f64::from(quarter) / 4.0;
+        let (x, y) = (WIDTH * share, HEIGHT * share);
+        let label = mib(top * (1.0 - share));
+        let ago = age(oldest * (1.0 - share));
         write!(
             svg,
-            "<polyline class=\"{class}\" fill=\"none\" stroke-width=\"1.5\" points=\""
+            "<line class=\"grid\" x1=\"0\" x2=\"{WIDTH}\" y1=\"{y}\" y2=\"{y}\"/><text x=\"4\" y=\"{}\">{label}</text>\
+             <line class=\"grid\" x1=\"{x}\" x2=\"{x}\" y1=\"0\" y2=\"{HEIGHT}\"/><text x=\"{}\" y=\"{}\">{ago} ago</text>",
+            y - 3.0,
+            x + 4.0,
+            HEIGHT - 4.0
         )
         .expect(TAKES);
-        for moment in trend {
-            let x = WIDTH * (1.0 - figure(moment, "age_seconds") / oldest);
-            let y = HEIGHT * (1.0 - figure(moment, key) / top);
-            write!(svg, "{x:.1},{y:.1} ").expect(TAKES);
-        }
-        svg.push_str("\"/>");
     }
-    write!(svg, "</svg><p class=\"note\"><span style=\"color:#1769aa\">held</span> and <span style=\"color:#9a6b00\">resident</span>, the last {:.1} hours</p>", oldest / 3600.0).expect(TAKES);
+    if let Some(limit) = limit {
+        let y = y_of(limit);
+        write!(
+            svg,
+            "<line class=\"limit\" x1=\"0\" x2=\"{WIDTH}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/><text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">limit {}</text>",
+            WIDTH - 4.0,
+            y - 3.0,
+            mib(limit)
+        )
+        .expect(TAKES);
+    }
+    for (class, key) in [("resident", "resident_bytes"), ("held", "held_bytes")] {
+        write!(svg, "<polyline class=\"{class}\" points=\"").expect(TAKES);
+        let points = trend.iter().map(|moment| {
+            let x = WIDTH * (1.0 - figure(moment, "age_seconds") / oldest);
+            (x, y_of(figure(moment, key)))
+        });
+        let mut newest = (0.0, 0.0);
+        for (x, y) in points {
+            write!(svg, "{x:.1},{y:.1} ").expect(TAKES);
+            newest = (x, y);
+        }
+        // A line of one point is not drawn; where the newest one is, is worth seeing anyway.
+        let (x, y) = newest;
+        write!(
+            svg,
+            "\"/><circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"/>"
+        )
+        .expect(TAKES);
+    }
+    write!(
+        svg,
+        "</svg><p class=\"note\"><span class=\"key held\">held</span> and <span class=\"key resident\">resident</span>, the last {}</p>",
+        age(oldest)
+    )
+    .expect(TAKES);
     svg
+}
+
+/// A span of time in the largest unit that leaves a figure above one.
+fn age(seconds: f64) -> String {
+    if seconds < 120.0 {
+        format!("{seconds:.0} s")
+    } else if seconds < 7_200.0 {
+        format!("{:.0} min", seconds / 60.0)
+    } else if seconds < 172_800.0 {
+        format!("{:.1} h", seconds / 3_600.0)
+    } else {
+        format!("{:.1} days", seconds / 86_400.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{age, html, plot};
+
+    fn moment(age: u64, held: u64) -> Value {
+        json!({ "age_seconds": age, "held_bytes": held << 20, "resident_bytes": (held + 10) << 20 })
+    }
+
+    /// The points of the line of this class.
+    fn points(svg: &str, class: &str) -> Vec<(f64, f64)> {
+        let begin = format!("<polyline class=\"{class}\" points=\"");
+        let (_, rest) = svg.split_once(&begin).expect("the line is drawn");
+        let (points, _) = rest.split_once('"').expect("it ends");
+        let pairs = points.split_whitespace().filter_map(|pair| {
+            let (x, y) = pair.split_once(',')?;
+            Some((x.parse().ok()?, y.parse().ok()?))
+        });
+        pairs.collect()
+    }
+
+    #[test]
+    fn time_goes_to_the_right_and_more_is_higher() {
+        let trend = [moment(7_200, 100), moment(3_600, 150), moment(0, 200)];
+        let svg = plot(&trend, Some(f64::from(400 << 20)));
+        let held = points(&svg, "held");
+        assert_eq!(held.len(), 3);
+        assert!(
+            held.windows(2)
+                .all(|pair| pair[0].0 < pair[1].0 && pair[0].1 > pair[1].1)
+        );
+        assert!(
+            points(&svg, "resident")
+                .iter()
+                .zip(&held)
+                .all(|(resident, held)| resident.1 < held.1)
+        );
+        let all = points(&svg, "resident").into_iter().chain(held);
+        for (x, y) in all {
+            assert!(
+                (0.0..=860.0).contains(&x) && (0.0..=220.0).contains(&y),
+                "{x}, {y}"
+            );
+        }
+        assert!(
+            svg.contains("limit 400.0 MiB") && svg.contains("60 min ago"),
+            "{svg}"
+        );
+    }
+
+    #[test]
+    fn a_far_limit_does_not_press_the_lines_flat() {
+        let trend = [moment(60, 100), moment(0, 200)];
+        let svg = plot(&trend, Some(f64::from(1 << 30) * 64.0));
+        assert!(!svg.contains("limit"));
+        let held = points(&svg, "held");
+        assert!(held[0].1 - held[1].1 > 50.0, "{held:?}");
+    }
+
+    #[test]
+    fn one_moment_is_a_dot_and_none_is_said() {
+        let svg = plot(&[moment(0, 100)], None);
+        assert!(svg.contains("<circle class=\"held\" cx=\"860.0\""), "{svg}");
+        assert!(plot(&[], None).contains("nothing is known"));
+    }
+
+    #[test]
+    fn what_is_found_cannot_write_into_the_page() {
+        let evil = "<script>alert(1)</script>";
+        let report = json!({
+            "generated": evil,
+            "findings": [{ "id": 1, "severity": "high\" onclick=\"x", "state": evil, "description": evil,
+                           "evidence": [evil], "recommendation": evil }],
+            "caches": { evil: { "size": 1, "bytes": 1 } },
+            "pools": [{ "name": evil, "used_bytes": 1 }],
+            "stacks": [{ "bytes": 1, "function": evil, "file": evil, "line": 1 }],
+            "recommendations": [evil],
+        });
+        let page = html(&report);
+        assert!(
+            !page.contains("<script") && !page.contains("onclick=\"x"),
+            "{page}"
+        );
+        assert!(page.matches("&lt;script&gt;").count() >= 8, "{page}");
+    }
+
+    #[test]
+    fn spans_are_said_in_a_unit_that_fits() {
+        let said = [0.0, 119.0, 120.0, 7_199.0, 7_200.0, 172_800.0].map(age);
+        assert_eq!(
+            said,
+            ["0 s", "119 s", "2 min", "120 min", "2.0 h", "2.0 days"]
+        );
+    }
 }
