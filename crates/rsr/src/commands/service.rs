@@ -131,11 +131,11 @@ mod tests {
 
     #[test]
     fn bytes_are_told_for_people() {
-        let told = |name, bytes: u64| super::told(name, &Value::from(bytes));
-        assert_eq!(told("memory.limit", 32 << 20), "32MiB");
-        assert_eq!(told("peak_bytes", 21_667_840), "21667840 (20.7 MiB)");
-        assert_eq!(told("bytes", 700), "700");
-        assert_eq!(told("entries", 1 << 20), "1048576");
+        let shown = |name, bytes: u64| told(name, &Value::from(bytes));
+        assert_eq!(shown("memory.limit", 32 << 20), "32MiB");
+        assert_eq!(shown("peak_bytes", 21_667_840), "21667840 (20.7 MiB)");
+        assert_eq!(shown("bytes", 700), "700");
+        assert_eq!(shown("entries", 1 << 20), "1048576");
     }
 
     #[test]
