@@ -9,7 +9,8 @@ use rsr_base::{IndicatorId, PeriodId, ProjectId, ResultId};
 use crate::error::Error;
 use crate::rollup::PeriodRows;
 use crate::snapshot::Snapshot;
-use crate::sql::params;
+use crate::sql::roots::Kind;
+use crate::sql::{Root, params};
 
 /// Periods whose ids are read at once.
 const PAGE: i64 = 256;
@@ -141,13 +142,16 @@ impl Snapshot {
 
     fn describe(&self, finding: &Finding, expected: Expected) -> Result<Option<AuditRow>, Error> {
         let value = finding.dimension_value;
+        let root = Root::of(self.db(), Kind::Period, finding.period.0)?;
         self.db().row(
             "SELECT o.id, o.title, r.id, r.title, i.id, i.title, p.start_date, p.end_date, n.name, v.value
-             FROM periods p JOIN indicators i ON i.id = p.indicator_id JOIN results r ON r.id = i.result_id
-                 JOIN projects o ON o.id = p.project_id
-                 LEFT JOIN dimension_values v ON v.id = ?2 LEFT JOIN dimension_names n ON n.id = v.name_id
-             WHERE p.id = ?1",
-            params![finding.period, value],
+             FROM periods p JOIN indicators i ON i.id = p.indicator_id /*! AND i.root_id = p.root_id */
+                 JOIN results r ON r.id = i.result_id /*! AND r.root_id = i.root_id */
+                 JOIN projects o ON o.id = p.project_id /*! AND o.root_id = p.root_id */
+                 LEFT JOIN dimension_values v ON v.id = ?2 /*! AND v.root_id = p.root_id */
+                 LEFT JOIN dimension_names n ON n.id = v.name_id /*! AND n.root_id = v.root_id */
+             WHERE p.id = ?1 /*! AND p.root_id = ?root */",
+            params![finding.period, value, root],
             |row| {
                 Ok(AuditRow {
                     project: ProjectId(row.int(0)?),

@@ -1,11 +1,13 @@
 //! Reading at one moment.
 
+use std::cell::Cell;
+
 use rsr_base::ProjectId;
 
 use crate::error::Error;
 use crate::pool::Pooled;
 use crate::rows::Project;
-use crate::sql::{Session, Work, params};
+use crate::sql::{Root, Session, Work, params};
 
 /// The data at one moment: whatever is written meanwhile, a snapshot answers the same.
 ///
@@ -14,11 +16,39 @@ use crate::sql::{Session, Work, params};
 #[derive(Debug)]
 pub struct Snapshot {
     db: Pooled,
+    /// The project whose root was asked for last, and the root: where nothing can move meanwhile.
+    last_root: Option<Cell<Option<(ProjectId, Root)>>>,
 }
 
 impl Snapshot {
     pub(crate) fn new(db: Pooled) -> Self {
-        Self { db }
+        Self {
+            db,
+            last_root: Some(Cell::default()),
+        }
+    }
+
+    /// What a transaction that writes reads: trees may change under it.
+    pub(crate) fn of_writer(db: Pooled) -> Self {
+        Self {
+            db,
+            last_root: None,
+        }
+    }
+
+    /// The root of a project's tree. Asked for once where the questions that follow are about the same project.
+    pub(crate) fn root_of(&self, project: ProjectId) -> Result<Root, Error> {
+        let Some(last) = &self.last_root else {
+            return Root::of_project(self.db(), project);
+        };
+        if let Some((known, root)) = last.get()
+            && known == project
+        {
+            return Ok(root);
+        }
+        let root = Root::of_project(self.db(), project)?;
+        last.set(Some((project, root)));
+        Ok(root)
     }
 
     pub(crate) fn db(&self) -> &dyn Session {
@@ -41,10 +71,10 @@ impl Snapshot {
         self.db()
             .row(
                 &format!(
-                    "SELECT {} FROM projects p WHERE p.id = ?1",
+                    "SELECT {} FROM projects p WHERE p.id = ?1 /*! AND p.root_id = ?root */",
                     Project::COLUMNS
                 ),
-                params![id],
+                params![id, self.root_of(id)?],
                 Project::read,
             )?
             .ok_or_else(|| Error::not_found("project", id))

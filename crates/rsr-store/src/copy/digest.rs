@@ -16,7 +16,10 @@ impl Digest {
         let mut hasher = Sha256::new();
         for value in row {
             match value {
-                Value::Null => hasher.update([0]),
+                // Roots are derived, and no row that is copied has one.
+                Value::Null | Value::Root(_) | Value::Roots(_) | Value::OwnRoot => {
+                    hasher.update([0]);
+                }
                 Value::Int(number) => number_of(&mut hasher, i128::from(*number)),
                 Value::Hundredths(number) => number_of(&mut hasher, *number),
                 Value::Text(text) => bytes_of(&mut hasher, 2, text.as_bytes()),

@@ -7,7 +7,7 @@ use rsr_iati::model::{
 
 use super::{block_text, day, first_text};
 use crate::error::Error;
-use crate::sql::{Session, Table, Value, params};
+use crate::sql::{Root, Session, Table, Value, params};
 
 /// The tables that hold such columns.
 pub(super) const TABLES: [&str; 9] = [
@@ -107,7 +107,7 @@ const TRANSACTIONS: Table = Table {
 /// Writes the columns of an element, where its kind has any.
 pub(super) fn write(
     db: &dyn Session,
-    project: ProjectId,
+    (project, root): (ProjectId, Root),
     place: i64,
     element: &ActivityElement,
     default_currency: &str,
@@ -121,7 +121,8 @@ pub(super) fn write(
                 org.role.as_deref().unwrap_or_default(),
                 org.reference.as_deref(),
                 org.kind.as_deref(),
-                first_text(&org.narratives)
+                first_text(&org.narratives),
+                root
             ],
         ),
         ActivityElement::Sector(sector) => db.put(
@@ -132,7 +133,8 @@ pub(super) fn write(
                 sector.vocabulary.as_deref().unwrap_or("1"),
                 sector.code.as_deref().unwrap_or_default(),
                 sector.percentage.as_ref().map(Decimal::as_str),
-                first_text(&sector.narratives)
+                first_text(&sector.narratives),
+                root
             ],
         ),
         ActivityElement::RecipientCountry(country) => db.put(
@@ -141,7 +143,8 @@ pub(super) fn write(
                 project,
                 place,
                 country.code.as_deref().unwrap_or_default(),
-                country.percentage.as_ref().map(Decimal::as_str)
+                country.percentage.as_ref().map(Decimal::as_str),
+                root
             ],
         ),
         ActivityElement::Location(location) => db.put(
@@ -151,12 +154,13 @@ pub(super) fn write(
                 place,
                 block_text(location.name.as_ref()),
                 country(location),
-                position(location)
+                position(location),
+                root
             ],
         ),
         ActivityElement::Transaction(transaction) => write_transaction(
             db,
-            project,
+            (project, root),
             place,
             transaction,
             &Money::of(transaction.value.as_ref(), default_currency),
@@ -174,7 +178,8 @@ pub(super) fn write(
                     dated(budget.end.as_ref()).as_deref(),
                     money.hundredths,
                     money.currency,
-                    money.value_date.as_deref()
+                    money.value_date.as_deref(),
+                    root
                 ],
             )
         }
@@ -190,7 +195,8 @@ pub(super) fn write(
                     dated(planned.end.as_ref()).as_deref(),
                     money.hundredths,
                     money.currency,
-                    money.value_date.as_deref()
+                    money.value_date.as_deref(),
+                    root
                 ],
             )
         }
@@ -201,7 +207,8 @@ pub(super) fn write(
                 place,
                 document.url.as_deref().unwrap_or_default(),
                 document.format.as_deref().unwrap_or_default(),
-                block_text(document.title.as_ref())
+                block_text(document.title.as_ref()),
+                root
             ],
         ),
         ActivityElement::RelatedActivity(related) => db.put(
@@ -210,7 +217,8 @@ pub(super) fn write(
                 project,
                 place,
                 related.kind.as_deref().unwrap_or_default(),
-                related.reference.as_deref().unwrap_or_default().trim()
+                related.reference.as_deref().unwrap_or_default().trim(),
+                root
             ],
         ),
         _ => Ok(()),
@@ -219,7 +227,7 @@ pub(super) fn write(
 
 fn write_transaction(
     db: &dyn Session,
-    project: ProjectId,
+    (project, root): (ProjectId, Root),
     place: i64,
     transaction: &Transaction,
     money: &Money<'_>,
@@ -237,7 +245,8 @@ fn write_transaction(
             money.currency,
             money.value_date.as_deref(),
             provider.and_then(|provider| provider.reference.as_deref()),
-            receiver.and_then(|receiver| receiver.reference.as_deref())
+            receiver.and_then(|receiver| receiver.reference.as_deref()),
+            root
         ],
     )
 }

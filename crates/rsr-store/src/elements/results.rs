@@ -13,7 +13,7 @@ use rsr_iati::model::{Decimal, Indicator, Measurement, Period, ResultBlock};
 use super::wrapped::{indicator_to_xml, period_to_xml, result_to_xml};
 use super::{block_text, day};
 use crate::error::Error;
-use crate::sql::{Session, Table, params};
+use crate::sql::{Root, Session, Table, params};
 
 const RESULTS: Table = Table {
     name: "results",
@@ -126,6 +126,7 @@ impl<K: Eq + Hash> Known<K> {
 pub(crate) struct ResultRows<'a> {
     db: &'a dyn Session,
     project: ProjectId,
+    root: Root,
     results: Known<(String, String)>,
     is_new: bool,
     /// Dimension names of an activity that is new.
@@ -138,20 +139,22 @@ impl<'a> ResultRows<'a> {
     /// For an activity that is new, or whose stored results are to be found again.
     pub(crate) fn new(
         db: &'a dyn Session,
-        project: ProjectId,
+        (project, root): (ProjectId, Root),
         is_new: bool,
     ) -> Result<Self, Error> {
         let results = match is_new {
             true => Known::none(),
             false => Known::new(db.rows(
-                "SELECT type, title, id FROM results WHERE project_id = ?1 ORDER BY place DESC, id DESC",
-                params![project],
+                "SELECT type, title, id FROM results WHERE project_id = ?1 /*! AND root_id = ?root */
+                 ORDER BY place DESC, id DESC",
+                params![project, root],
                 |row| Ok(((row.string(0)?, row.string(1)?), row.int(2)?)),
             )?),
         };
         Ok(Self {
             db,
             project,
+            root,
             results,
             is_new,
             names: HashMap::new(),
@@ -181,8 +184,16 @@ impl<'a> ResultRows<'a> {
             Some(id) => {
                 self.db.execute(
                     "UPDATE results SET place = ?2, description = ?3, aggregation_status = ?4, xml = ?5,
-                         omitted_because = ?6 WHERE id = ?1",
-                    params![id, self.n_written, description, status, &xml, objection],
+                         omitted_because = ?6 WHERE id = ?1 /*! AND root_id = ?root */",
+                    params![
+                        id,
+                        self.n_written,
+                        description,
+                        status,
+                        &xml,
+                        objection,
+                        self.root
+                    ],
                 )?;
                 id
             }
@@ -196,15 +207,17 @@ impl<'a> ResultRows<'a> {
                     description,
                     status,
                     &xml,
-                    objection
+                    objection,
+                    self.root
                 ],
             )?,
         };
         let mut indicators = match known {
             None => Known::none(),
             Some(_) => Known::new(self.db.rows(
-                "SELECT title, id FROM indicators WHERE result_id = ?1 ORDER BY place DESC, id DESC",
-                params![id],
+                "SELECT title, id FROM indicators WHERE result_id = ?1 /*! AND root_id = ?root */
+                 ORDER BY place DESC, id DESC",
+                params![id, self.root],
                 |row| Ok((row.string(0)?, row.int(1)?)),
             )?),
         };
@@ -214,8 +227,9 @@ impl<'a> ResultRows<'a> {
         }
         for id in indicators.left() {
             self.drop_unreported(
-                "DELETE FROM indicators WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM periods p
-                     JOIN updates u ON u.period_id = p.id WHERE p.indicator_id = ?1)",
+                "DELETE FROM indicators WHERE id = ?1 /*! AND root_id = ?root */ AND NOT EXISTS (SELECT 1 FROM periods p
+                     JOIN updates u ON u.period_id = p.id /*! AND u.root_id = p.root_id */
+                     WHERE p.indicator_id = ?1 /*! AND p.root_id = ?root */)",
                 id,
             )?;
         }
@@ -224,20 +238,23 @@ impl<'a> ResultRows<'a> {
 
     /// Takes away the results that the activity no longer has, but for those people have reported on.
     pub(crate) fn finish(self) -> Result<(), Error> {
-        let Self { db, results, .. } = self;
+        let Self {
+            db, root, results, ..
+        } = self;
         for id in results.left() {
             db.execute(
-                "DELETE FROM results WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM indicators i
-                     JOIN periods p ON p.indicator_id = i.id JOIN updates u ON u.period_id = p.id
-                     WHERE i.result_id = ?1)",
-                params![id],
+                "DELETE FROM results WHERE id = ?1 /*! AND root_id = ?root */ AND NOT EXISTS (SELECT 1 FROM indicators i
+                     JOIN periods p ON p.indicator_id = i.id /*! AND p.root_id = i.root_id */
+                     JOIN updates u ON u.period_id = p.id /*! AND u.root_id = p.root_id */
+                     WHERE i.result_id = ?1 /*! AND i.root_id = ?root */)",
+                params![id, root],
             )?;
         }
         Ok(())
     }
 
     fn drop_unreported(&self, sql: &str, id: i64) -> Result<(), Error> {
-        self.db.execute(sql, params![id])?;
+        self.db.execute(sql, params![id, self.root])?;
         Ok(())
     }
 
@@ -267,13 +284,14 @@ impl<'a> ResultRows<'a> {
             block_text(indicator.description.as_ref()),
             &xml,
             self.project,
+            self.root,
         ];
         let id = match known {
             Some(id) => {
                 self.db.execute(
                     "UPDATE indicators SET place = ?2, kind = ?3, measure = ?4, is_ascending = ?5,
                          aggregation_status = ?6, reference = ?7, title = ?8, description = ?9, xml = ?10
-                     WHERE id = ?1 AND project_id = ?11",
+                     WHERE id = ?1 AND project_id = ?11 /*! AND root_id = ?root */",
                     columns,
                 )?;
                 id
@@ -284,8 +302,8 @@ impl<'a> ResultRows<'a> {
             None => Known::none(),
             Some(_) => Known::new(self.db.rows(
                 "SELECT coalesce(start_date, ''), coalesce(end_date, ''), id FROM periods
-                 WHERE indicator_id = ?1 ORDER BY place DESC, id DESC",
-                params![id],
+                 WHERE indicator_id = ?1 /*! AND root_id = ?root */ ORDER BY place DESC, id DESC",
+                params![id, self.root],
                 |row| Ok(((row.string(0)?, row.string(1)?), row.int(2)?)),
             )?),
         };
@@ -295,7 +313,8 @@ impl<'a> ResultRows<'a> {
         }
         for id in periods.left() {
             self.drop_unreported(
-                "DELETE FROM periods WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM updates WHERE period_id = ?1)",
+                "DELETE FROM periods WHERE id = ?1 /*! AND root_id = ?root */
+                 AND NOT EXISTS (SELECT 1 FROM updates u WHERE u.period_id = ?1 /*! AND u.root_id = ?root */)",
                 id,
             )?;
         }
@@ -351,6 +370,7 @@ impl<'a> ResultRows<'a> {
             self.project,
             number,
             text.is_some(),
+            self.root,
         ];
         let id = match known {
             Some(id) => {
@@ -359,12 +379,12 @@ impl<'a> ResultRows<'a> {
                          manual_text = ?6, manual_value = ?7, xml = ?8,
                          value = CASE WHEN is_manual = 1 OR value IS NULL THEN ?10 ELSE value END,
                          is_manual = CASE WHEN is_manual = 1 OR value IS NULL THEN CAST(?11 AS BIGINT) ELSE 0 END
-                     WHERE id = ?1 AND project_id = ?9",
+                     WHERE id = ?1 AND project_id = ?9 /*! AND root_id = ?root */",
                     columns,
                 )?;
                 self.db.execute(
-                    "DELETE FROM manual_disaggregations WHERE period_id = ?1",
-                    params![id],
+                    "DELETE FROM manual_disaggregations WHERE period_id = ?1 /*! AND root_id = ?root */",
+                    params![id, self.root],
                 )?;
                 id
             }
@@ -388,11 +408,15 @@ impl<'a> ResultRows<'a> {
             n_without_number += u64::from(!is_qualitative && is_text && value.is_none());
         }
         for (dimension, value) in parts {
-            self.db
-                .put(&MANUAL_DISAGGREGATIONS, params![id, dimension, value])?;
+            self.db.put(
+                &MANUAL_DISAGGREGATIONS,
+                params![id, dimension, value, self.root],
+            )?;
             if self.is_new && !is_qualitative {
-                self.db
-                    .put(&PERIOD_DISAGGREGATIONS, params![id, dimension, value, true])?;
+                self.db.put(
+                    &PERIOD_DISAGGREGATIONS,
+                    params![id, dimension, value, true, self.root],
+                )?;
             }
         }
         Ok(n_without_number)
@@ -423,14 +447,14 @@ impl<'a> ResultRows<'a> {
             return self.new_dimension_value(key);
         }
         let name = self.db.number(
-            "INSERT INTO dimension_names (project_id, name) VALUES (?1, ?2)
-             ON CONFLICT (project_id, name) DO UPDATE SET name = excluded.name RETURNING id",
-            params![self.project, &key.0],
+            "INSERT INTO dimension_names (project_id, name /*!, root_id */) VALUES (?1, ?2 /*!, ?root */)
+             ON CONFLICT (project_id, name /*!, root_id */) DO UPDATE SET name = excluded.name RETURNING id",
+            params![self.project, &key.0, self.root],
         )?;
         let value = self.db.number(
-            "INSERT INTO dimension_values (name_id, value) VALUES (?1, ?2)
-             ON CONFLICT (name_id, value) DO UPDATE SET value = excluded.value RETURNING id",
-            params![name, &key.1],
+            "INSERT INTO dimension_values (name_id, value /*!, root_id */) VALUES (?1, ?2 /*!, ?root */)
+             ON CONFLICT (name_id, value /*!, root_id */) DO UPDATE SET value = excluded.value RETURNING id",
+            params![name, &key.1, self.root],
         )?;
         self.dimensions.insert(key, value);
         Ok(value)
@@ -441,13 +465,13 @@ impl<'a> ResultRows<'a> {
         let name = match self.names.get(&key.0) {
             Some(name) => *name,
             None => {
-                let name = params![self.project, &key.0];
+                let name = params![self.project, &key.0, self.root];
                 let name = self.db.put_new(&DIMENSION_NAMES, name)?;
                 self.names.insert(key.0.clone(), name);
                 name
             }
         };
-        let value = params![name, &key.1];
+        let value = params![name, &key.1, self.root];
         let value = self.db.put_new(&DIMENSION_VALUES, value)?;
         self.dimensions.insert(key, value);
         Ok(value)

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{columns, day, first_text, head_to_xml};
 use crate::error::Error;
-use crate::sql::{Session, Table, params};
+use crate::sql::{Root, Session, Table, Value, params};
 
 const PROJECT_ELEMENTS: Table = Table {
     name: "project_elements",
@@ -18,15 +18,15 @@ const PROJECT_ELEMENTS: Table = Table {
 };
 
 /// Takes all element rows of a project away, with what was derived from them.
-pub(crate) fn clear(db: &dyn Session, project: ProjectId) -> Result<(), Error> {
+pub(crate) fn clear(db: &dyn Session, project: ProjectId, root: Root) -> Result<(), Error> {
     db.execute(
-        "DELETE FROM project_elements WHERE project_id = ?1",
-        params![project],
+        "DELETE FROM project_elements WHERE project_id = ?1 /*! AND root_id = ?root */",
+        params![project, root],
     )?;
     for table in columns::TABLES {
         db.execute(
-            &format!("DELETE FROM {table} WHERE project_id = ?1"),
-            params![project],
+            &format!("DELETE FROM {table} WHERE project_id = ?1 /*! AND root_id = ?root */"),
+            params![project, root],
         )?;
     }
     Ok(())
@@ -40,6 +40,8 @@ pub(crate) struct NewActivity<'a> {
     /// The digest of all its elements.
     pub(crate) hash: &'a [u8],
     pub(crate) now_ms: i64,
+    /// The tree it lies in; `None` for one of its own.
+    pub(crate) root: Option<Root>,
 }
 
 const ACTIVITY: Table = Table {
@@ -76,6 +78,8 @@ pub(crate) struct Summary {
     reporting_ref: Option<String>,
     reporting_name: String,
     reporting_kind: String,
+    /// The first activity that it names as its parent.
+    parent: Option<String>,
 }
 
 impl Summary {
@@ -106,8 +110,22 @@ impl Summary {
                 first_text(&org.narratives).clone_into(&mut self.reporting_name);
                 self.reporting_kind = org.kind.clone().unwrap_or_default();
             }
+            ActivityElement::RelatedActivity(related)
+                if self.parent.is_none() && related.kind.as_deref() == Some("1") =>
+            {
+                self.parent = related
+                    .reference
+                    .as_deref()
+                    .map(str::trim)
+                    .map(str::to_owned);
+            }
             _ => {}
         }
+    }
+
+    /// The first activity that it names as its parent.
+    pub(crate) fn parent(&self) -> Option<&str> {
+        self.parent.as_deref()
     }
 
     /// Stores a project for an activity, with the columns that follow from its elements and head. Answers its id.
@@ -135,6 +153,7 @@ impl Summary {
                 &head_to_xml(new.head),
                 new.now_ms,
                 new.hash,
+                new.root.map_or(Value::OwnRoot, Value::Root),
             ],
         )
     }
@@ -143,7 +162,7 @@ impl Summary {
     pub(crate) fn write(
         &self,
         db: &dyn Session,
-        project: ProjectId,
+        (project, root): (ProjectId, Root),
         head: &ActivityHead,
         now_ms: i64,
     ) -> Result<(), Error> {
@@ -152,7 +171,8 @@ impl Summary {
         db.execute(
             "UPDATE projects SET title = ?2, title_folded = ?3, activity_status = ?4, planned_start = ?5,
                  actual_start = ?6, planned_end = ?7, actual_end = ?8, organisation_id = ?9, reporting_ref = ?10,
-                 default_currency = ?11, last_updated = ?12, head_xml = ?13, changed_ms = ?14 WHERE id = ?1",
+                 default_currency = ?11, last_updated = ?12, head_xml = ?13, changed_ms = ?14
+             WHERE id = ?1 /*! AND root_id = ?root */",
             params![
                 project,
                 &self.title,
@@ -168,6 +188,7 @@ impl Summary {
                 head.last_updated.as_ref().map(|moment| moment.text()),
                 &head_to_xml(head),
                 now_ms,
+                root,
             ],
         )?;
         Ok(())
@@ -222,6 +243,7 @@ pub(crate) fn organisation(
 pub(crate) struct ElementWriter<'a> {
     pub(crate) db: &'a dyn Session,
     pub(crate) project: ProjectId,
+    root: Root,
     pub(crate) default_currency: &'a str,
     checker: &'a mut FragmentChecker,
     n_written: i64,
@@ -232,13 +254,14 @@ pub(crate) struct ElementWriter<'a> {
 impl<'a> ElementWriter<'a> {
     pub(crate) fn new(
         db: &'a dyn Session,
-        project: ProjectId,
+        (project, root): (ProjectId, Root),
         default_currency: &'a str,
         checker: &'a mut FragmentChecker,
     ) -> Self {
         Self {
             db,
             project,
+            root,
             default_currency,
             checker,
             n_written: 0,
@@ -291,13 +314,15 @@ impl<'a> ElementWriter<'a> {
     ) -> Result<ElementRow, Error> {
         let omitted_because = self.objection(element, xml);
         let place = self.next_place(element.kind());
-        columns::write(self.db, self.project, place, element, self.default_currency)?;
+        let of = (self.project, self.root);
+        columns::write(self.db, of, place, element, self.default_currency)?;
         let name = match element.kind().name() {
             "" => Cow::Owned(element.name().to_owned()),
             name => Cow::Borrowed(name),
         };
         Ok(ElementRow {
             project: self.project,
+            root: self.root,
             place,
             name,
             omitted_because,
@@ -309,6 +334,7 @@ impl<'a> ElementWriter<'a> {
 #[derive(Debug)]
 pub(crate) struct ElementRow {
     project: ProjectId,
+    root: Root,
     place: i64,
     name: Cow<'static, str>,
     /// Why exports will leave it out, `None` where they will not.
@@ -321,7 +347,14 @@ impl ElementRow {
         let reason = self.omitted_because.as_deref();
         db.put(
             &PROJECT_ELEMENTS,
-            params![self.project, self.place, &*self.name, xml, reason],
+            params![
+                self.project,
+                self.place,
+                &*self.name,
+                xml,
+                reason,
+                self.root
+            ],
         )
     }
 
@@ -334,14 +367,15 @@ impl ElementRow {
         id: i64,
     ) -> Result<(), Error> {
         let sql = format!(
-            "INSERT INTO project_elements (project_id, place, name, xml, omitted_because)
+            "INSERT INTO project_elements (project_id, place, name, xml, omitted_because /*!, root_id */)
              SELECT CAST(?1 AS BIGINT), CAST(?2 AS BIGINT), CAST(?3 AS TEXT), xml, CAST(?4 AS TEXT)
+                 /*!, CAST(?root AS BIGINT) */
              FROM {table} WHERE {key} = ?5"
         );
         let reason = self.omitted_because.as_deref();
         let n = db.execute(
             &sql,
-            params![self.project, self.place, &*self.name, reason, id],
+            params![self.project, self.place, &*self.name, reason, id, self.root],
         )?;
         debug_assert!(n == 1, "the fragment is there");
         Ok(())

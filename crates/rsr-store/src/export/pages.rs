@@ -9,7 +9,7 @@ use super::ActivityFilter;
 use super::results::Results;
 use crate::error::Error;
 use crate::hierarchy::COVERS;
-use crate::sql::{Session, Value, id_list, params};
+use crate::sql::{Root, Roots, Session, Value, id_list, params};
 
 /// Most rows asked for at once: an engine on a server may send all of them before the page is full.
 const PAGE_ROWS: i64 = 1_024;
@@ -21,6 +21,7 @@ pub(super) struct HeadRow {
     pub(super) project: i64,
     pub(super) identifier: Option<String>,
     pub(super) head_xml: String,
+    root: i64,
 }
 
 /// The activities to come.
@@ -32,6 +33,8 @@ pub(super) struct Heads {
     last: i64,
     /// The projects of the chunk, where there may be others between them.
     listed: Option<String>,
+    /// The trees that the chunk's activities lie in.
+    pub(super) roots: Roots,
     is_end: bool,
 }
 
@@ -61,6 +64,7 @@ impl Heads {
             chunk: VecDeque::new(),
             last: i64::MIN,
             listed: None,
+            roots: Roots::from_ids(Vec::new()),
             is_end: false,
         }
     }
@@ -81,6 +85,7 @@ impl Heads {
             }
             let is_filtered = self.filter != ActivityFilter::default();
             self.listed = is_filtered.then(|| id_list(self.chunk.iter().map(|head| head.project)));
+            self.roots = Roots::from_ids(self.chunk.iter().map(|head| head.root).collect());
             *pages = Pages {
                 after: (after, i64::MAX),
                 ..Pages::default()
@@ -94,7 +99,7 @@ impl Heads {
         let n = i64::try_from(self.chunk_size).unwrap_or(i64::MAX);
         let mut params = vec![Value::from(self.last), Value::from(n)];
         let mut sql =
-            "SELECT p.id, p.iati_identifier, p.head_xml FROM projects p WHERE p.id > ?1".to_owned();
+            "SELECT p.id, p.iati_identifier, p.head_xml /*!, p.root_id */ FROM projects p WHERE p.id > ?1".to_owned();
         let asking = match self.filter.visible_to {
             None | Some(Viewer::Administrator) => None,
             Some(Viewer::Anonymous) => Some(Value::Int(NOBODY)),
@@ -110,25 +115,33 @@ impl Heads {
         }
         if let Some(project) = self.filter.project {
             params.push(Value::from(project));
-            sql.push_str(&format!(" AND p.id = ?{}", params.len()));
+            sql.push_str(&format!(
+                " AND p.id = ?{} /*! AND p.root_id = ?root */",
+                params.len()
+            ));
         }
         if let Some(reference) = &self.filter.reporting_ref {
             params.push(Value::from(reference));
             sql.push_str(&format!(" AND p.reporting_ref = ?{}", params.len()));
         }
         sql.push_str(" ORDER BY p.id LIMIT ?2");
+        if let Some(project) = self.filter.project {
+            params.push(Value::from(Root::of_project(db, project)?));
+        }
+        let has_roots = db.has_roots();
         let rows = db.rows(&sql, &params, |row| {
             Ok(HeadRow {
                 project: row.int(0)?,
                 identifier: row.opt_string(1)?,
                 head_xml: row.string(2)?,
+                root: if has_roots { row.int(3)? } else { 0 },
             })
         })?;
         Ok(rows.into())
     }
 
     /// What keeps a page among the activities of the chunk: a condition on `project_id` and its parameters, the first of
-    /// which is the parameter `nth`.
+    /// which is the parameter `nth`, and which are the last ones.
     pub(super) fn within(&self, nth: usize) -> (String, Vec<Value<'_>>) {
         let mut sql = format!("project_id <= ?{nth}");
         let mut params = vec![Value::from(self.last)];
@@ -139,6 +152,8 @@ impl Heads {
             ));
             params.push(Value::from(listed));
         }
+        sql.push_str(" /*! AND root_id IN ?roots */");
+        params.push(Value::from(&self.roots));
         (sql, params)
     }
 }

@@ -16,7 +16,7 @@ use rsr_iati::schema::FragmentChecker;
 use super::pages::Heads;
 use crate::elements::{indicator_from_xml, period_from_xml, result_from_xml};
 use crate::error::Error;
-use crate::sql::{IDS, Session, id_list, params};
+use crate::sql::{IDS, Roots, Session, id_list, params};
 
 /// Most results read at once.
 const PAGE_ROWS: i64 = 128;
@@ -84,7 +84,7 @@ impl Results {
     fn read(&mut self, db: &dyn Session, heads: &Heads) -> Result<(), Error> {
         let (mut blocks, is_last) = self.blocks(db, heads)?;
         let n_read = blocks.len();
-        let weights = weights(db, &blocks)?;
+        let weights = weights(db, &blocks, &heads.roots)?;
         let mut n_bytes = 0;
         let mut n_kept = 0;
         for row in &blocks {
@@ -99,7 +99,7 @@ impl Results {
         if let Some(last) = blocks.last() {
             self.after = (last.project, last.place, last.id);
         }
-        self.page = filled(db, blocks)?.into();
+        self.page = filled(db, blocks, &heads.roots)?.into();
         Ok(())
     }
 
@@ -150,15 +150,20 @@ fn ids(blocks: &[ResultRow]) -> String {
 }
 
 /// About how many bytes each result holds in its indicators, periods and disaggregations.
-fn weights(db: &dyn Session, blocks: &[ResultRow]) -> Result<HashMap<i64, i64>, Error> {
+fn weights(
+    db: &dyn Session,
+    blocks: &[ResultRow],
+    roots: &Roots,
+) -> Result<HashMap<i64, i64>, Error> {
     let rows = db.rows(
         &format!(
             "SELECT i.result_id, i.id, octet_length(i.xml), count(p.id), sum(octet_length(p.xml)),
-                 sum((SELECT count(*) FROM period_disaggregations d WHERE d.period_id = p.id))
-             FROM indicators i LEFT JOIN periods p ON p.indicator_id = i.id WHERE i.result_id IN {IDS}
+                 sum((SELECT count(*) FROM period_disaggregations d WHERE d.period_id = p.id /*! AND d.root_id = p.root_id */))
+             FROM indicators i LEFT JOIN periods p ON p.indicator_id = i.id /*! AND p.root_id = i.root_id */
+             WHERE i.result_id IN {IDS} /*! AND i.root_id IN ?roots */
              GROUP BY i.result_id, i.id, octet_length(i.xml)"
         ),
-        params![&ids(blocks)],
+        params![&ids(blocks), roots],
         |row| {
             let rows = (1 + row.int(3)? + row.int(5)?) * PART_BYTES;
             Ok((row.int(0)?, rows + row.int(2)? + row.int(4)?))
@@ -172,7 +177,11 @@ fn weights(db: &dyn Session, blocks: &[ResultRow]) -> Result<HashMap<i64, i64>, 
 }
 
 /// The results with all they hold.
-fn filled(db: &dyn Session, mut blocks: Vec<ResultRow>) -> Result<Vec<ResultRow>, Error> {
+fn filled(
+    db: &dyn Session,
+    mut blocks: Vec<ResultRow>,
+    roots: &Roots,
+) -> Result<Vec<ResultRow>, Error> {
     if blocks.is_empty() {
         return Ok(blocks);
     }
@@ -185,9 +194,9 @@ fn filled(db: &dyn Session, mut blocks: Vec<ResultRow>) -> Result<Vec<ResultRow>
     db.query(
         &format!(
             "SELECT id, xml, measure, is_ascending, aggregation_status, title, description, result_id FROM indicators
-             WHERE result_id IN {IDS} ORDER BY result_id, place, id"
+             WHERE result_id IN {IDS} /*! AND root_id IN ?roots */ ORDER BY result_id, place, id"
         ),
-        params![&ids],
+        params![&ids, roots],
         &mut |row| {
             let xml = row.text(1)?;
             let indicator = match xml.is_empty() {
@@ -209,15 +218,16 @@ fn filled(db: &dyn Session, mut blocks: Vec<ResultRow>) -> Result<Vec<ResultRow>
             Ok(())
         },
     )?;
-    let mut parts = parts(db, &ids)?;
+    let mut parts = parts(db, &ids, roots)?;
     db.query(
         &format!(
             "SELECT p.id, p.indicator_id, p.xml, p.start_date, p.end_date, p.target_value, p.is_manual, p.value,
                  p.manual_text
-             FROM indicators i JOIN periods p ON p.indicator_id = i.id WHERE i.result_id IN {IDS}
+             FROM indicators i JOIN periods p ON p.indicator_id = i.id /*! AND p.root_id = i.root_id */
+             WHERE i.result_id IN {IDS} /*! AND i.root_id IN ?roots */
              ORDER BY p.indicator_id, p.place, p.id"
         ),
-        params![&ids],
+        params![&ids, roots],
         &mut |row| {
             let xml = row.text(2)?;
             let mut period = match xml.is_empty() {
@@ -262,16 +272,18 @@ struct Part {
 }
 
 /// The disaggregations with values of the periods of some results.
-fn parts(db: &dyn Session, results: &str) -> Result<HashMap<i64, Vec<Part>>, Error> {
+fn parts(db: &dyn Session, results: &str, roots: &Roots) -> Result<HashMap<i64, Vec<Part>>, Error> {
     let mut parts: HashMap<i64, Vec<Part>> = HashMap::new();
     db.query(
         &format!(
             "SELECT d.period_id, n.name, v.value, d.value, d.is_manual FROM indicators i
-             JOIN periods p ON p.indicator_id = i.id JOIN period_disaggregations d ON d.period_id = p.id
-             JOIN dimension_values v ON v.id = d.dimension_value_id JOIN dimension_names n ON n.id = v.name_id
-             WHERE i.result_id IN {IDS} AND d.value IS NOT NULL ORDER BY d.period_id, n.id, v.id"
+             JOIN periods p ON p.indicator_id = i.id /*! AND p.root_id = i.root_id */
+             JOIN period_disaggregations d ON d.period_id = p.id /*! AND d.root_id = p.root_id */
+             JOIN dimension_values v ON v.id = d.dimension_value_id /*! AND v.root_id = d.root_id */
+             JOIN dimension_names n ON n.id = v.name_id /*! AND n.root_id = v.root_id */
+             WHERE i.result_id IN {IDS} /*! AND i.root_id IN ?roots */ AND d.value IS NOT NULL ORDER BY d.period_id, n.id, v.id"
         ),
-        params![results],
+        params![results, roots],
         &mut |row| {
             if let Some(value) = row.opt_hundredths(3)? {
                 let part = Part {

@@ -13,7 +13,7 @@ use super::row::{ChildRow, children_counts, rows};
 use super::scope::Query;
 use crate::error::Error;
 use crate::rows::Project;
-use crate::sql::{IDS, Session, id_list, params};
+use crate::sql::{IDS, Root, Roots, Session, id_list, params};
 use crate::tree::positions::{self, Position};
 
 /// Where reading branches stopped.
@@ -60,7 +60,8 @@ pub(super) fn read(
     };
     let next = walk.run(resume)?;
     let found = walk.found;
-    fill(db, scope, found, nodes)?;
+    let roots = tops.iter().flatten().map(|top| top.root).collect();
+    fill(db, scope, found, nodes, &Roots::from_ids(roots))?;
     Ok(next)
 }
 
@@ -191,7 +192,7 @@ impl Walk<'_> {
         let n = self.n.saturating_add(1);
         let sql = format!(
             "SELECT {}, o.depth, o.place, o.last_place, {within}
-             FROM positions o JOIN projects p ON p.id = o.project_id
+             FROM positions o JOIN projects p ON p.id = o.project_id /*! AND p.root_id = o.root_id */
              WHERE o.root_id = {root} AND o.place > {from} AND o.place <= {to} AND o.depth <= {depth_max}
              ORDER BY o.place LIMIT {n}",
             Project::COLUMNS
@@ -215,19 +216,21 @@ fn fill(
     scope: &Scope<'_>,
     found: Vec<Found>,
     nodes: &mut Vec<BranchNode<ChildRow>>,
+    roots: &Roots,
 ) -> Result<(), Error> {
     if found.is_empty() {
         return Ok(());
     }
     let ids: Vec<ProjectId> = found.iter().map(|found| found.project.id).collect();
-    let counts = children_counts(db, scope, &ids)?;
+    let counts = children_counts(db, scope, &ids, roots)?;
     let mut places = Vec::with_capacity(found.len());
     let mut projects = Vec::with_capacity(found.len());
     for found in found {
         places.push((found.nth, found.depth));
         projects.push(found.project);
     }
-    for ((nth, depth), row) in places.into_iter().zip(rows(db, scope.viewer, projects)?) {
+    let rows = rows(db, scope.viewer, projects, roots)?;
+    for ((nth, depth), row) in places.into_iter().zip(rows) {
         let id = row.project.id;
         nodes.push(BranchNode {
             nth,
@@ -264,14 +267,19 @@ pub(super) fn resume_after(
     let place = db.row(
         "SELECT CASE WHEN p.id = ?2 THEN o.place ELSE o.last_place END
          FROM projects p JOIN positions o ON o.project_id = p.id
-         WHERE p.parent_id = ?1 AND p.id >= ?2 ORDER BY p.id LIMIT 1",
-        params![last.parent, last.id],
+         WHERE p.parent_id = ?1 /*! AND p.root_id = ?root */ AND p.id >= ?2 ORDER BY p.id LIMIT 1",
+        params![last.parent, last.id, Root(parent.root)],
         |row| row.int(0),
     )?;
     let place = place.unwrap_or(parent.place);
     Ok(Some(Resume {
         nth: 0,
-        place: place.max(hidden_end(db, scope, top, last.parent)?),
+        place: place.max(hidden_end(
+            db,
+            scope,
+            (Root(branch.root), top),
+            last.parent,
+        )?),
     }))
 }
 
@@ -280,18 +288,20 @@ pub(super) fn resume_after(
 fn hidden_end(
     db: &dyn Session,
     scope: &Scope<'_>,
-    top: ProjectId,
+    (root, top): (Root, ProjectId),
     node: ProjectId,
 ) -> Result<i64, Error> {
     let mut query = Query::default();
+    query.root(root);
     let (top, node) = (query.int(top.0), query.int(node.0));
     let within = query.within(scope);
     let sql = format!(
         "WITH RECURSIVE up(id) AS (
              SELECT CAST({node} AS BIGINT) WHERE CAST({node} AS BIGINT) <> {top}
              UNION
-             SELECT p.parent_id FROM up JOIN projects p ON p.id = up.id WHERE p.parent_id <> {top})
-         SELECT max(o.last_place) FROM up JOIN projects p ON p.id = up.id JOIN positions o ON o.project_id = p.id
+             SELECT p.parent_id FROM up JOIN projects p ON p.id = up.id /*! AND p.root_id = ?root */
+             WHERE p.parent_id <> {top})
+         SELECT max(o.last_place) FROM up JOIN projects p ON p.id = up.id /*! AND p.root_id = ?root */ JOIN positions o ON o.project_id = p.id
          WHERE NOT {within}"
     );
     let end = db.row(&sql, &query.params(), |row| row.opt_int(0))?;

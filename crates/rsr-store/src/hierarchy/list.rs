@@ -8,6 +8,7 @@ use super::scope::{Query, expression, order};
 use crate::error::Error;
 use crate::rows::Project;
 use crate::snapshot::Snapshot;
+use crate::sql::Roots;
 use rsr_base::ProjectId;
 
 /// A run of the list of projects.
@@ -64,8 +65,9 @@ impl Snapshot {
             .last()
             .map(|project| key_of(scope.sort.field, project));
         let ids: Vec<ProjectId> = projects.iter().map(|project| project.id).collect();
-        let counts = children_counts(self.db(), scope, &ids)?;
-        let rows = rows(self.db(), scope.viewer, projects)?
+        let roots = Roots::of_projects(self.db(), ids.iter().map(|id| id.0))?;
+        let counts = children_counts(self.db(), scope, &ids, &roots)?;
+        let rows = rows(self.db(), scope.viewer, projects, &roots)?
             .into_iter()
             .map(|row| {
                 let count = counts.get(&row.project.id.0).copied().unwrap_or(0);

@@ -12,7 +12,7 @@ use super::{Resume, branches};
 use crate::error::Error;
 use crate::rows::Project;
 use crate::snapshot::Snapshot;
-use crate::sql::{Row, id_list};
+use crate::sql::{Root, Roots, Row, id_list};
 
 impl NodeSource for Snapshot {
     type Row = ChildRow;
@@ -20,7 +20,7 @@ impl NodeSource for Snapshot {
     type Resume = Resume;
 
     fn is_visible(&mut self, project: ProjectId, viewer: Viewer) -> Result<bool, Error> {
-        is_visible(self.db(), project, viewer)
+        is_visible(self.db(), project, self.root_of(project)?, viewer)
     }
 
     fn count_descendants(
@@ -79,8 +79,9 @@ impl NodeSource for Snapshot {
             .last()
             .map(|project| key_of(scope.sort.field, project));
         let ids: Vec<ProjectId> = projects.iter().map(|project| project.id).collect();
-        let counts = children_counts(self.db(), scope, &ids)?;
-        for row in rows(self.db(), scope.viewer, projects)? {
+        let roots = Roots::from(self.root_of(parent)?);
+        let counts = children_counts(self.db(), scope, &ids, &roots)?;
+        for row in rows(self.db(), scope.viewer, projects, &roots)? {
             nodes.push(Node {
                 id: row.project.id,
                 parent,
@@ -131,6 +132,7 @@ impl Snapshot {
                 break;
             }
             let mut query = Query::default();
+            query.root(self.root_of(parent)?);
             let parent = query.int(parent.0);
             let within = query.within(scope);
             let beyond = query.stretch(scope.sort, &stretch);
@@ -138,7 +140,7 @@ impl Snapshot {
             // A number that is written out lets a planner see that few rows are wanted.
             let sql = format!(
                 "SELECT {columns} FROM projects p
-                 WHERE p.parent_id = {parent} AND {within} AND {beyond} ORDER BY {order} LIMIT {n}"
+                 WHERE p.parent_id = {parent} /*! AND p.root_id = ?root */ AND {within} AND {beyond} ORDER BY {order} LIMIT {n}"
             );
             let _whole = self.db().query_until(&sql, &query.params(), &mut |row| {
                 left -= 1;
@@ -159,6 +161,7 @@ impl Snapshot {
         depth_max: Option<NonZeroU32>,
         at_most: u64,
     ) -> Result<u64, Error> {
+        let root = self.root_of(top)?;
         let mut level = vec![top.0];
         let mut depth = 0;
         let mut counted = 0;
@@ -169,16 +172,18 @@ impl Snapshot {
             for above in level.chunks(COUNTED_PER_QUERY) {
                 let left = |counted| at_most - counted;
                 match levels_left {
-                    Some(0) => counted += self.count_below_ids(scope, above, 1, left(counted))?,
+                    Some(0) => {
+                        counted += self.count_below_ids(scope, (root, above), 1, left(counted))?;
+                    }
                     Some(1) => {
                         for n_levels in [1, 2] {
                             let n = left(counted);
-                            counted += self.count_below_ids(scope, above, n_levels, n)?;
+                            counted += self.count_below_ids(scope, (root, above), n_levels, n)?;
                         }
                     }
                     _ => {
                         let found = next.len();
-                        self.ids_below(scope, above, left(counted), &mut next)?;
+                        self.ids_below(scope, (root, above), left(counted), &mut next)?;
                         counted += (next.len() - found) as u64;
                     }
                 }
@@ -195,16 +200,18 @@ impl Snapshot {
     fn ids_below(
         &self,
         scope: &Scope<'_>,
-        above: &[i64],
+        (root, above): (Root, &[i64]),
         n: u64,
         ids: &mut Vec<i64>,
     ) -> Result<(), Error> {
         let mut query = Query::default();
+        query.root(root);
         let list = query.text(id_list(above.iter().copied()));
         let within = query.within(scope);
         let n = query.int(i64::try_from(n).unwrap_or(i64::MAX));
         let sql = format!(
-            "SELECT p.id FROM projects p WHERE p.parent_id IN (SELECT value FROM json_each({list})) AND {within} LIMIT {n}"
+            "SELECT p.id FROM projects p WHERE p.parent_id IN (SELECT value FROM json_each({list})) /*! AND p.root_id = ?root */
+             AND {within} LIMIT {n}"
         );
         self.db().query(&sql, &query.params(), &mut |row| {
             ids.push(row.int(0)?);
@@ -216,7 +223,7 @@ impl Snapshot {
     fn count_below_ids(
         &self,
         scope: &Scope<'_>,
-        above: &[i64],
+        (root, above): (Root, &[i64]),
         n_levels: u32,
         n: u64,
     ) -> Result<u64, Error> {
@@ -224,11 +231,13 @@ impl Snapshot {
             return Ok(0);
         }
         let mut query = Query::default();
+        query.root(root);
         let list = query.text(id_list(above.iter().copied()));
         let within = query.within(scope);
         let n = query.int(i64::try_from(n).unwrap_or(i64::MAX));
         let children = format!(
-            "projects p WHERE p.parent_id IN (SELECT value FROM json_each({list})) AND {within}"
+            "projects p WHERE p.parent_id IN (SELECT value FROM json_each({list})) /*! AND p.root_id = ?root */
+             AND {within}"
         );
         let counted = if n_levels == 1 {
             format!("SELECT p.id FROM {children}")
@@ -236,7 +245,7 @@ impl Snapshot {
             // A join rather than a list of ids within, which a database may first put down in full.
             format!(
                 "SELECT p.id FROM (SELECT p.id AS above FROM {children}) AS upper
-                 JOIN projects p ON p.parent_id = upper.above WHERE {within}"
+                 JOIN projects p ON p.parent_id = upper.above /*! AND p.root_id = ?root */ WHERE {within}"
             )
         };
         let sql = format!("SELECT count(*) FROM ({counted} LIMIT {n}) AS counted");
@@ -251,20 +260,23 @@ impl Snapshot {
         depth_max: NonZeroU32,
     ) -> Result<u64, Error> {
         let mut query = Query::default();
+        query.roots(&Roots::of_projects(self.db(), of.iter().map(|id| id.0))?);
         let list = query.text(id_list(of.iter().map(|id| id.0)));
         let within = query.within(scope);
         let children = format!(
-            "projects p WHERE p.parent_id IN (SELECT value FROM json_each({list})) AND {within}"
+            "projects p WHERE p.parent_id IN (SELECT value FROM json_each({list})) /*! AND p.root_id IN ?roots */
+             AND {within}"
         );
         let sql = if depth_max == NonZeroU32::MIN {
             format!("SELECT count(*) FROM {children}")
         } else {
             let depth_max = query.int(i64::from(depth_max.get()));
             format!(
-                "WITH RECURSIVE below(id, depth) AS (
-                     SELECT p.id, CAST(1 AS BIGINT) FROM {children}
+                "WITH RECURSIVE below(id, depth /*!, root_id */) AS (
+                     SELECT p.id, CAST(1 AS BIGINT) /*!, p.root_id */ FROM {children}
                      UNION ALL
-                     SELECT p.id, below.depth + 1 FROM below JOIN projects p ON p.parent_id = below.id
+                     SELECT p.id, below.depth + 1 /*!, p.root_id */
+                     FROM below JOIN projects p ON p.parent_id = below.id /*! AND p.root_id = below.root_id */
                      WHERE below.depth < {depth_max} AND {within})
                  SELECT count(*) FROM below"
             )

@@ -8,7 +8,7 @@ use rsr_hierarchy::{Scope, Viewer};
 use super::scope::{COVERS, Query};
 use crate::error::Error;
 use crate::rows::{Project, Role};
-use crate::sql::{IDS, Session, id_list, params};
+use crate::sql::{IDS, Roots, Session, id_list, params};
 
 /// Everything that is shown of one project, but its place in the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,18 +78,21 @@ pub struct ParentRow {
     pub leads_hierarchy: bool,
 }
 
-/// Direct children of each of these projects in the scope. Projects without any are not in the map.
+/// Direct children of each of these projects, of trees with these roots, in the scope. Projects without any are not in the map.
 pub(super) fn children_counts(
     db: &dyn Session,
     scope: &Scope<'_>,
     ids: &[ProjectId],
+    roots: &Roots,
 ) -> Result<HashMap<i64, u64>, Error> {
     let mut query = Query::default();
+    query.roots(roots);
     let list = query.text(id_list(ids.iter().map(|id| id.0)));
     let within = query.within(scope);
     let sql = format!(
         "SELECT p.parent_id, count(*) FROM projects p
-         WHERE p.parent_id IN (SELECT value FROM json_each({list})) AND {within} GROUP BY p.parent_id"
+         WHERE p.parent_id IN (SELECT value FROM json_each({list})) /*! AND p.root_id IN ?roots */ AND {within}
+         GROUP BY p.parent_id"
     );
     let counts = db.rows(&sql, &query.params(), |row| {
         Ok((row.int(0)?, row.int(1)?.unsigned_abs()))
@@ -97,11 +100,12 @@ pub(super) fn children_counts(
     Ok(counts.into_iter().collect())
 }
 
-/// The rows of these projects, in their order: a fixed number of queries for any number of projects.
+/// The rows of these projects, of trees with these roots, in their order: a fixed number of queries for any number of projects.
 pub(super) fn rows(
     db: &dyn Session,
     viewer: Viewer,
     projects: Vec<Project>,
+    roots: &Roots,
 ) -> Result<Vec<ChildRow>, Error> {
     let index: HashMap<i64, usize> = (0..).zip(&projects).map(|(nth, p)| (p.id.0, nth)).collect();
     let ids = id_list(projects.iter().map(|project| project.id.0));
@@ -123,7 +127,13 @@ pub(super) fn rows(
         |sql: &str,
          fill: &mut dyn FnMut(&mut ChildRow, &dyn crate::sql::Row) -> Result<(), Error>| {
             let sql = sql.replace("IDS", IDS);
-            db.query(&sql, params![&ids], &mut |row| match index
+            let params = params![&ids, roots];
+            let params = if sql.contains("?roots") {
+                &params[..]
+            } else {
+                &params[..1]
+            };
+            db.query(&sql, params, &mut |row| match index
                 .get(&row.int(0)?)
                 .and_then(|nth| rows.get_mut(*nth))
             {
@@ -133,7 +143,7 @@ pub(super) fn rows(
         };
     each(
         "SELECT project_id, vocabulary, code, name, percentage FROM sectors
-         WHERE project_id IN IDS ORDER BY project_id, place",
+         WHERE project_id IN IDS /*! AND root_id IN ?roots */ ORDER BY project_id, place",
         &mut |child, row| {
             child.sectors.push(SectorRow {
                 vocabulary: row.string(1)?,
@@ -146,14 +156,16 @@ pub(super) fn rows(
     )?;
     each(
         "SELECT project_id, country FROM locations
-         WHERE project_id IN IDS AND country IS NOT NULL GROUP BY project_id, country ORDER BY project_id, min(place)",
+         WHERE project_id IN IDS /*! AND root_id IN ?roots */ AND country IS NOT NULL
+         GROUP BY project_id, country ORDER BY project_id, min(place)",
         &mut |child, row| {
             child.countries.push(row.string(1)?);
             Ok(())
         },
     )?;
     each(
-        "SELECT project_id, code FROM recipient_countries WHERE project_id IN IDS ORDER BY project_id, place",
+        "SELECT project_id, code FROM recipient_countries
+         WHERE project_id IN IDS /*! AND root_id IN ?roots */ ORDER BY project_id, place",
         &mut |child, row| {
             child.recipient_countries.push(row.string(1)?);
             Ok(())
@@ -173,12 +185,13 @@ pub(super) fn rows(
         },
     )?;
     name_organisations(db, &mut rows)?;
-    name_parents(db, viewer, &mut rows)?;
+    name_parents(db, viewer, &mut rows, roots)?;
     if let Viewer::User(user) = viewer {
         let sql = format!(
-            "SELECT p.id, r.role FROM projects p JOIN roles r ON r.user_id = ?2 WHERE p.id IN {IDS} AND {COVERS}"
+            "SELECT p.id, r.role FROM projects p JOIN roles r ON r.user_id = ?2
+             WHERE p.id IN {IDS} /*! AND p.root_id IN ?roots */ AND {COVERS}"
         );
-        db.query(&sql, params![&ids, user], &mut |row| {
+        db.query(&sql, params![&ids, user, roots], &mut |row| {
             if let Some(child) = index.get(&row.int(0)?).and_then(|nth| rows.get_mut(*nth)) {
                 child.is_editable |= Role::from_code(row.text(1)?).is_some_and(Role::may_edit);
                 child.is_restricted = false;
@@ -208,15 +221,21 @@ fn name_organisations(db: &dyn Session, rows: &mut [ChildRow]) -> Result<(), Err
 }
 
 /// Each parent that the viewer may see is read once: siblings have but one.
-fn name_parents(db: &dyn Session, viewer: Viewer, rows: &mut [ChildRow]) -> Result<(), Error> {
+fn name_parents(
+    db: &dyn Session,
+    viewer: Viewer,
+    rows: &mut [ChildRow],
+    roots: &Roots,
+) -> Result<(), Error> {
     let mut query = Query::default();
+    query.roots(roots);
     query.text(distinct(
         rows.iter().filter_map(|row| Some(row.project.parent?.0)),
     ));
     let visible = query.visible(viewer);
     let sql = format!(
         "SELECT p.id, p.title, p.is_program = 1 AND p.parent_id IS NULL FROM projects p
-         WHERE p.id IN {IDS} AND {visible}"
+         WHERE p.id IN {IDS} /*! AND p.root_id IN ?roots */ AND {visible}"
     );
     let named = db.rows(&sql, &query.params(), |row| {
         Ok(ParentRow {

@@ -6,7 +6,7 @@ use rsr_base::ProjectId;
 use rsr_hierarchy::{Condition, Key, Scope, Sort, SortField, Viewer};
 
 use crate::error::Error;
-use crate::sql::{Session, Value};
+use crate::sql::{Root, Roots, Session, Value};
 
 impl Param<'_> {
     fn value(&self) -> Value<'_> {
@@ -21,6 +21,9 @@ impl Param<'_> {
 #[derive(Debug, Default)]
 pub(crate) struct Query<'a> {
     params: Vec<Param<'a>>,
+    /// What `?root` or `?roots` stands for.
+    roots: Option<Roots>,
+    root: Option<Root>,
 }
 
 #[derive(Debug)]
@@ -42,8 +45,21 @@ impl<'a> Query<'a> {
         format!("?{}", self.params.len())
     }
 
+    /// The tree that the statement looks in, as `?root`.
+    pub(crate) fn root(&mut self, root: Root) {
+        self.root = Some(root);
+    }
+
+    /// The trees that the statement looks in, as `?roots`.
+    pub(crate) fn roots(&mut self, roots: &Roots) {
+        self.roots = Some(roots.clone());
+    }
+
     pub(crate) fn params(&self) -> Vec<Value<'_>> {
-        self.params.iter().map(Param::value).collect()
+        let roots = self.roots.as_ref().map(Value::Roots);
+        let root = self.root.map(Value::Root);
+        let numbered = self.params.iter().map(Param::value);
+        numbered.chain(roots).chain(root).collect()
     }
 
     /// What the viewer may see: public and published projects, and those of their roles.
@@ -96,7 +112,7 @@ impl<'a> Query<'a> {
     fn listed(&mut self, table: &str, column: &str, code: &'a str) -> String {
         let code = self.text(code);
         format!(
-            "EXISTS (SELECT 1 FROM {table} x WHERE x.project_id = p.id AND x.{column} = {code})"
+            "EXISTS (SELECT 1 FROM {table} x WHERE x.project_id = p.id /*! AND x.root_id = p.root_id */ AND x.{column} = {code})"
         )
     }
 
@@ -161,12 +177,16 @@ pub(crate) const COVERS: &str = "(r.project_id = p.id
 pub(crate) fn is_visible(
     db: &dyn Session,
     project: ProjectId,
+    root: Root,
     viewer: Viewer,
 ) -> Result<bool, Error> {
     let mut query = Query::default();
     let id = query.int(project.0);
     let visible = query.visible(viewer);
-    let sql = format!("SELECT 1 FROM projects p WHERE p.id = {id} AND {visible}");
+    query.root(root);
+    let sql = format!(
+        "SELECT 1 FROM projects p WHERE p.id = {id} /*! AND p.root_id = ?root */ AND {visible}"
+    );
     Ok(db.number(&sql, &query.params())? == 1)
 }
 

@@ -12,7 +12,7 @@ use rsr_iati::xml::Position;
 use super::draft::{Draft, Held};
 use crate::elements::{ElementWriter, NewActivity, ResultRows, clear, n_without_number};
 use crate::error::Error;
-use crate::sql::{Session, Table, params};
+use crate::sql::{Root, Session, Table, params};
 use crate::tree::positions;
 use crate::tx::Tx;
 
@@ -72,12 +72,48 @@ struct Stored {
     last_updated: Option<String>,
     /// The file of this run that brought it.
     file: Option<i64>,
+    /// The tree of one that this transaction has made.
+    root: Option<Root>,
 }
 
 /// The activities of one transaction, by identifier: their rows may be on the way to the database still.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     by_identifier: HashMap<String, Stored>,
+    /// The parent that was asked for last, and its root: siblings follow each other.
+    last_parent: Option<(String, Option<Root>)>,
+}
+
+impl Recent {
+    /// The root of an activity's tree, where rows have one and the activity is stored.
+    fn root_of(&mut self, db: &dyn Session, identifier: &str) -> Result<Option<Root>, Error> {
+        if !db.has_roots() {
+            return Ok(None);
+        }
+        if let Some(Stored {
+            root: Some(root), ..
+        }) = self.by_identifier.get(identifier)
+        {
+            return Ok(Some(*root));
+        }
+        if let Some((last, root)) = &self.last_parent
+            && last == identifier
+        {
+            return Ok(*root);
+        }
+        let mut root = None;
+        let flow = db.query_stored(
+            "SELECT o.root_id FROM projects p JOIN positions o ON o.project_id = p.id WHERE p.iati_identifier = ?1",
+            params![identifier],
+            &mut |row| {
+                root = Some(Root(row.int(0)?));
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        debug_assert!(flow.is_continue(), "nothing breaks it");
+        self.last_parent = Some((identifier.to_owned(), root));
+        Ok(root)
+    }
 }
 
 /// Keeps an activity, or answers zero with the reason among the findings.
@@ -125,27 +161,39 @@ pub(super) fn activity(
         }
     }
     let is_changed = kept.unchanged == 0;
+    let mut made_in = None;
     let project = match &stored {
         Some(stored) if is_changed => {
             let project = ProjectId(stored.project);
             // Above them some may go, and others get another value.
             tx.queue_periods_above(project.0)?;
-            rewrite(tx.db(), draft, project, &hash, stamp, checker, findings)?;
+            let of = (project, tx.root_of(project)?);
+            rewrite(tx.db(), draft, of, &hash, stamp, checker, findings)?;
             tx.queue_periods_written(project.0)?;
             project
         }
         Some(stored) => ProjectId(stored.project),
         None => {
+            let parent = draft
+                .summary
+                .parent()
+                .filter(|parent| *parent != identifier);
+            let root = match parent {
+                Some(parent) => recent.root_of(tx.db(), parent)?,
+                None => None,
+            };
             let new = NewActivity {
                 identifier,
                 head: &draft.head,
                 hash: &hash,
                 now_ms: stamp.now_ms,
+                root,
             };
             let db = tx.db();
             let project = ProjectId(draft.summary.create(db, &new)?);
-            positions::insert(db, project, None)?;
-            write(db, draft, project, true, checker, findings)?;
+            let root = positions::insert_waiting(db, project, root)?;
+            write(db, draft, (project, root), true, checker, findings)?;
+            made_in = Some(root);
             project
         }
     };
@@ -160,6 +208,7 @@ pub(super) fn activity(
             .as_ref()
             .map(|moment| moment.text().to_owned()),
         file: Some(stamp.file),
+        root: made_in,
     };
     recent.by_identifier.insert(identifier.to_owned(), now);
     Ok(kept)
@@ -169,20 +218,20 @@ pub(super) fn activity(
 fn rewrite(
     db: &dyn Session,
     draft: &Draft,
-    project: ProjectId,
+    (project, root): (ProjectId, Root),
     hash: &[u8],
     stamp: &Stamp,
     checker: &mut FragmentChecker,
     findings: &mut Vec<Finding>,
 ) -> Result<(), Error> {
-    clear(db, project)?;
-    write(db, draft, project, false, checker, findings)?;
+    clear(db, project, root)?;
+    write(db, draft, (project, root), false, checker, findings)?;
     draft
         .summary
-        .write(db, project, &draft.head, stamp.now_ms)?;
+        .write(db, (project, root), &draft.head, stamp.now_ms)?;
     db.execute(
-        "UPDATE projects SET content_hash = ?2 WHERE id = ?1",
-        params![project, hash],
+        "UPDATE projects SET content_hash = ?2 WHERE id = ?1 /*! AND root_id = ?root */",
+        params![project, hash, root],
     )?;
     Ok(())
 }
@@ -200,6 +249,7 @@ fn stored(db: &dyn Session, identifier: &str, run: i64) -> Result<Option<Stored>
                 hash: row.opt_blob(1)?.map(<[u8]>::to_vec),
                 last_updated: row.opt_string(2)?,
                 file: row.opt_int(3)?,
+                root: None,
             });
             Ok(ControlFlow::Continue(()))
         },
@@ -265,14 +315,14 @@ fn see(
 fn write(
     db: &dyn Session,
     draft: &Draft,
-    project: ProjectId,
+    of: (ProjectId, Root),
     is_new: bool,
     checker: &mut FragmentChecker,
     findings: &mut Vec<Finding>,
 ) -> Result<(), Error> {
     let currency = draft.head.default_currency.as_deref().unwrap_or_default();
-    let mut elements = ElementWriter::new(db, project, currency, checker);
-    let mut results = ResultRows::new(db, project, is_new)?;
+    let mut elements = ElementWriter::new(db, of, currency, checker);
+    let mut results = ResultRows::new(db, of, is_new)?;
     let mut parents: Vec<String> = Vec::new();
     draft.each(db, &mut |held: &Held| {
         if let ActivityElement::Result(result) = &held.element {
@@ -303,7 +353,7 @@ pub(super) fn retell(
     findings: &mut Vec<Finding>,
 ) -> Result<(), Error> {
     // It is asked for objections alone, so it needs no project.
-    let mut elements = ElementWriter::new(db, ProjectId(0), "", checker);
+    let mut elements = ElementWriter::new(db, (ProjectId(0), Root(0)), "", checker);
     let mut parents: Vec<String> = Vec::new();
     draft.each(db, &mut |held: &Held| {
         let objection = elements.objection(&held.element, &held.xml);

@@ -31,12 +31,12 @@ const MANY: i64 = 100;
 /// What the statements of this pass join and compare. Long texts are nowhere among it: to sample them takes longer than all
 /// else, and who reads them goes by the key.
 const FILLED: [&str; 7] = [
-    "projects (id, parent_id, linked_parent_id, iati_identifier)",
+    "projects (id, parent_id, linked_parent_id, iati_identifier /*!, root_id */)",
     "positions",
     "related_activities",
-    "results (id, project_id, parent_result_id)",
-    "indicators (id, result_id, project_id, parent_indicator_id)",
-    "periods (id, indicator_id, project_id, parent_period_id, start_date, end_date)",
+    "results (id, project_id, parent_result_id /*!, root_id */)",
+    "indicators (id, result_id, project_id, parent_indicator_id /*!, root_id */)",
+    "periods (id, indicator_id, project_id, parent_period_id, start_date, end_date /*!, root_id */)",
     "import_seen",
 ];
 
@@ -56,6 +56,7 @@ pub(super) fn link(tx: &mut Tx, run: i64, hear: Hear<'_>) -> Result<LinkReport, 
     link_results::link(tx, run, &mut report)?;
     if report.n_moved > 0 {
         rebuild::all(tx.db())?;
+        tx.db().follow_positions()?;
     }
     report.n_in_cycles = in_cycles(tx.db())?.unsigned_abs();
     if report.n_in_cycles > 0 {

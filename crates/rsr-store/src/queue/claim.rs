@@ -9,7 +9,8 @@ use uuid::Uuid;
 use super::news::JobNews;
 use super::{Claim, Claimed, WaitingRoot};
 use crate::error::Error;
-use crate::sql::{id_list, params};
+use crate::sql::roots::Kind;
+use crate::sql::{Roots, id_list, params};
 use crate::store::Store;
 use crate::tx::Tx;
 
@@ -195,12 +196,16 @@ impl Tx {
         jobs: &[(JobId, PeriodId)],
     ) -> Result<(), Error> {
         let periods = id_list(jobs.iter().map(|(_, period)| period.0));
+        let trees = jobs.iter().map(|(_, period)| period.0);
+        let trees = Roots::of(self.db(), Kind::Period, trees)?;
         let mut roots = self.db().rows(
             "WITH RECURSIVE up(id, parent) AS (
-                 SELECT id, parent_period_id FROM periods WHERE id IN (SELECT value FROM json_each(?1))
-                 UNION SELECT p.id, p.parent_period_id FROM up JOIN periods p ON p.id = up.parent)
+                 SELECT id, parent_period_id FROM periods
+                 WHERE id IN (SELECT value FROM json_each(?1)) /*! AND root_id IN ?roots */
+                 UNION SELECT p.id, p.parent_period_id
+                 FROM up JOIN periods p ON p.id = up.parent /*! AND p.root_id IN ?roots */)
              SELECT id FROM up WHERE parent IS NULL",
-            params![&periods],
+            params![&periods, &trees],
             |row| row.int(0),
         )?;
         // What leads into a circle has no root; such work is done one after the other.

@@ -24,7 +24,7 @@ pub(crate) struct JobNews {
 impl Tx {
     /// Writes mail about the jobs under a root to whom its project says.
     pub(super) fn tell_of_root(&mut self, root: PeriodId, news: &JobNews) -> Result<(), Error> {
-        let project = "SELECT project_id FROM periods WHERE id = ?1";
+        let project = "SELECT door.project_id FROM periods AS door WHERE door.id = ?1";
         match self.db().number(project, params![root])? {
             0 => Ok(()),
             project => self.tell_of_jobs(ProjectId(project), news),
@@ -46,10 +46,11 @@ impl Tx {
             if people.is_empty() {
                 return Ok(());
             }
-            let title = "SELECT title FROM projects WHERE id = ?1";
+            let title = "SELECT title FROM projects WHERE id = ?1 /*! AND root_id = ?root */";
+            let root = self.root_of(project)?;
             let title = self
                 .db()
-                .row(title, params![project], |row| row.string(0))?
+                .row(title, params![project, root], |row| row.string(0))?
                 .unwrap_or_default();
             let subject = match jobs.len() {
                 1 => format!("Aggregation below \"{title}\" {what}"),
@@ -72,9 +73,9 @@ impl Tx {
         self.db().rows(
             "SELECT DISTINCT u.email FROM projects p JOIN roles r ON r.organisation_id = p.organisation_id
              JOIN users u ON u.id = r.user_id
-             WHERE p.id = ?1 AND u.wants_aggregation_mail = 1 AND u.is_active = 1 AND u.email IS NOT NULL
+             WHERE p.id = ?1 /*! AND p.root_id = ?root */ AND u.wants_aggregation_mail = 1 AND u.is_active = 1 AND u.email IS NOT NULL
              ORDER BY u.email",
-            params![project],
+            params![project, self.root_of(project)?],
             |row| row.string(0),
         )
     }

@@ -12,7 +12,7 @@ use super::results::{
 use crate::error::Error;
 use crate::hierarchy::Query;
 use crate::snapshot::Snapshot;
-use crate::sql::Row;
+use crate::sql::{Roots, Row};
 
 /// Which results, indicators or periods a list shows, and from where on.
 #[derive(Clone, Copy, Debug)]
@@ -141,7 +141,8 @@ impl Snapshot {
         projects: impl Iterator<Item = ProjectId>,
     ) -> Result<HashSet<ProjectId>, Error> {
         let projects: Vec<ProjectId> = projects.collect();
-        origins_seen_by(self.db(), filter.viewer, &projects)
+        let roots = Roots::of_projects(self.db(), projects.iter().map(|id| id.0))?;
+        origins_seen_by(self.db(), filter.viewer, &projects, &roots)
     }
 
     fn listed<T>(
@@ -159,6 +160,11 @@ impl Snapshot {
         } = kind;
         let mut query = Query::default();
         let mut all = query.visible(filter.viewer);
+        // A list of all trees asks all servers; one of a project the one that has it.
+        if let Some(project) = filter.project {
+            query.root(self.root_of(project)?);
+            all.push_str(" /*! AND x.root_id = ?root */");
+        }
         let (beyond, order) = if filter.is_rising {
             (">", "x.id")
         } else {
@@ -183,7 +189,8 @@ impl Snapshot {
         }
         let n = query.int(i64::try_from(n).unwrap_or(i64::MAX));
         let sql = format!(
-            "SELECT {columns} FROM {table} x JOIN projects p ON p.id = x.project_id WHERE {all} ORDER BY {order} LIMIT {n}"
+            "SELECT {columns} FROM {table} x JOIN projects p ON p.id = x.project_id /*! AND p.root_id = x.root_id */
+             WHERE {all} ORDER BY {order} LIMIT {n}"
         );
         self.db().rows(&sql, &query.params(), read)
     }

@@ -61,7 +61,7 @@ impl Snapshot {
     ///
     /// Those of the database alone.
     pub fn may_see(&self, project: ProjectId, viewer: Viewer) -> Result<bool, Error> {
-        is_visible(self.db(), project, viewer)
+        is_visible(self.db(), project, self.root_of(project)?, viewer)
     }
 
     /// The strongest role a user has in a project: given there, in any project above it, or in its organisation where
@@ -74,9 +74,9 @@ impl Snapshot {
         let codes = self.db().rows(
             &format!(
                 "SELECT DISTINCT r.role FROM projects p JOIN roles r ON r.user_id = ?2
-                 WHERE p.id = ?1 AND {COVERS}"
+                 WHERE p.id = ?1 /*! AND p.root_id = ?root */ AND {COVERS}"
             ),
-            params![project, user],
+            params![project, user, self.root_of(project)?],
             |row| row.string(0),
         )?;
         Ok(codes.iter().filter_map(|code| Role::from_code(code)).max())

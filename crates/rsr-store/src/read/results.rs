@@ -12,7 +12,8 @@ use crate::numbers;
 use crate::rollup::scores_from_text;
 use crate::rows::{Disaggregation, UpdateStatus};
 use crate::snapshot::Snapshot;
-use crate::sql::{IDS, Row, Session, id_list, params};
+use crate::sql::roots::Kind;
+use crate::sql::{IDS, Root, Roots, Row, Session, id_list, params};
 
 /// A result with all it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,15 +180,17 @@ impl Snapshot {
         n: usize,
     ) -> Result<Vec<ResultRow>, Error> {
         let db = self.db();
-        if db.number("SELECT 1 FROM projects WHERE id = ?1", params![project])? == 0 {
+        let root = self.root_of(project)?;
+        let stored = "SELECT 1 FROM projects WHERE id = ?1 /*! AND root_id = ?root */";
+        if db.number(stored, params![project, root])? == 0 {
             return Err(Error::not_found("project", project));
         }
         let mut at = i64::MIN;
         if let Some(after) = after {
             at = db
                 .row(
-                    "SELECT place FROM results WHERE id = ?1 AND project_id = ?2",
-                    params![after, project],
+                    "SELECT place FROM results WHERE id = ?1 AND project_id = ?2 /*! AND root_id = ?root */",
+                    params![after, project, root],
                     |row| row.int(0),
                 )?
                 .ok_or_else(|| Error::not_found("result", after))?;
@@ -195,24 +198,25 @@ impl Snapshot {
         let mut results = db.rows(
             &format!(
                 "SELECT {RESULT} FROM results x
-                 WHERE x.project_id = ?1 AND (x.place, x.id) > (?2, ?3) ORDER BY x.place, x.id LIMIT ?4"
+                 WHERE x.project_id = ?1 /*! AND x.root_id = ?root */ AND (x.place, x.id) > (?2, ?3) ORDER BY x.place, x.id LIMIT ?4"
             ),
             params![
                 project,
                 at,
                 after.map_or(i64::MIN, |id| id.0),
-                i64::try_from(n).unwrap_or(i64::MAX)
+                i64::try_from(n).unwrap_or(i64::MAX),
+                root
             ],
             read_result,
         )?;
         let ids = id_list(results.iter().map(|result| result.id.0));
-        let mut indicators = grouped(indicators(db, viewer, &ids)?, |indicator| {
+        let mut indicators = grouped(indicators(db, viewer, &ids, root)?, |indicator| {
             indicator.result.0
         });
         for result in &mut results {
             result.indicators = indicators.remove(&result.id.0).unwrap_or_default();
         }
-        if !origins_seen_by(db, viewer, &[project])?.contains(&project) {
+        if !origins_seen_by(db, viewer, &[project], &Roots::from(root))?.contains(&project) {
             for result in &mut results {
                 result.parent = None;
                 for indicator in &mut result.indicators {
@@ -233,17 +237,18 @@ impl Snapshot {
     /// Those of the database alone.
     pub fn updates(&self, period: PeriodId) -> Result<Vec<UpdateRow>, Error> {
         let db = self.db();
+        let root = Root::of(db, Kind::Period, period.0)?;
         let mut updates = db.rows(
-            &format!("{UPDATES} WHERE period_id = ?1 ORDER BY id DESC"),
-            params![period],
+            &format!("{UPDATES} WHERE period_id = ?1 /*! AND root_id = ?root */ ORDER BY id DESC"),
+            params![period, root],
             read_update,
         )?;
         let mut parts = grouped(
             db.rows(
                 "SELECT u.id, d.dimension_value_id, d.value, d.numerator, d.denominator, d.is_incomplete
-                 FROM updates u JOIN disaggregations d ON d.update_id = u.id
-                 WHERE u.period_id = ?1 ORDER BY d.dimension_value_id",
-                params![period],
+                 FROM updates u JOIN disaggregations d ON d.update_id = u.id /*! AND d.root_id = u.root_id */
+                 WHERE u.period_id = ?1 /*! AND u.root_id = ?root */ ORDER BY d.dimension_value_id",
+                params![period, root],
                 |row| {
                     let part = Disaggregation {
                         dimension_value: DimensionValueId(row.int(1)?),
@@ -267,9 +272,10 @@ impl Snapshot {
     ///
     /// [`Error::NotFound`].
     pub fn update(&self, id: UpdateId) -> Result<UpdateRow, Error> {
-        let sql = format!("{UPDATES} WHERE id = ?1");
+        let sql = format!("{UPDATES} WHERE id = ?1 /*! AND root_id = ?root */");
+        let root = Root::of(self.db(), Kind::Update, id.0)?;
         self.db()
-            .row(&sql, params![id], read_update)?
+            .row(&sql, params![id, root], read_update)?
             .ok_or_else(|| Error::not_found("update", id))
     }
 
@@ -281,7 +287,7 @@ impl Snapshot {
     pub fn project_of_result(&self, result: ResultId) -> Result<ProjectId, Error> {
         self.owner(
             "result",
-            "SELECT project_id FROM results WHERE id = ?1",
+            "SELECT door.project_id FROM results AS door WHERE door.id = ?1",
             result.0,
         )
     }
@@ -294,7 +300,7 @@ impl Snapshot {
     pub fn project_of_indicator(&self, indicator: IndicatorId) -> Result<ProjectId, Error> {
         self.owner(
             "indicator",
-            "SELECT project_id FROM indicators WHERE id = ?1",
+            "SELECT door.project_id FROM indicators AS door WHERE door.id = ?1",
             indicator.0,
         )
     }
@@ -307,7 +313,7 @@ impl Snapshot {
     pub fn project_of_period(&self, period: PeriodId) -> Result<ProjectId, Error> {
         self.owner(
             "period",
-            "SELECT project_id FROM periods WHERE id = ?1",
+            "SELECT door.project_id FROM periods AS door WHERE door.id = ?1",
             period.0,
         )
     }
@@ -320,7 +326,8 @@ impl Snapshot {
     pub fn project_of_update(&self, update: UpdateId) -> Result<ProjectId, Error> {
         self.owner(
             "update",
-            "SELECT p.project_id FROM updates u JOIN periods p ON p.id = u.period_id WHERE u.id = ?1",
+            "SELECT p.project_id FROM updates AS door
+             JOIN periods p ON p.id = door.period_id /*! AND p.root_id = door.root_id */ WHERE door.id = ?1",
             update.0,
         )
     }
@@ -337,13 +344,15 @@ pub(super) fn origins_seen_by(
     db: &dyn Session,
     viewer: Viewer,
     projects: &[ProjectId],
+    roots: &Roots,
 ) -> Result<HashSet<ProjectId>, Error> {
     let mut query = Query::default();
+    query.roots(roots);
     let ids = query.text(id_list(projects.iter().map(|id| id.0)));
     let visible = query.visible(viewer);
     let sql = format!(
-        "SELECT c.id FROM projects c JOIN projects p ON p.id = c.parent_id
-         WHERE c.id IN (SELECT value FROM json_each({ids})) AND {visible}"
+        "SELECT c.id FROM projects c JOIN projects p ON p.id = c.parent_id /*! AND p.root_id = c.root_id */
+         WHERE c.id IN (SELECT value FROM json_each({ids})) /*! AND c.root_id IN ?roots */ AND {visible}"
     );
     let seen = db.rows(&sql, &query.params(), |row| Ok(ProjectId(row.int(0)?)))?;
     Ok(seen.into_iter().collect())
@@ -448,31 +457,47 @@ fn read_update(row: &dyn Row) -> Result<UpdateRow, Error> {
     })
 }
 
-fn indicators(db: &dyn Session, viewer: Viewer, results: &str) -> Result<Vec<IndicatorRow>, Error> {
+fn indicators(
+    db: &dyn Session,
+    viewer: Viewer,
+    results: &str,
+    root: Root,
+) -> Result<Vec<IndicatorRow>, Error> {
     let mut indicators = db.rows(
         &format!(
-            "SELECT {INDICATOR} FROM indicators x WHERE x.result_id IN {IDS} ORDER BY x.result_id, x.place, x.id"
+            "SELECT {INDICATOR} FROM indicators x WHERE x.result_id IN {IDS} /*! AND x.root_id = ?root */
+             ORDER BY x.result_id, x.place, x.id"
         ),
-        params![results],
+        params![results, root],
         read_indicator,
     )?;
-    let mut periods = grouped(periods(db, viewer, results)?, |period| period.indicator.0);
+    let mut periods = grouped(periods(db, viewer, results, root)?, |period| {
+        period.indicator.0
+    });
     for indicator in &mut indicators {
         indicator.periods = periods.remove(&indicator.id.0).unwrap_or_default();
     }
     Ok(indicators)
 }
 
-fn periods(db: &dyn Session, viewer: Viewer, results: &str) -> Result<Vec<PeriodRow>, Error> {
+fn periods(
+    db: &dyn Session,
+    viewer: Viewer,
+    results: &str,
+    root: Root,
+) -> Result<Vec<PeriodRow>, Error> {
     let mut periods = db.rows(
         &format!(
-            "SELECT {PERIOD} FROM indicators i JOIN periods x ON x.indicator_id = i.id
-             WHERE i.result_id IN {IDS} ORDER BY x.indicator_id, x.place, x.id"
+            "SELECT {PERIOD} FROM indicators i JOIN periods x ON x.indicator_id = i.id /*! AND x.root_id = i.root_id */
+             WHERE i.result_id IN {IDS} /*! AND i.root_id = ?root */ ORDER BY x.indicator_id, x.place, x.id"
         ),
-        params![results],
+        params![results, root],
         read_period,
     )?;
-    let mut parts = grouped(disaggregations(db, viewer, results)?, |(period, _)| *period);
+    let mut parts = grouped(
+        disaggregations(db, viewer, results, root)?,
+        |(period, _)| *period,
+    );
     for period in &mut periods {
         let parts = parts.remove(&period.id.0).unwrap_or_default();
         period.disaggregations = parts.into_iter().map(|(_, part)| part).collect();
@@ -484,20 +509,22 @@ fn disaggregations(
     db: &dyn Session,
     viewer: Viewer,
     results: &str,
+    root: Root,
 ) -> Result<Vec<(i64, PeriodDisaggregationRow)>, Error> {
     // What a hidden child adds is in the sum, and nowhere by itself.
     let mut query = Query::default();
+    query.root(root);
     query.text(results);
     let visible = query.visible(viewer);
     let mut contributions = grouped(
         db.rows(
             &format!(
                 "SELECT d.period_id, d.dimension_value_id, c.project_id, c.value, c.numerator, c.denominator
-                 FROM indicators i JOIN periods x ON x.indicator_id = i.id
-                 JOIN period_disaggregations d ON d.period_id = x.id
-                 JOIN contributions c ON c.period_disaggregation_id = d.id
-                 JOIN projects p ON p.id = c.project_id
-                 WHERE i.result_id IN {IDS} AND {visible} ORDER BY d.id, c.project_id"
+                 FROM indicators i JOIN periods x ON x.indicator_id = i.id /*! AND x.root_id = i.root_id */
+                 JOIN period_disaggregations d ON d.period_id = x.id /*! AND d.root_id = x.root_id */
+                 JOIN contributions c ON c.period_disaggregation_id = d.id /*! AND c.root_id = d.root_id */
+                 JOIN projects p ON p.id = c.project_id /*! AND p.root_id = c.root_id */
+                 WHERE i.result_id IN {IDS} /*! AND i.root_id = ?root */ AND {visible} ORDER BY d.id, c.project_id"
             ),
             &query.params(),
             |row| {
@@ -510,12 +537,13 @@ fn disaggregations(
     db.rows(
         &format!(
             "SELECT d.period_id, d.dimension_value_id, n.name, v.value, d.value, d.numerator, d.denominator
-             FROM indicators i JOIN periods p ON p.indicator_id = i.id
-             JOIN period_disaggregations d ON d.period_id = p.id
-             JOIN dimension_values v ON v.id = d.dimension_value_id JOIN dimension_names n ON n.id = v.name_id
-             WHERE i.result_id IN {IDS} ORDER BY d.period_id, n.id, v.id"
+             FROM indicators i JOIN periods p ON p.indicator_id = i.id /*! AND p.root_id = i.root_id */
+             JOIN period_disaggregations d ON d.period_id = p.id /*! AND d.root_id = p.root_id */
+             JOIN dimension_values v ON v.id = d.dimension_value_id /*! AND v.root_id = d.root_id */
+             JOIN dimension_names n ON n.id = v.name_id /*! AND n.root_id = v.root_id */
+             WHERE i.result_id IN {IDS} /*! AND i.root_id = ?root */ ORDER BY d.period_id, n.id, v.id"
         ),
-        params![results],
+        params![results, root],
         |row| {
             let (period, value) = (row.int(0)?, row.int(1)?);
             let added = contributions.get_mut(&period);

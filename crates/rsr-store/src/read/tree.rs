@@ -39,11 +39,11 @@ impl Snapshot {
     pub fn with_ancestors(&self, id: ProjectId, n: usize) -> Result<Vec<ProjectId>, Error> {
         self.db().rows(
             "WITH RECURSIVE up(id) AS (
-                 SELECT id FROM projects WHERE id = ?1
+                 SELECT id FROM projects WHERE id = ?1 /*! AND root_id = ?root */
                  UNION
-                 SELECT p.parent_id FROM up JOIN projects p ON p.id = up.id WHERE p.parent_id IS NOT NULL)
+                 SELECT p.parent_id FROM up JOIN projects p ON p.id = up.id /*! AND p.root_id = ?root */ WHERE p.parent_id IS NOT NULL)
              SELECT id FROM up LIMIT ?2",
-            params![id, i64::try_from(n).unwrap_or(i64::MAX)],
+            params![id, i64::try_from(n).unwrap_or(i64::MAX), self.root_of(id)?],
             |row| Ok(ProjectId(row.int(0)?)),
         )
     }

@@ -8,7 +8,7 @@ use rsr_base::{IndicatorId, ProjectId};
 use crate::error::Error;
 use crate::numbers;
 use crate::snapshot::Snapshot;
-use crate::sql::{IDS, id_list, params};
+use crate::sql::{IDS, Roots, id_list, params};
 
 /// The first quantitative indicators of a project, and how many there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,35 +51,37 @@ impl Snapshot {
         n: usize,
     ) -> Result<HashMap<ProjectId, Achieved>, Error> {
         let ids = id_list(projects.iter().map(|id| id.0));
+        let roots = Roots::of_projects(self.db(), projects.iter().map(|id| id.0))?;
         let sql = format!(
             "SELECT i.project_id, i.n, i.id, i.title, i.measure, x.end_date, coalesce(x.target_value, ''),
                  x.value, x.numerator, x.denominator
-             FROM (SELECT i.project_id, i.id, i.title, i.measure,
+             FROM (SELECT i.project_id, i.id /*!, i.root_id */, i.title, i.measure,
                        count(*) OVER (PARTITION BY i.project_id) AS n,
                        row_number() OVER (PARTITION BY i.project_id ORDER BY r.place, r.id, i.place, i.id) AS nth
-                   FROM indicators i JOIN results r ON r.id = i.result_id
-                   WHERE i.project_id IN {IDS} AND i.kind <> 2) i
-             LEFT JOIN periods x ON x.id = (
-                 SELECT y.id FROM periods y WHERE y.indicator_id = i.id
+                   FROM indicators i JOIN results r ON r.id = i.result_id /*! AND r.root_id = i.root_id */
+                   WHERE i.project_id IN {IDS} /*! AND i.root_id IN ?roots */ AND i.kind <> 2) i
+             LEFT JOIN periods x ON /*! x.root_id = i.root_id AND */ x.id = (
+                 SELECT y.id FROM periods y WHERE y.indicator_id = i.id /*! AND y.root_id = i.root_id */
                  ORDER BY CASE WHEN y.value IS NULL THEN 1 ELSE 0 END, coalesce(y.end_date, '') DESC, y.place DESC, y.id DESC
                  LIMIT 1)
              WHERE i.nth <= ?2 ORDER BY i.project_id, i.nth"
         );
         let mut all: HashMap<ProjectId, Achieved> = HashMap::new();
         let n = i64::try_from(n).unwrap_or(i64::MAX);
-        self.db().query(&sql, params![&ids, n], &mut |row| {
-            let achieved = all.entry(ProjectId(row.int(0)?)).or_default();
-            achieved.n_indicators = row.int(1)?.unsigned_abs();
-            achieved.first.push(StandingValue {
-                indicator: IndicatorId(row.int(2)?),
-                title: row.string(3)?,
-                measure: row.string(4)?,
-                end: row.opt_string(5)?,
-                target_value: row.string(6)?,
-                numbers: numbers::read(row, 7)?,
-            });
-            Ok(())
-        })?;
+        self.db()
+            .query(&sql, params![&ids, n, &roots], &mut |row| {
+                let achieved = all.entry(ProjectId(row.int(0)?)).or_default();
+                achieved.n_indicators = row.int(1)?.unsigned_abs();
+                achieved.first.push(StandingValue {
+                    indicator: IndicatorId(row.int(2)?),
+                    title: row.string(3)?,
+                    measure: row.string(4)?,
+                    end: row.opt_string(5)?,
+                    target_value: row.string(6)?,
+                    numbers: numbers::read(row, 7)?,
+                });
+                Ok(())
+            })?;
         Ok(all)
     }
 }

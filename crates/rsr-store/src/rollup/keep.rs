@@ -5,17 +5,19 @@ use rsr_base::{DimensionValueId, PeriodId, ProjectId};
 
 use super::texts::scores_to_text;
 use crate::error::Error;
-use crate::sql::{Session, params};
+use crate::sql::{Root, Session, params};
 
 /// Writes totals in the transaction of its session.
 #[derive(Debug)]
 pub(super) struct Keep<'t> {
     db: &'t dyn Session,
+    /// The tree of what is written.
+    pub(super) root: Root,
 }
 
 impl<'t> Keep<'t> {
-    pub(super) fn new(db: &'t dyn Session) -> Self {
-        Self { db }
+    pub(super) fn new(db: &'t dyn Session, root: Root) -> Self {
+        Self { db, root }
     }
 }
 
@@ -25,21 +27,31 @@ impl Sink for Keep<'_> {
     fn write_period(&mut self, period: PeriodId, total: &Total) -> Result<(), Error> {
         let Total { numbers, is_manual } = *total;
         self.db.execute(
-            "UPDATE periods SET value = ?2, numerator = ?3, denominator = ?4, is_manual = ?5 WHERE id = ?1",
-            params![period, numbers.value, numbers.numerator, numbers.denominator, is_manual],
+            "UPDATE periods SET value = ?2, numerator = ?3, denominator = ?4, is_manual = ?5
+             WHERE id = ?1 /*! AND root_id = ?root */",
+            params![
+                period,
+                numbers.value,
+                numbers.numerator,
+                numbers.denominator,
+                is_manual,
+                self.root
+            ],
         )?;
         Ok(())
     }
 
     fn write_texts(&mut self, period: PeriodId, texts: &PeriodTexts) -> Result<(), Error> {
         self.db.execute(
-            "UPDATE periods SET comment = ?2, narrative = ?3, score = ?4, scores = ?5 WHERE id = ?1",
+            "UPDATE periods SET comment = ?2, narrative = ?3, score = ?4, scores = ?5
+             WHERE id = ?1 /*! AND root_id = ?root */",
             params![
                 period,
                 &texts.comment,
                 &texts.narrative,
                 texts.score.map(i64::from),
                 &scores_to_text(&texts.scores),
+                self.root,
             ],
         )?;
         Ok(())
@@ -53,11 +65,20 @@ impl Sink for Keep<'_> {
     ) -> Result<(), Error> {
         let Total { numbers, is_manual } = *total;
         self.db.execute(
-            "INSERT INTO period_disaggregations (period_id, dimension_value_id, value, numerator, denominator, is_manual)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT (period_id, dimension_value_id) DO UPDATE SET value = excluded.value,
+            "INSERT INTO period_disaggregations (period_id, dimension_value_id, value, numerator, denominator, is_manual
+                 /*!, root_id */)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6 /*!, ?root */)
+             ON CONFLICT (period_id, dimension_value_id /*!, root_id */) DO UPDATE SET value = excluded.value,
                  numerator = excluded.numerator, denominator = excluded.denominator, is_manual = excluded.is_manual",
-            params![period, dimension_value, numbers.value, numbers.numerator, numbers.denominator, is_manual],
+            params![
+                period,
+                dimension_value,
+                numbers.value,
+                numbers.numerator,
+                numbers.denominator,
+                is_manual,
+                self.root
+            ],
         )?;
         Ok(())
     }
@@ -70,11 +91,20 @@ impl Sink for Keep<'_> {
             numbers,
         } = *contribution;
         self.db.execute(
-            "INSERT INTO contributions (period_disaggregation_id, project_id, value, numerator, denominator)
-             SELECT id, ?3, ?4, ?5, ?6 FROM period_disaggregations WHERE period_id = ?1 AND dimension_value_id = ?2
-             ON CONFLICT (period_disaggregation_id, project_id) DO UPDATE SET value = excluded.value,
+            "INSERT INTO contributions (period_disaggregation_id, project_id, value, numerator, denominator /*!, root_id */)
+             SELECT id, ?3, ?4, ?5, ?6 /*!, root_id */ FROM period_disaggregations
+             WHERE period_id = ?1 AND dimension_value_id = ?2 /*! AND root_id = ?root */
+             ON CONFLICT (period_disaggregation_id, project_id /*!, root_id */) DO UPDATE SET value = excluded.value,
                  numerator = excluded.numerator, denominator = excluded.denominator",
-            params![period, dimension_value, project, numbers.value, numbers.numerator, numbers.denominator],
+            params![
+                period,
+                dimension_value,
+                project,
+                numbers.value,
+                numbers.numerator,
+                numbers.denominator,
+                self.root
+            ],
         )?;
         Ok(())
     }
@@ -86,9 +116,10 @@ impl Sink for Keep<'_> {
         project: ProjectId,
     ) -> Result<(), Error> {
         self.db.execute(
-            "DELETE FROM contributions WHERE project_id = ?3 AND period_disaggregation_id IN
-                 (SELECT id FROM period_disaggregations WHERE period_id = ?1 AND dimension_value_id = ?2)",
-            params![period, dimension_value, project],
+            "DELETE FROM contributions WHERE project_id = ?3 /*! AND root_id = ?root */ AND period_disaggregation_id IN
+                 (SELECT d.id FROM period_disaggregations d
+                  WHERE d.period_id = ?1 AND d.dimension_value_id = ?2 /*! AND d.root_id = ?root */)",
+            params![period, dimension_value, project, self.root],
         )?;
         Ok(())
     }

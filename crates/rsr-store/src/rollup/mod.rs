@@ -14,7 +14,7 @@ use rsr_base::{JobId, MemoryBudget, ProjectId};
 use crate::error::Error;
 use crate::queue::JobNews;
 use crate::snapshot::Snapshot;
-use crate::sql::{id_list, params};
+use crate::sql::{Root, id_list, params};
 use crate::store::Store;
 use crate::tx::Tx;
 pub(crate) use columns::measure as read_measure;
@@ -64,6 +64,7 @@ impl Snapshot {
         self.db().rows(
             "SELECT r.project_id FROM positions r WHERE r.project_id = r.root_id AND r.project_id > coalesce(CAST(?1 AS BIGINT), 0)
              AND EXISTS (SELECT 1 FROM positions s JOIN periods p ON p.project_id = s.project_id
+                     /*! AND p.root_id = s.root_id */
                  WHERE s.root_id = r.project_id)
              ORDER BY r.project_id LIMIT ?2",
             params![after, i64::try_from(n).unwrap_or(i64::MAX)],
@@ -108,7 +109,7 @@ impl Store {
             let circles = circles(&periods);
             tx.db().execute(
                 &format!(
-                    "DELETE FROM period_disaggregations WHERE {OF_TREE} AND NOT {INTO_CIRCLE}"
+                    "DELETE FROM period_disaggregations WHERE /*! root_id = ?2 AND */ {OF_TREE} AND NOT {INTO_CIRCLE}"
                 ),
                 params![&circles, root],
             )?;
@@ -127,12 +128,13 @@ impl Store {
 
 /// A period of the tree below ?2.
 const OF_TREE: &str =
-    "period_id IN (SELECT p.id FROM positions s JOIN periods p ON p.project_id = s.project_id
+    "period_id IN (SELECT p.id FROM positions s JOIN periods p ON p.project_id = s.project_id /*! AND p.root_id = s.root_id */
      WHERE s.root_id = ?2)";
 
 /// A period that is one of the list ?1, or leads to one.
 const INTO_CIRCLE: &str = "period_id IN (WITH RECURSIVE below(id) AS (SELECT value FROM json_each(?1)
-     UNION SELECT p.id FROM below b JOIN periods p ON p.parent_period_id = b.id) SELECT id FROM below)";
+     UNION SELECT p.id FROM below b JOIN periods p ON p.parent_period_id = b.id /*! AND p.root_id = ?2 */)
+     SELECT id FROM below)";
 
 /// The periods that links lead round through.
 fn circles(report: &BulkReport) -> String {
@@ -146,7 +148,7 @@ impl Tx {
         budget: &MemoryBudget,
     ) -> Result<BulkReport, RollUpError> {
         let mut rows = TreeRows::new(self.db(), root, budget).map_err(Error::from)?;
-        let mut changes = Together::new(self.db());
+        let mut changes = Together::new(self.db(), Root(root.0));
         let report = aggregate_all(&mut rows, &mut changes).map_err(|error| match error {
             BulkError::Source(error) | BulkError::Sink(error) => RollUpError::Store(error),
             error => RollUpError::Numbers {

@@ -7,7 +7,7 @@ use rsr_base::{DimensionValueId, PeriodId, ProjectId};
 use super::keep::Keep;
 use super::texts::scores_to_text;
 use crate::error::Error;
-use crate::sql::{Session, Value, params};
+use crate::sql::{Root, Session, Value, params};
 
 /// Changes that go one by one: making room for so few would cost more than it saves.
 const FEW: usize = 48;
@@ -44,7 +44,8 @@ const GATHERED: [Gathered; 5] = [
         table: "rolled_totals",
         columns: &[PERIOD, VALUE, NUMERATOR, DENOMINATOR, IS_MANUAL],
         merge: "UPDATE periods SET value = r.value, numerator = r.numerator, denominator = r.denominator,
-                is_manual = r.is_manual FROM rolled_totals r WHERE periods.id = r.period_id",
+                is_manual = r.is_manual FROM rolled_totals r WHERE periods.id = r.period_id
+                /*! AND periods.root_id = ?root */",
     },
     Gathered {
         table: "rolled_texts",
@@ -56,14 +57,16 @@ const GATHERED: [Gathered; 5] = [
             ("scores", "TEXT"),
         ],
         merge: "UPDATE periods SET comment = r.comment, narrative = r.narrative, score = r.score, scores = r.scores
-                FROM rolled_texts r WHERE periods.id = r.period_id",
+                FROM rolled_texts r WHERE periods.id = r.period_id /*! AND periods.root_id = ?root */",
     },
     Gathered {
         table: "rolled_parts",
         columns: &[PERIOD, DIMENSION_VALUE, VALUE, NUMERATOR, DENOMINATOR, IS_MANUAL],
-        merge: "INSERT INTO period_disaggregations (period_id, dimension_value_id, value, numerator, denominator, is_manual)
-                SELECT period_id, dimension_value_id, value, numerator, denominator, is_manual FROM rolled_parts
-                WHERE true ON CONFLICT (period_id, dimension_value_id) DO UPDATE SET value = excluded.value,
+        merge: "INSERT INTO period_disaggregations (period_id, dimension_value_id, value, numerator, denominator, is_manual
+                    /*!, root_id */)
+                SELECT period_id, dimension_value_id, value, numerator, denominator, is_manual
+                    /*!, CAST(?root AS BIGINT) */ FROM rolled_parts
+                WHERE true ON CONFLICT (period_id, dimension_value_id /*!, root_id */) DO UPDATE SET value = excluded.value,
                     numerator = excluded.numerator, denominator = excluded.denominator, is_manual = excluded.is_manual",
     },
     Gathered {
@@ -71,16 +74,19 @@ const GATHERED: [Gathered; 5] = [
         columns: &[PERIOD, DIMENSION_VALUE, PROJECT],
         merge: "DELETE FROM contributions WHERE (period_disaggregation_id, project_id) IN (SELECT d.id, r.project_id
                 FROM rolled_out r JOIN period_disaggregations d
-                    ON d.period_id = r.period_id AND d.dimension_value_id = r.dimension_value_id)",
+                    ON d.period_id = r.period_id AND d.dimension_value_id = r.dimension_value_id
+                    /*! AND d.root_id = ?root */) /*! AND root_id = ?root */",
     },
     Gathered {
         table: "rolled_given",
         columns: &[PERIOD, DIMENSION_VALUE, PROJECT, VALUE, NUMERATOR, DENOMINATOR],
-        merge: "INSERT INTO contributions (period_disaggregation_id, project_id, value, numerator, denominator)
-                SELECT d.id, r.project_id, r.value, r.numerator, r.denominator
+        merge: "INSERT INTO contributions (period_disaggregation_id, project_id, value, numerator, denominator
+                    /*!, root_id */)
+                SELECT d.id, r.project_id, r.value, r.numerator, r.denominator /*!, d.root_id */
                 FROM rolled_given r JOIN period_disaggregations d
                     ON d.period_id = r.period_id AND d.dimension_value_id = r.dimension_value_id
-                WHERE true ON CONFLICT (period_disaggregation_id, project_id) DO UPDATE SET value = excluded.value,
+                    /*! AND d.root_id = ?root */
+                WHERE true ON CONFLICT (period_disaggregation_id, project_id /*!, root_id */) DO UPDATE SET value = excluded.value,
                     numerator = excluded.numerator, denominator = excluded.denominator",
     },
 ];
@@ -98,10 +104,11 @@ pub(super) struct Together<'t> {
 }
 
 impl<'t> Together<'t> {
-    pub(super) fn new(db: &'t dyn Session) -> Self {
+    /// For the changes of one tree.
+    pub(super) fn new(db: &'t dyn Session, root: Root) -> Self {
         Self {
             db,
-            one_by_one: Keep::new(db),
+            one_by_one: Keep::new(db, root),
             few: Vec::new(),
             are_many: false,
             has: Default::default(),
@@ -207,7 +214,7 @@ impl<'t> Together<'t> {
         }
         for (Gathered { merge, .. }, has) in GATHERED.iter().zip(self.has) {
             if has {
-                self.db.execute(merge, params![])?;
+                self.db.execute(merge, params![self.one_by_one.root])?;
             }
         }
         Ok(())

@@ -17,7 +17,7 @@ use super::texts::scores_from_text;
 use super::updates;
 use crate::error::Error;
 use crate::numbers;
-use crate::sql::{IDS, Row, Session, id_list, params};
+use crate::sql::{IDS, Root, Row, Session, id_list, params};
 
 /// Projects whose rows are read at once.
 const CHUNK: i64 = 64;
@@ -79,6 +79,11 @@ impl<'t> TreeRows<'t> {
         Ok(reserved.memory.try_grow_to(all)?)
     }
 
+    /// The root, as statements name it.
+    fn of_tree(&self) -> Root {
+        Root(self.root.0)
+    }
+
     /// Calls `each` with the ids of some projects as one parameter, until all of the tree were in it once.
     fn chunks(&self, mut each: impl FnMut(&str) -> Result<(), Error>) -> Result<(), Error> {
         let mut after = i64::MIN;
@@ -104,7 +109,10 @@ impl<'t> TreeRows<'t> {
         take: Take<'_, T>,
     ) -> Result<(), Error> {
         self.chunks(|projects| {
-            for row in self.db.rows(sql, params![projects], &mut map)? {
+            for row in self
+                .db
+                .rows(sql, params![projects, self.of_tree()], &mut map)?
+            {
                 take(row);
             }
             Ok(())
@@ -132,9 +140,11 @@ impl BulkSource for TreeRows<'_> {
             "SELECT p.id, p.project_id, i.kind, i.measure, p.parent_period_id,
                  o.aggregate_to_parent = 1 AND coalesce(ao.aggregate_children, 0) = 1, p.manual_text IS NOT NULL,
                  p.manual_value, p.manual_numerator, p.manual_denominator, p.value, p.numerator, p.denominator, p.is_manual
-             FROM periods p JOIN indicators i ON i.id = p.indicator_id JOIN projects o ON o.id = p.project_id
-             LEFT JOIN periods a ON a.id = p.parent_period_id LEFT JOIN projects ao ON ao.id = a.project_id
-             WHERE p.project_id IN {IDS} ORDER BY p.id"
+             FROM periods p JOIN indicators i ON i.id = p.indicator_id /*! AND i.root_id = p.root_id */
+             JOIN projects o ON o.id = p.project_id /*! AND o.root_id = p.root_id */
+             LEFT JOIN periods a ON a.id = p.parent_period_id /*! AND a.root_id = p.root_id */
+             LEFT JOIN projects ao ON ao.id = a.project_id /*! AND ao.root_id = a.root_id */
+             WHERE p.project_id IN {IDS} /*! AND p.root_id = ?root */ ORDER BY p.id"
         );
         let mut n_periods = 0;
         self.each(
@@ -163,32 +173,38 @@ impl BulkSource for TreeRows<'_> {
     fn each_indicator(&mut self, take: &mut dyn FnMut(IndicatorUpdates<'_>)) -> Result<(), Error> {
         let sql = format!(
             "SELECT i.id, i.kind, i.measure, i.is_cumulative, i.has_scores FROM indicators i
-             WHERE i.project_id IN {IDS} AND EXISTS (SELECT 1 FROM periods p JOIN updates u ON u.period_id = p.id
-                 WHERE p.indicator_id = i.id AND u.status = 'A') ORDER BY i.id"
+             WHERE i.project_id IN {IDS} /*! AND i.root_id = ?root */
+             AND EXISTS (SELECT 1 FROM periods p JOIN updates u ON u.period_id = p.id /*! AND u.root_id = p.root_id */
+                 WHERE p.indicator_id = i.id /*! AND p.root_id = i.root_id */ AND u.status = 'A') ORDER BY i.id"
         );
         let periods_sql = format!(
-            "SELECT indicator_id, id, end_date FROM periods WHERE project_id IN {IDS} ORDER BY indicator_id, id"
+            "SELECT indicator_id, id, end_date FROM periods
+             WHERE project_id IN {IDS} /*! AND root_id = ?root */ ORDER BY indicator_id, id"
         );
         self.chunks(|projects| {
-            let indicators = self.db.rows(&sql, params![projects], |row| {
-                Ok(Indicator {
-                    id: IndicatorId(row.int(0)?),
-                    measure: measure(row, 1)?,
-                    cumulative: row.flag(3)?,
-                    has_scores: row.flag(4)?,
-                })
-            })?;
+            let indicators = self
+                .db
+                .rows(&sql, params![projects, self.of_tree()], |row| {
+                    Ok(Indicator {
+                        id: IndicatorId(row.int(0)?),
+                        measure: measure(row, 1)?,
+                        cumulative: row.flag(3)?,
+                        has_scores: row.flag(4)?,
+                    })
+                })?;
             if indicators.is_empty() {
                 return Ok(());
             }
-            let all_periods = self.db.rows(&periods_sql, params![projects], |row| {
-                let period = PeriodEnd {
-                    id: PeriodId(row.int(1)?),
-                    end: date(row, 2)?,
-                };
-                Ok((IndicatorId(row.int(0)?), period))
-            })?;
-            let mut updates = updates::of_projects(self.db, projects)?
+            let all_periods =
+                self.db
+                    .rows(&periods_sql, params![projects, self.of_tree()], |row| {
+                        let period = PeriodEnd {
+                            id: PeriodId(row.int(1)?),
+                            end: date(row, 2)?,
+                        };
+                        Ok((IndicatorId(row.int(0)?), period))
+                    })?;
+            let mut updates = updates::of_projects(self.db, self.of_tree(), projects)?
                 .into_iter()
                 .peekable();
             let mut periods = all_periods.into_iter().peekable();
@@ -206,30 +222,33 @@ impl BulkSource for TreeRows<'_> {
     fn each_texts(&mut self, take: &mut dyn FnMut(BulkTexts<'_>)) -> Result<(), Error> {
         let sql = format!(
             "SELECT p.id, i.kind, i.measure, i.has_scores, p.comment, p.narrative, p.score, p.scores
-             FROM periods p JOIN indicators i ON i.id = p.indicator_id
-             WHERE p.project_id IN {IDS} AND (p.comment <> '' OR p.narrative <> '' OR p.score IS NOT NULL OR p.scores <> ''
-                 OR EXISTS (SELECT 1 FROM updates u WHERE u.period_id = p.id AND u.status = 'A'))
+             FROM periods p JOIN indicators i ON i.id = p.indicator_id /*! AND i.root_id = p.root_id */
+             WHERE p.project_id IN {IDS} /*! AND p.root_id = ?root */
+             AND (p.comment <> '' OR p.narrative <> '' OR p.score IS NOT NULL OR p.scores <> ''
+                 OR EXISTS (SELECT 1 FROM updates u WHERE u.period_id = p.id /*! AND u.root_id = p.root_id */ AND u.status = 'A'))
              ORDER BY p.id"
         );
         self.chunks(|projects| {
-            let periods = self.db.rows(&sql, params![projects], |row| {
-                let stored = PeriodTexts {
-                    comment: row.string(4)?,
-                    narrative: row.string(5)?,
-                    score: score(row, 6)?,
-                    scores: scores_from_text(row.text(7)?),
-                };
-                Ok((
-                    PeriodId(row.int(0)?),
-                    measure(row, 1)?,
-                    row.flag(3)?,
-                    stored,
-                ))
-            })?;
+            let periods = self
+                .db
+                .rows(&sql, params![projects, self.of_tree()], |row| {
+                    let stored = PeriodTexts {
+                        comment: row.string(4)?,
+                        narrative: row.string(5)?,
+                        score: score(row, 6)?,
+                        scores: scores_from_text(row.text(7)?),
+                    };
+                    Ok((
+                        PeriodId(row.int(0)?),
+                        measure(row, 1)?,
+                        row.flag(3)?,
+                        stored,
+                    ))
+                })?;
             if periods.is_empty() {
                 return Ok(());
             }
-            let mut texts = updates::texts_of_projects(self.db, projects)?
+            let mut texts = updates::texts_of_projects(self.db, self.of_tree(), projects)?
                 .into_iter()
                 .peekable();
             for (period, measure, has_scores, stored) in periods {
@@ -251,8 +270,9 @@ impl BulkSource for TreeRows<'_> {
         take: Take<'_, (DimensionValueId, Option<DimensionValueId>)>,
     ) -> Result<(), Error> {
         let sql = format!(
-            "SELECT v.id, v.parent_value_id FROM dimension_names n JOIN dimension_values v ON v.name_id = n.id
-             WHERE n.project_id IN {IDS} ORDER BY v.id"
+            "SELECT v.id, v.parent_value_id FROM dimension_names n
+             JOIN dimension_values v ON v.name_id = n.id /*! AND v.root_id = n.root_id */
+             WHERE n.project_id IN {IDS} /*! AND n.root_id = ?root */ ORDER BY v.id"
         );
         let map = |row: &dyn Row| {
             Ok((
@@ -268,8 +288,10 @@ impl BulkSource for TreeRows<'_> {
         take: Take<'_, (PeriodId, DimensionValueId)>,
     ) -> Result<(), Error> {
         let sql = format!(
-            "SELECT p.id, v.id FROM periods p JOIN indicator_dimension_names a ON a.indicator_id = p.indicator_id
-             JOIN dimension_values v ON v.name_id = a.name_id WHERE p.project_id IN {IDS} ORDER BY p.id, v.id"
+            "SELECT p.id, v.id FROM periods p
+             JOIN indicator_dimension_names a ON a.indicator_id = p.indicator_id /*! AND a.root_id = p.root_id */
+             JOIN dimension_values v ON v.name_id = a.name_id /*! AND v.root_id = a.root_id */
+             WHERE p.project_id IN {IDS} /*! AND p.root_id = ?root */ ORDER BY p.id, v.id"
         );
         let mut n_pairs = 0;
         self.each(
@@ -291,14 +313,16 @@ impl BulkSource for TreeRows<'_> {
         let sql = format!(
             "SELECT d.period_id, d.dimension_value_id, m.period_id IS NOT NULL, m.value, m.numerator, m.denominator,
                  d.value, d.numerator, d.denominator, d.is_manual
-             FROM periods p JOIN period_disaggregations d ON d.period_id = p.id
+             FROM periods p JOIN period_disaggregations d ON d.period_id = p.id /*! AND d.root_id = p.root_id */
              LEFT JOIN manual_disaggregations m ON m.period_id = d.period_id AND m.dimension_value_id = d.dimension_value_id
-             WHERE p.project_id IN {IDS}
+                 /*! AND m.root_id = d.root_id */
+             WHERE p.project_id IN {IDS} /*! AND p.root_id = ?root */
              UNION ALL
              SELECT m.period_id, m.dimension_value_id, true, m.value, m.numerator, m.denominator, NULL, NULL, NULL, 0
-             FROM periods p JOIN manual_disaggregations m ON m.period_id = p.id
-             WHERE p.project_id IN {IDS} AND NOT EXISTS (SELECT 1 FROM period_disaggregations d
-                 WHERE d.period_id = m.period_id AND d.dimension_value_id = m.dimension_value_id)"
+             FROM periods p JOIN manual_disaggregations m ON m.period_id = p.id /*! AND m.root_id = p.root_id */
+             WHERE p.project_id IN {IDS} /*! AND p.root_id = ?root */ AND NOT EXISTS (SELECT 1 FROM period_disaggregations d
+                 WHERE d.period_id = m.period_id AND d.dimension_value_id = m.dimension_value_id
+                 /*! AND d.root_id = m.root_id */)"
         );
         self.each(
             &sql,
@@ -317,8 +341,9 @@ impl BulkSource for TreeRows<'_> {
     fn each_contribution(&mut self, take: Take<'_, Contribution>) -> Result<(), Error> {
         let sql = format!(
             "SELECT d.period_id, d.dimension_value_id, c.project_id, c.value, c.numerator, c.denominator
-             FROM periods p JOIN period_disaggregations d ON d.period_id = p.id
-             JOIN contributions c ON c.period_disaggregation_id = d.id WHERE p.project_id IN {IDS}"
+             FROM periods p JOIN period_disaggregations d ON d.period_id = p.id /*! AND d.root_id = p.root_id */
+             JOIN contributions c ON c.period_disaggregation_id = d.id /*! AND c.root_id = d.root_id */
+             WHERE p.project_id IN {IDS} /*! AND p.root_id = ?root */"
         );
         self.each(
             &sql,

@@ -9,28 +9,39 @@ use super::columns::{date, moment, score};
 use super::texts::{day_of, scores_from_text};
 use crate::error::Error;
 use crate::numbers;
-use crate::sql::{IDS, Session, Value, params};
+use crate::sql::{IDS, Root, Session, Value, params};
 
 /// Those of every period of an indicator.
-pub(super) fn of_indicator(db: &dyn Session, indicator: IndicatorId) -> Result<Vec<Update>, Error> {
-    let updates = approved(db, "p.indicator_id = ?1", params![indicator])?;
+pub(super) fn of_indicator(
+    db: &dyn Session,
+    root: Root,
+    indicator: IndicatorId,
+) -> Result<Vec<Update>, Error> {
+    let updates = approved(db, "p.indicator_id = ?1", params![indicator, root])?;
     Ok(updates.into_iter().map(|(_, update)| update).collect())
 }
 
 /// Those of one period.
-pub(super) fn of_period(db: &dyn Session, period: PeriodId) -> Result<Vec<Update>, Error> {
-    let updates = approved(db, "p.id = ?1", params![period])?;
+pub(super) fn of_period(
+    db: &dyn Session,
+    root: Root,
+    period: PeriodId,
+) -> Result<Vec<Update>, Error> {
+    let updates = approved(db, "p.id = ?1", params![period, root])?;
     Ok(updates.into_iter().map(|(_, update)| update).collect())
 }
 
 /// Those of a list of projects, those of one indicator together, by rising id of the indicator.
 pub(super) fn of_projects(
     db: &dyn Session,
+    root: Root,
     projects: &str,
 ) -> Result<Vec<(IndicatorId, Update)>, Error> {
-    approved(db, &format!("p.project_id IN {IDS}"), params![projects])
+    let which = format!("p.project_id IN {IDS}");
+    approved(db, &which, params![projects, root])
 }
 
+/// Those of the periods `p` that a condition finds in the tree `?root`.
 fn approved(
     db: &dyn Session,
     which: &str,
@@ -39,8 +50,8 @@ fn approved(
     let mut updates = db.rows(
         &format!(
             "SELECT u.id, u.user_id, u.period_id, p.end_date, u.created_ms, u.value, u.numerator, u.denominator, p.indicator_id
-             FROM periods p JOIN updates u ON u.period_id = p.id WHERE {which} AND u.status = 'A'
-             ORDER BY p.indicator_id, u.id"
+             FROM periods p JOIN updates u ON u.period_id = p.id /*! AND u.root_id = p.root_id */
+             WHERE {which} /*! AND p.root_id = ?root */ AND u.status = 'A' ORDER BY p.indicator_id, u.id"
         ),
         params,
         |row| {
@@ -67,11 +78,18 @@ fn approved(
     let parts = db.rows(
         &format!(
             "SELECT d.update_id, d.dimension_value_id, d.value, d.numerator, d.denominator
-             FROM periods p JOIN updates u ON u.period_id = p.id JOIN disaggregations d ON d.update_id = u.id
-             WHERE {which} AND u.status = 'A' ORDER BY d.id"
+             FROM periods p JOIN updates u ON u.period_id = p.id /*! AND u.root_id = p.root_id */
+             JOIN disaggregations d ON d.update_id = u.id /*! AND d.root_id = u.root_id */
+             WHERE {which} /*! AND p.root_id = ?root */ AND u.status = 'A' ORDER BY d.id"
         ),
         params,
-        |row| Ok((row.int(0)?, DimensionValueId(row.int(1)?), numbers::read(row, 2)?)),
+        |row| {
+            Ok((
+                row.int(0)?,
+                DimensionValueId(row.int(1)?),
+                numbers::read(row, 2)?,
+            ))
+        },
     )?;
     for (update, value, numbers) in parts {
         if let Some((_, update)) = places
@@ -85,18 +103,25 @@ fn approved(
 }
 
 /// The words of those of one period.
-pub(super) fn texts(db: &dyn Session, period: PeriodId) -> Result<Vec<UpdateText>, Error> {
-    let texts = words(db, "u.period_id = ?1", params![period])?;
+pub(super) fn texts(
+    db: &dyn Session,
+    root: Root,
+    period: PeriodId,
+) -> Result<Vec<UpdateText>, Error> {
+    let texts = words(db, "u.period_id = ?1", params![period, root])?;
     Ok(texts.into_iter().map(|(_, text)| text).collect())
 }
 
 /// The words of those of a list of projects, those of one period together, by rising id of the period.
 pub(super) fn texts_of_projects(
     db: &dyn Session,
+    root: Root,
     projects: &str,
 ) -> Result<Vec<(PeriodId, UpdateText)>, Error> {
-    let which = format!("u.period_id IN (SELECT p.id FROM periods p WHERE p.project_id IN {IDS})");
-    words(db, &which, params![projects])
+    let which = format!(
+        "u.period_id IN (SELECT p.id FROM periods p WHERE p.project_id IN {IDS} /*! AND p.root_id = ?root */)"
+    );
+    words(db, &which, params![projects, root])
 }
 
 fn words(
@@ -107,7 +132,7 @@ fn words(
     db.rows(
         &format!(
             "SELECT u.id, u.created_ms, u.changed_ms, u.text, u.narrative, u.score, u.scores, u.period_id FROM updates u
-             WHERE {which} AND u.status = 'A' ORDER BY u.period_id, u.id"
+             WHERE {which} /*! AND u.root_id = ?root */ AND u.status = 'A' ORDER BY u.period_id, u.id"
         ),
         params,
         |row| {

@@ -3,6 +3,10 @@
 //! Statements are written once, in the common part of SQLite's and PostgreSQL's dialects, with `?1`, `?2` … for
 //! parameters, and a cast where the type of a parameter does not follow from its place. An engine is one implementation of [`Engine`] and [`Session`], with a schema of its own; nothing above
 //! this module names an engine.
+//!
+//! Where rows can be spread over servers, each has the root of its tree beside its key, and statements say in which tree they
+//! look: see [`roots`]. That is written as `/*! AND p.root_id = ?root */`: a comment to an engine that keeps all rows in one
+//! place, a part of the statement to one that does not.
 
 use std::fmt::Debug;
 use std::ops::ControlFlow;
@@ -16,7 +20,10 @@ use meeting::{Meeting, Word};
 
 pub(crate) mod meeting;
 pub(crate) mod postgres;
+pub(crate) mod roots;
 pub(crate) mod sqlite;
+
+pub(crate) use roots::{Root, Roots};
 
 /// A database that connections can be opened to.
 pub(crate) trait Engine: Send + Sync + Debug {
@@ -75,7 +82,7 @@ pub(crate) enum Begin {
 /// One connection. Statements are prepared once and kept, up to a bound.
 pub(crate) trait Session: Send + Debug {
     fn execute(&self, sql: &str, params: &[Value<'_>]) -> Result<usize, Error>;
-    /// Stores a row. It may wait and go with others, but is there for any statement that could miss it, and what is
+    /// Stores a row, with its root where the last of the values is one. It may wait and go with others, but is there for any statement that could miss it, and what is
     /// wrong with it is told by that statement or by the commit at the latest. For rows that come by the thousand.
     fn put(&self, into: &Table, values: &[Value<'_>]) -> Result<(), Error> {
         self.put_into(into.name, into.columns, values)
@@ -111,6 +118,23 @@ pub(crate) trait Session: Send + Debug {
     ) -> Result<(), Error> {
         let mut every = |row: &dyn Row| each(row).map(ControlFlow::Continue);
         self.query_until(sql, params, &mut every).map(|_whole| ())
+    }
+    /// Whether rows have the root of their tree beside their key, so that statements can name it: see [`roots`].
+    fn has_roots(&self) -> bool {
+        false
+    }
+    /// Brings the roots of rows up to date with positions that this transaction changed, before something reads them. A
+    /// commit does so anyway.
+    fn settle_roots(&self) -> Result<(), Error> {
+        Ok(())
+    }
+    /// Gives every project the root that its position says, all in one look at them.
+    fn follow_positions(&self) -> Result<(), Error> {
+        Ok(())
+    }
+    /// Gives every row the root that its project's position says, also where no position changed.
+    fn mend_roots(&self) -> Result<(), Error> {
+        Ok(())
     }
     /// Whether each statement is a round trip to a server, so that many changes are better sent together.
     fn is_remote(&self) -> bool {
@@ -238,6 +262,19 @@ pub(crate) enum Value<'a> {
     Text(&'a str),
     Blob(&'a [u8]),
     Hundredths(i128),
+    /// What `?root` stands for: the last parameter, or nothing to an engine without roots.
+    Root(Root),
+    /// What `?roots` stands for, in its place.
+    Roots(&'a Roots),
+    /// The root of a new row that is one itself: its own id.
+    OwnRoot,
+}
+
+impl Value<'_> {
+    /// Whether it is a parameter only where there are roots.
+    pub(crate) fn is_root(&self) -> bool {
+        matches!(self, Self::Root(_) | Self::Roots(_) | Self::OwnRoot)
+    }
 }
 
 impl<'a, T: Into<Self>> From<Option<T>> for Value<'a> {
@@ -261,6 +298,8 @@ value_from! {
     &'a str => |value| Value::Text(value);
     &'a String => |value| Value::Text(value);
     &'a [u8] => |value| Value::Blob(value);
+    Root => |root| Value::Root(root);
+    &'a Roots => |roots| Value::Roots(roots);
     rsr_base::ProjectId => |id| Value::Int(id.0);
     rsr_base::ResultId => |id| Value::Int(id.0);
     rsr_base::IndicatorId => |id| Value::Int(id.0);

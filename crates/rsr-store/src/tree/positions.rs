@@ -6,9 +6,9 @@
 use rsr_base::ProjectId;
 
 use super::rebuild;
-use super::{GAP, STEP};
+use super::{GAP, STEP, WAITING};
 use crate::error::Error;
-use crate::sql::{Session, Table, params};
+use crate::sql::{Root, Session, Table, params};
 
 const POSITIONS: Table = Table {
     name: "positions",
@@ -54,6 +54,23 @@ pub(crate) fn insert(
     }
 }
 
+/// Positions an activity that is stored for the first time, and has no parent until the end of its import: in the tree that
+/// it will be in, where that is known, so that its rows need not go there later. It waits there behind all branches.
+/// Answers its root.
+pub(crate) fn insert_waiting(
+    db: &dyn Session,
+    id: ProjectId,
+    root: Option<Root>,
+) -> Result<Root, Error> {
+    let Some(root) = root else {
+        insert(db, id, None)?;
+        return Ok(Root(id.0));
+    };
+    let place = id.0.saturating_mul(STEP).saturating_add(2 * WAITING);
+    db.put(&POSITIONS, params![id, root.0, 0_i64, place, place])?;
+    Ok(root)
+}
+
 /// Brings the positions of a branch up to date after its top got another parent.
 pub(crate) fn relocate(
     db: &dyn Session,
@@ -61,13 +78,32 @@ pub(crate) fn relocate(
     from: Option<ProjectId>,
     to: Option<ProjectId>,
 ) -> Result<(), Error> {
+    let before = Root::of_project(db, id)?;
     if !detach(db, id, from)? {
-        return rebuild::tree_of(db, id);
+        rebuild::tree_of(db, id)?;
+    } else if let Some(parent) = to {
+        attach(db, id, parent)?;
     }
-    match to {
-        Some(parent) => attach(db, id, parent),
-        None => Ok(()),
+    settle(db, id, before)
+}
+
+/// Brings the roots of a branch's rows up to date with the positions that this transaction gave it.
+fn settle(db: &dyn Session, id: ProjectId, before: Root) -> Result<(), Error> {
+    if !db.has_roots() {
+        return Ok(());
     }
+    if let Some(top) = of(db, id)?
+        && Root(top.root) != before
+    {
+        // The whole branch at once. A server that cannot take a row to another tree refuses this, and with it the move.
+        db.execute(
+            "UPDATE projects SET root_id = ?1 FROM positions o
+             WHERE o.project_id = projects.id AND o.root_id = ?1 AND o.place BETWEEN ?2 AND ?3 AND projects.root_id <> ?1",
+            params![top.root, top.place, top.last_place],
+        )?;
+    }
+    // What else got another place: a tree that was numbered anew, or what a circle holds.
+    db.settle_roots()
 }
 
 /// Makes a branch a tree of its own. Answers `false` where it has no positions.
@@ -87,7 +123,7 @@ pub(crate) fn detach(
             "SELECT max(place) FROM positions WHERE root_id = ?1 AND place < ?2",
             params![top.root, top.place],
         )?;
-        end_branches(db, parent, top.last_place, before)?;
+        end_branches(db, (Root(top.root), parent), top.last_place, before)?;
     }
     db.execute(
         "UPDATE positions SET root_id = ?4, depth = depth - ?5
@@ -106,14 +142,16 @@ fn attach(db: &dyn Session, id: ProjectId, parent: ProjectId) -> Result<(), Erro
     };
     let sibling_end = db.row(
         "SELECT o.last_place FROM projects p JOIN positions o ON o.project_id = p.id
-         WHERE p.parent_id = ?1 AND p.id > ?2 ORDER BY p.id LIMIT 1",
-        params![parent, id],
+         WHERE p.parent_id = ?1 /*! AND p.root_id = ?root */ AND p.id > ?2 ORDER BY p.id LIMIT 1",
+        params![parent, id, Root(above.root)],
         |row| row.int(0),
     )?;
     let behind = sibling_end.unwrap_or(above.place);
+    // What waits is in nobody's way.
+    let end = if behind < WAITING { WAITING } else { i64::MAX };
     let next = db.row(
-        "SELECT place FROM positions WHERE root_id = ?1 AND place > ?2 ORDER BY place LIMIT 1",
-        params![above.root, behind],
+        "SELECT place FROM positions WHERE root_id = ?1 AND place > ?2 AND place < ?3 ORDER BY place LIMIT 1",
+        params![above.root, behind, end],
         |row| row.int(0),
     )?;
     let Some(first) = room(behind, next, top.last_place - top.place) else {
@@ -126,7 +164,12 @@ fn attach(db: &dyn Session, id: ProjectId, parent: ProjectId) -> Result<(), Erro
         params![id, above.root, above.depth + 1, shift],
     )?;
     if above.last_place == behind {
-        end_branches(db, parent, behind, top.last_place + shift)?;
+        end_branches(
+            db,
+            (Root(above.root), parent),
+            behind,
+            top.last_place + shift,
+        )?;
     }
     Ok(())
 }
@@ -143,16 +186,21 @@ fn room(behind: i64, next: Option<i64>, span: i64) -> Option<i64> {
 }
 
 /// Gives the branches that ended at `old` the end `new`: `from` and those above it, up to the first that ends elsewhere.
-fn end_branches(db: &dyn Session, from: ProjectId, old: i64, new: i64) -> Result<(), Error> {
+fn end_branches(
+    db: &dyn Session,
+    (root, from): (Root, ProjectId),
+    old: i64,
+    new: i64,
+) -> Result<(), Error> {
     db.execute(
         "WITH RECURSIVE up(id, parent) AS (
              SELECT p.id, p.parent_id FROM projects p JOIN positions o ON o.project_id = p.id
-             WHERE p.id = ?1 AND o.last_place = ?2
+             WHERE p.id = ?1 /*! AND p.root_id = ?root */ AND o.last_place = ?2
              UNION
-             SELECT p.id, p.parent_id FROM up JOIN projects p ON p.id = up.parent
+             SELECT p.id, p.parent_id FROM up JOIN projects p ON p.id = up.parent /*! AND p.root_id = ?root */
              JOIN positions o ON o.project_id = p.id WHERE o.last_place = ?2)
          UPDATE positions SET last_place = ?3 WHERE project_id IN (SELECT id FROM up)",
-        params![from, old, new],
+        params![from, old, new, root],
     )?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use rsr_base::ProjectId;
 
-use super::GAP;
+use super::{GAP, WAITING};
 use crate::error::Error;
 use crate::sql::{Session, Table, params};
 
@@ -76,13 +76,13 @@ fn drop_unreached(db: &dyn Session) -> Result<(), Error> {
     db.execute(
         "WITH RECURSIVE gone(id) AS (
              SELECT o.project_id FROM positions o JOIN projects p ON p.id = o.project_id
-             WHERE o.root_id <> o.project_id AND NOT EXISTS (
+             WHERE o.root_id <> o.project_id AND (o.place < ?1 OR p.parent_id IS NOT NULL) AND NOT EXISTS (
                  SELECT 1 FROM positions a WHERE a.project_id = p.parent_id AND a.root_id = o.root_id
                  AND a.depth = o.depth - 1 AND a.place < o.place AND o.last_place <= a.last_place)
              UNION
              SELECT c.id FROM gone JOIN projects c ON c.parent_id = gone.id)
          DELETE FROM positions WHERE project_id IN (SELECT id FROM gone)",
-        params![],
+        params![WAITING],
     )?;
     Ok(())
 }

@@ -27,8 +27,9 @@ impl Tx {
         self.require_project(project)?;
         let mut checker = FragmentChecker::new();
         let currency = head.default_currency.as_deref().unwrap_or_default();
-        clear(self.db(), project)?;
-        let mut writer = ElementWriter::new(self.db(), project, currency, &mut checker);
+        let root = self.root_of(project)?;
+        clear(self.db(), project, root)?;
+        let mut writer = ElementWriter::new(self.db(), (project, root), currency, &mut checker);
         let mut summary = Summary::default();
         let mut left_out = Vec::new();
         for element in elements {
@@ -42,21 +43,23 @@ impl Tx {
             let objection = writer.write(element, &element.to_xml())?;
             left_out.extend(objection.map(|reason| (element.kind().name(), reason)));
         }
-        summary.write(self.db(), project, head, self.now_ms)?;
+        summary.write(self.db(), (project, root), head, self.now_ms)?;
         Ok(left_out)
     }
 
     /// Puts a new title into the element that exports give, in the place of the first text that says something. A
     /// project without any elements has none to keep in step.
     pub(super) fn retitle(&self, project: ProjectId, title: &str) -> Result<(), Error> {
+        let root = self.root_of(project)?;
         let stored = self.db().row(
-            "SELECT place, xml FROM project_elements WHERE project_id = ?1 AND name = 'title' ORDER BY place LIMIT 1",
-            params![project],
+            "SELECT place, xml FROM project_elements
+             WHERE project_id = ?1 /*! AND root_id = ?root */ AND name = 'title' ORDER BY place LIMIT 1",
+            params![project, root],
             |row| Ok((row.int(0)?, row.string(1)?)),
         )?;
         let has_elements = self.db().number(
-            "SELECT EXISTS (SELECT 1 FROM project_elements WHERE project_id = ?1)",
-            params![project],
+            "SELECT EXISTS (SELECT 1 FROM project_elements WHERE project_id = ?1 /*! AND root_id = ?root */)",
+            params![project, root],
         )?;
         let (at, mut block) = match stored {
             Some((at, xml)) => match ActivityElement::from_xml(&xml) {
@@ -77,11 +80,11 @@ impl Tx {
         let element = ActivityElement::Title(block);
         let objection = element.gaps().first().map(ToString::to_string);
         self.db().execute(
-            "INSERT INTO project_elements (project_id, place, name, xml, omitted_because)
-             VALUES (?1, ?2, 'title', ?3, ?4)
-             ON CONFLICT (project_id, place) DO UPDATE SET xml = excluded.xml,
+            "INSERT INTO project_elements (project_id, place, name, xml, omitted_because /*!, root_id */)
+             VALUES (?1, ?2, 'title', ?3, ?4 /*!, ?root */)
+             ON CONFLICT (project_id, place /*!, root_id */) DO UPDATE SET xml = excluded.xml,
                  omitted_because = excluded.omitted_because",
-            params![project, at, &element.to_xml(), objection.as_deref()],
+            params![project, at, &element.to_xml(), objection.as_deref(), root],
         )?;
         Ok(())
     }

@@ -7,7 +7,8 @@ use crate::error::Error;
 use crate::follow::Heard;
 use crate::pool::Pooled;
 use crate::snapshot::Snapshot;
-use crate::sql::{Session, params};
+use crate::sql::roots::Kind;
+use crate::sql::{Root, Session, params};
 
 mod dimensions;
 mod edits;
@@ -35,7 +36,7 @@ pub struct Tx {
 impl Tx {
     pub(crate) fn new(db: Pooled, now_ms: i64, heard: Arc<Heard>) -> Self {
         Self {
-            snapshot: Snapshot::new(db),
+            snapshot: Snapshot::of_writer(db),
             now_ms,
             heard,
         }
@@ -56,6 +57,19 @@ impl Tx {
         match self.db().number(sql, params![id])? {
             0 => Err(Error::not_found(kind, id)),
             _ => Ok(()),
+        }
+    }
+
+    /// Fails where a row of a tree is not stored. Answers the tree's root.
+    fn require_rooted(&self, kind: Kind, id: i64) -> Result<Root, Error> {
+        let root = Root::of(self.db(), kind, id)?;
+        let sql = format!(
+            "SELECT 1 FROM {} x WHERE x.id = ?1 /*! AND x.root_id = ?root */",
+            kind.table()
+        );
+        match self.db().number(&sql, params![id, root])? {
+            0 => Err(Error::not_found(kind.name(), id)),
+            _ => Ok(root),
         }
     }
 

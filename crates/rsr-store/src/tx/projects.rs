@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::Tx;
 use crate::error::{Conflict, Error};
 use crate::rows::{NewProject, ProjectEdit};
-use crate::sql::params;
-use crate::tree::{positions, rebuild};
+use crate::sql::{Value, params};
+use crate::tree::{WAITING, positions, rebuild};
 
 impl Tx {
     /// Stores a project, as the newest child of its parent.
@@ -31,10 +31,13 @@ impl Tx {
             .into());
         }
         let uuid = new.uuid.unwrap_or_else(Uuid::new_v4);
+        let root = new.parent.map(|parent| self.root_of(parent)).transpose()?;
         let id = self.db().number(
             "INSERT INTO projects (uuid, parent_id, iati_identifier, title, title_folded, subtitle, is_published, is_public,
-                 is_program, use_project_roles, organisation_id, default_currency, created_ms, changed_ms)
-             VALUES (?1, ?2, ?3, ?4, ?13, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12) RETURNING id",
+                 is_program, use_project_roles, organisation_id, default_currency, created_ms, changed_ms
+                 /*!, root_id */)
+             VALUES (?1, ?2, ?3, ?4, ?13, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12
+                 /*!, coalesce(CAST(?root AS BIGINT), currval('projects_id_seq')) */) RETURNING id",
             params![
                 &uuid.as_bytes()[..],
                 new.parent,
@@ -49,6 +52,7 @@ impl Tx {
                 &new.default_currency,
                 self.now_ms,
                 &new.title.to_lowercase(),
+                root.map_or(Value::OwnRoot, Value::Root),
             ],
         )?;
         let id = ProjectId(id);
@@ -71,7 +75,7 @@ impl Tx {
                  aggregate_to_parent = coalesce(?8, aggregate_to_parent),
                  aggregate_children = coalesce(?9, aggregate_children),
                  organisation_id = coalesce(?10, organisation_id), changed_ms = ?11
-             WHERE id = ?1",
+             WHERE id = ?1 /*! AND root_id = ?root */",
             params![
                 id,
                 edit.title.as_deref(),
@@ -85,6 +89,7 @@ impl Tx {
                 edit.organisation,
                 self.now_ms,
                 folded.as_deref(),
+                self.root_of(id)?,
             ],
         )?;
         if changed == 0 {
@@ -106,8 +111,8 @@ impl Tx {
     /// Whether a project aggregates to its parent, and whether it takes its children.
     fn switches(&self, id: ProjectId) -> Result<(bool, bool), Error> {
         let found = self.db().row(
-            "SELECT aggregate_to_parent, aggregate_children FROM projects WHERE id = ?1",
-            params![id],
+            "SELECT aggregate_to_parent, aggregate_children FROM projects WHERE id = ?1 /*! AND root_id = ?root */",
+            params![id, self.root_of(id)?],
             |row| Ok((row.flag(0)?, row.flag(1)?)),
         )?;
         found.ok_or_else(|| Error::not_found("project", id))
@@ -142,8 +147,8 @@ impl Tx {
         // Dimensions may be inherited where no result is.
         self.cut_inheritance(id)?;
         self.db().execute(
-            "UPDATE projects SET parent_id = ?2, changed_ms = ?3 WHERE id = ?1",
-            params![id, parent, self.now_ms],
+            "UPDATE projects SET parent_id = ?2, changed_ms = ?3 WHERE id = ?1 /*! AND root_id = ?root */",
+            params![id, parent, self.now_ms, self.root_of(id)?],
         )?;
         positions::relocate(self.db(), id, present, parent)
     }
@@ -156,12 +161,18 @@ impl Tx {
     pub fn delete_project(&mut self, id: ProjectId) -> Result<usize, Error> {
         let present = self.project(id)?.parent;
         self.queue_periods_above(id.0)?;
-        positions::detach(self.db(), id, present)?;
+        // Rows keep the root they had: they go before anybody asks for another one.
+        let root = self.root_of(id)?;
+        if positions::detach(self.db(), id, present)? {
+            let own = "DELETE FROM positions WHERE root_id = ?1 AND place < ?2";
+            self.db().execute(own, params![id, WAITING])?;
+        }
         self.db().execute(
             "WITH RECURSIVE branch(id) AS (
-                 SELECT CAST(?1 AS BIGINT) UNION SELECT p.id FROM branch JOIN projects p ON p.parent_id = branch.id)
-             DELETE FROM projects WHERE id IN (SELECT id FROM branch)",
-            params![id],
+                 SELECT CAST(?1 AS BIGINT)
+                 UNION SELECT p.id FROM branch JOIN projects p ON p.parent_id = branch.id /*! AND p.root_id = ?root */)
+             DELETE FROM projects WHERE id IN (SELECT id FROM branch) /*! AND root_id = ?root */",
+            params![id, root],
         )
     }
 
@@ -171,15 +182,14 @@ impl Tx {
     ///
     /// Those of the database alone.
     pub fn rebuild_positions(&mut self) -> Result<(), Error> {
-        rebuild::all(self.db())
+        rebuild::all(self.db())?;
+        self.db().mend_roots()
     }
 
     /// Fails where the project is not stored.
     pub(crate) fn require_project(&self, id: ProjectId) -> Result<(), Error> {
-        match self
-            .db()
-            .number("SELECT 1 FROM projects WHERE id = ?1", params![id])?
-        {
+        let sql = "SELECT 1 FROM projects WHERE id = ?1 /*! AND root_id = ?root */";
+        match self.db().number(sql, params![id, self.root_of(id)?])? {
             0 => Err(Error::not_found("project", id)),
             _ => Ok(()),
         }
@@ -187,15 +197,17 @@ impl Tx {
 
     /// Makes inherited results, indicators, periods and dimensions the project's own.
     fn cut_inheritance(&self, id: ProjectId) -> Result<(), Error> {
+        let root = self.root_of(id)?;
         for sql in [
-            "UPDATE results SET parent_result_id = NULL WHERE project_id = ?1",
-            "UPDATE indicators SET parent_indicator_id = NULL WHERE project_id = ?1",
-            "UPDATE periods SET parent_period_id = NULL WHERE project_id = ?1",
+            "UPDATE results SET parent_result_id = NULL WHERE project_id = ?1 /*! AND root_id = ?root */",
+            "UPDATE indicators SET parent_indicator_id = NULL WHERE project_id = ?1 /*! AND root_id = ?root */",
+            "UPDATE periods SET parent_period_id = NULL WHERE project_id = ?1 /*! AND root_id = ?root */",
             "UPDATE dimension_values SET parent_value_id = NULL
-             WHERE name_id IN (SELECT id FROM dimension_names WHERE project_id = ?1)",
-            "UPDATE dimension_names SET parent_name_id = NULL WHERE project_id = ?1",
+             WHERE name_id IN (SELECT n.id FROM dimension_names n WHERE n.project_id = ?1 /*! AND n.root_id = ?root */)
+             /*! AND root_id = ?root */",
+            "UPDATE dimension_names SET parent_name_id = NULL WHERE project_id = ?1 /*! AND root_id = ?root */",
         ] {
-            self.db().execute(sql, params![id])?;
+            self.db().execute(sql, params![id, root])?;
         }
         Ok(())
     }

@@ -9,8 +9,9 @@ const CALLED: [(&str, &str); 2] = [
     ("instr(", "strpos("),
 ];
 
-/// A statement of this crate as PostgreSQL takes it: `?1` becomes `$1`.
+/// A statement of this crate as PostgreSQL takes it: `?1` becomes `$1`, and `?root` the number after all others.
 pub(super) fn translate(sql: &str) -> String {
+    let root = format!("?{}", n_numbered(sql) + 1);
     let mut all = String::with_capacity(sql.len() + 64);
     // Every other part is between quotes, and left as it is.
     for (nth, part) in sql.split('\'').enumerate() {
@@ -21,6 +22,10 @@ pub(super) fn translate(sql: &str) -> String {
             all.push_str(part);
             continue;
         }
+        let part = part.replace("/*!", "").replace("*/", "");
+        let part = part
+            .replace("IN ?roots", &format!("= ANY(CAST({root} AS BIGINT[]))"))
+            .replace("?root", &root);
         let mut part = lists(&part.replace('?', "$"));
         for (from, to) in CALLED {
             part = part.replace(from, to);
@@ -28,6 +33,20 @@ pub(super) fn translate(sql: &str) -> String {
         all.push_str(&part);
     }
     all
+}
+
+/// The highest number of a parameter, outside of texts.
+fn n_numbered(sql: &str) -> usize {
+    let code = sql.split('\'').step_by(2);
+    let numbers = code.flat_map(|part| part.split('?').skip(1));
+    let digits = numbers.map(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_digit());
+        rest.split_at(end.unwrap_or(rest.len())).0
+    });
+    digits
+        .filter_map(|digits| digits.parse().ok())
+        .max()
+        .unwrap_or(0)
 }
 
 /// A list of ids is an array, which the planner knows the use of: it goes along an index for each.
@@ -74,6 +93,18 @@ mod tests {
         check(
             "SELECT '?1 isn''t instr(' WHERE a = ?1",
             "SELECT '?1 isn''t instr(' WHERE a = $1",
+        );
+    }
+
+    #[test]
+    fn roots_come_after_all_other_parameters() {
+        check(
+            "SELECT '?9' FROM t WHERE b = ?2 /*! AND t.root_id = ?root */ AND c = ?1",
+            "SELECT '?9' FROM t WHERE b = $2  AND t.root_id = $3  AND c = $1",
+        );
+        check(
+            "SELECT a FROM t /*! WHERE t.root_id IN ?roots */",
+            "SELECT a FROM t  WHERE t.root_id = ANY(CAST($1 AS BIGINT[])) ",
         );
     }
 

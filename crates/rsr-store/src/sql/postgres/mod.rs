@@ -31,6 +31,7 @@ mod failure;
 mod meeting;
 mod migrate;
 mod numeric;
+mod roots;
 mod tls;
 mod values;
 mod waiting;
@@ -213,9 +214,10 @@ impl Engine for Postgres {
         Ok(ByteSize::from_bytes(bytes.unsigned_abs()))
     }
 
-    /// The server keeps references whole by itself; its pages are checked with `pg_amcheck`, which needs its own rights.
-    fn complaints(&self, _db: &dyn Session, _n: usize) -> Result<Vec<String>, Error> {
-        Ok(Vec::new())
+    /// The server keeps references whole by itself, and roots along them; what has none is looked through here. Pages are
+    /// checked with `pg_amcheck`, which needs its own rights.
+    fn complaints(&self, db: &dyn Session, n: usize) -> Result<Vec<String>, Error> {
+        roots::complaints(db, n)
     }
 
     fn copy_to(&self, _target: &Path) -> Result<(), Error> {
@@ -415,6 +417,22 @@ impl Session for PostgresSession {
         true
     }
 
+    fn has_roots(&self) -> bool {
+        true
+    }
+
+    fn settle_roots(&self) -> Result<(), Error> {
+        self.script("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+    }
+
+    fn follow_positions(&self) -> Result<(), Error> {
+        roots::follow(self)
+    }
+
+    fn mend_roots(&self) -> Result<(), Error> {
+        roots::mend(self)
+    }
+
     /// The table stays for the life of the connection, so that the server's catalogue does not grow with each transaction.
     fn make_room(&self, table: &str, columns: &[(&str, &str)]) -> Result<(), Error> {
         let columns: Vec<String> = columns
@@ -427,11 +445,13 @@ impl Session for PostgresSession {
         ))
     }
 
+    /// Roots follow from positions, whose own they are.
     fn columns(&self, table: &str) -> Result<Vec<Column>, Error> {
         let db: &dyn Session = self;
         db.rows(
             "SELECT CAST(column_name AS TEXT), data_type = 'numeric' FROM information_schema.columns
-             WHERE table_schema = current_schema() AND table_name = CAST(?1 AS TEXT) ORDER BY ordinal_position",
+             WHERE table_schema = current_schema() AND table_name = CAST(?1 AS TEXT)
+             AND (column_name <> 'root_id' OR table_name = 'positions') ORDER BY ordinal_position",
             params![table],
             |row| {
                 Ok(Column {
@@ -495,7 +515,10 @@ impl Session for PostgresSession {
     }
 
     fn note_bulk(&self, tables: &[&str]) -> Result<(), Error> {
-        self.script(&format!("ANALYZE {}", tables.join(", ")))
+        self.script(&dialect::translate(&format!(
+            "ANALYZE {}",
+            tables.join(", ")
+        )))
     }
 
     fn begin(&self, begin: Begin) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 use super::numeric;
 use crate::error::Error;
-use crate::sql::{Row, Value};
+use crate::sql::{Root, Row, Value};
 
 type Boxed = Box<dyn StdError + Sync + Send>;
 
@@ -18,11 +18,14 @@ pub(super) struct Param<'a>(pub(super) Value<'a>);
 impl ToSql for Param<'_> {
     fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, Boxed> {
         match (self.0, kind) {
-            (Value::Null, _) => return Ok(IsNull::Yes),
-            (Value::Int(value), &Type::INT8) => out.put_i64(value),
+            (Value::Null | Value::OwnRoot, _) => return Ok(IsNull::Yes),
+            (Value::Int(value) | Value::Root(Root(value)), &Type::INT8) => out.put_i64(value),
             (Value::Hundredths(value), &Type::NUMERIC) => numeric::write(value, out),
             (Value::Text(value), &Type::TEXT | &Type::JSON) => out.put_slice(value.as_bytes()),
             (Value::Text(value), &Type::INT8_ARRAY) => return ids(value)?.to_sql(kind, out),
+            (Value::Roots(roots), &Type::INT8_ARRAY) => {
+                return ids(roots.list())?.to_sql(kind, out);
+            }
             (Value::Blob(value), &Type::BYTEA) => out.put_slice(value),
             (value, kind) => return Err(format!("{value:?} stands where a {kind} does").into()),
         }

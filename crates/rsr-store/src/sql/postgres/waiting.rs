@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use bytes::{BufMut, BytesMut};
 
 use super::numeric;
-use crate::sql::Value;
+use crate::sql::{Root, Value};
 
 /// Bytes of rows after which they are sent, whatever comes next.
 pub(super) const WAITING_BYTES_MAX: usize = 1 << 20;
@@ -81,11 +81,13 @@ impl Waiting {
         let known = self.tables.iter().position(|rows| rows.table == table);
         let nth = known.unwrap_or_else(|| {
             let id = if id.is_some() { "id, " } else { "" };
+            let is_rooted = values.last().is_some_and(Value::is_root);
+            let root = if is_rooted { ", root_id" } else { "" };
             self.tables.push(Rows {
                 table: table.to_owned(),
                 level,
                 copy: format!(
-                    "COPY {table} ({id}{}) FROM STDIN BINARY",
+                    "COPY {table} ({id}{}{root}) FROM STDIN BINARY",
                     columns.join(", ")
                 ),
                 data: BytesMut::from(HEADER),
@@ -99,7 +101,13 @@ impl Waiting {
         let n_columns = values.len() + usize::from(id.is_some());
         rows.data.put_i16(i16::try_from(n_columns).unwrap_or(END));
         for value in id.map(Value::Int).iter().chain(values) {
-            write(*value, &mut rows.data);
+            let own = id.map_or(Value::Null, Value::Int);
+            let value = if matches!(value, Value::OwnRoot) {
+                own
+            } else {
+                *value
+            };
+            write(value, &mut rows.data);
         }
         self.n_bytes += rows.data.len() - before;
     }
@@ -140,8 +148,8 @@ fn write(value: Value<'_>, out: &mut BytesMut) {
     let start = out.len();
     out.put_i32(NULL);
     match value {
-        Value::Null => return,
-        Value::Int(value) => out.put_i64(value),
+        Value::Null | Value::Roots(_) | Value::OwnRoot => return,
+        Value::Int(value) | Value::Root(Root(value)) => out.put_i64(value),
         Value::Hundredths(value) => numeric::write(value, out),
         Value::Text(value) => out.put_slice(value.as_bytes()),
         Value::Blob(value) => out.put_slice(value),

@@ -244,7 +244,7 @@ impl Session for SqliteSession {
     fn execute(&self, sql: &str, params: &[Value<'_>]) -> Result<usize, Error> {
         self.connection
             .prepare_cached(sql)
-            .and_then(|mut statement| statement.execute(rusqlite::params_from_iter(params)))
+            .and_then(|mut statement| statement.execute(given(params)))
             .map_err(|error| failure::of(sql, error))
     }
 
@@ -263,9 +263,7 @@ impl Session for SqliteSession {
         let mut statement = self.connection.prepare_cached(sql).map_err(fail)?;
         let mut n_rows = 0;
         let mut flow = ControlFlow::Continue(());
-        let mut rows = statement
-            .query(rusqlite::params_from_iter(params))
-            .map_err(fail)?;
+        let mut rows = statement.query(given(params)).map_err(fail)?;
         while flow.is_continue()
             && let Some(row) = rows.next().map_err(fail)?
         {
@@ -336,10 +334,19 @@ impl Session for SqliteSession {
     }
 }
 
+/// The parameters that a statement has here: roots are in comments to this engine, and come last.
+fn given(params: &[Value<'_>]) -> impl rusqlite::Params {
+    let n = params.iter().take_while(|param| !param.is_root()).count();
+    rusqlite::params_from_iter(params.iter().take(n))
+}
+
 impl ToSql for Value<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(match *self {
-            Value::Null => ToSqlOutput::Borrowed(ValueRef::Null),
+            // No statement has roots here.
+            Value::Null | Value::Root(_) | Value::Roots(_) | Value::OwnRoot => {
+                ToSqlOutput::Borrowed(ValueRef::Null)
+            }
             Value::Int(value) => ToSqlOutput::Borrowed(ValueRef::Integer(value)),
             Value::Text(value) => ToSqlOutput::Borrowed(ValueRef::Text(value.as_bytes())),
             Value::Blob(value) => ToSqlOutput::Borrowed(ValueRef::Blob(value)),

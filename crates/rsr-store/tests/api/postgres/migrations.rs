@@ -14,7 +14,7 @@ const FIRST: &str = include_str!("../../../src/sql/postgres/0001_first.sql");
 const MAIL: &str = include_str!("../../../src/sql/postgres/0002_mail.sql");
 
 /// A database as version 2 left it, with a connection as a program of that version has it.
-fn of_version_2() -> Option<(PostgresDatabase, DatabaseSettings, Client)> {
+pub(super) fn of_version_2() -> Option<(PostgresDatabase, DatabaseSettings, Client)> {
     let database = PostgresDatabase::make()?;
     let mut settings = Settings::default().database;
     settings.url = database.url().parse().unwrap();

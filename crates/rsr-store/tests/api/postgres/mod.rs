@@ -4,6 +4,7 @@ mod copy;
 mod faults;
 mod machines;
 mod migrations;
+mod roots;
 mod server;
 mod tls;
 mod support {
