@@ -112,6 +112,11 @@ impl Findings {
         lock(&self.sites).watch.as_ref().map(CallSites::allocated)
     }
 
+    /// What every watched stack held when all together held most.
+    pub(crate) fn at_peak(&self) -> Option<HeapDump> {
+        lock(&self.sites).watch.as_ref().map(CallSites::at_peak)
+    }
+
     /// What every watched stack holds.
     pub(crate) fn live(&self) -> Option<HeapDump> {
         lock(&self.sites).watch.as_ref().map(CallSites::live)
@@ -398,18 +403,26 @@ impl Indicator for Deletions {
     }
 }
 
+/// What is judged of a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Took {
+    pub(crate) duration: Duration,
+    pub(crate) allocated: Option<ByteSize>,
+    /// Bytes allocated less bytes freed.
+    pub(crate) retained: Option<i64>,
+}
+
 /// What one request did that is worth a finding, if anything.
 pub(crate) fn of_request(
     route: &str,
-    measurement: &rsr_monitoring::Measurement,
+    took: &Took,
     monitoring: &rsr_settings::MonitoringSettings,
 ) -> Vec<Observation> {
     /// A long request matters where it is not tiny.
     const LONG_AND_LARGE: ByteSize = ByteSize::from_mib(10);
-    let usage = &measurement.usage;
     let mut found = Vec::new();
     let threshold = monitoring.high_usage_threshold_mb.bytes().saturating_mul(2);
-    let retained = usage.retained().and_then(|bytes| u64::try_from(bytes).ok());
+    let retained = took.retained.and_then(|bytes| u64::try_from(bytes).ok());
     if let Some(bytes) = retained.filter(|bytes| *bytes > threshold) {
         let bytes_left = ByteSize::from_bytes(bytes);
         found.push(Observation {
@@ -420,21 +433,21 @@ pub(crate) fn of_request(
             value: number(bytes),
             threshold: number(threshold),
             unit: "bytes",
-            evidence: vec![format!("it took {:?}", measurement.duration)],
+            evidence: vec![format!("it took {:?}", took.duration)],
             recommendation: "see what it keeps: caches, queues, spawned work",
         });
     }
-    let is_large = usage.allocated.is_some_and(|bytes| bytes > LONG_AND_LARGE);
-    if measurement.duration >= monitoring.long_request_seconds && is_large {
+    let is_large = took.allocated.is_some_and(|bytes| bytes > LONG_AND_LARGE);
+    if took.duration >= monitoring.long_request_seconds && is_large {
         found.push(Observation {
             indicator: "long_request",
             subject: route.to_owned(),
             severity: Severity::Medium,
-            description: format!("a request of {route} took {:?}", measurement.duration),
-            value: measurement.duration.as_secs_f64(),
+            description: format!("a request of {route} took {:?}", took.duration),
+            value: took.duration.as_secs_f64(),
             threshold: monitoring.long_request_seconds.as_secs_f64(),
             unit: "seconds",
-            evidence: usage
+            evidence: took
                 .allocated
                 .map(|bytes| format!("it allocated {bytes}"))
                 .into_iter()
@@ -457,7 +470,88 @@ fn within_its_crate(file: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::within_its_crate;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use rsr_base::{ByteSize, ProjectId};
+    use rsr_cache::CacheRegistry;
+    use rsr_deletion::DeletionTracker;
+    use rsr_monitoring::{Evidence, Indicator, Outlook, Reading, Severity};
+    use rsr_settings::{Inputs, LiveSettings, load};
+
+    use super::{CacheShare, Deletions, Took, of_request, within_its_crate};
+
+    fn live(variables: &[(&str, &str)]) -> Arc<LiveSettings> {
+        let inputs = Inputs::from_environment(variables.iter().copied());
+        Arc::new(LiveSettings::new(load(&inputs).expect("they are good")))
+    }
+
+    fn found(indicator: &dyn Indicator) -> Vec<(&'static str, Severity)> {
+        let (reading, outlook) = (Reading::default(), Outlook::default());
+        let found = indicator.check(&Evidence::new(&reading, &outlook));
+        let named = found.iter().map(|one| (one.indicator, one.severity));
+        named.collect()
+    }
+
+    #[test]
+    fn a_request_that_keeps_twice_the_threshold_or_is_long_and_large_is_found() {
+        let live = live(&[("RSR_MEMORY_HIGH_USAGE_THRESHOLD_MB", "50")]);
+        let monitoring = &live.current().monitoring;
+        let of = |seconds, allocated_mib, retained_mib: i64| {
+            let took = Took {
+                duration: Duration::from_secs(seconds),
+                allocated: Some(ByteSize::from_mib(allocated_mib)),
+                retained: Some(retained_mib << 20),
+            };
+            let found = of_request("/api/", &took, monitoring);
+            let named = found.iter().map(|one| (one.indicator, one.severity));
+            named.collect::<Vec<_>>()
+        };
+        assert_eq!(of(9, 500, 100), []);
+        assert_eq!(of(9, 500, -500), []);
+        let keeps = ("request_high_usage", Severity::High);
+        assert_eq!(of(9, 500, 101), [keeps]);
+        assert_eq!(of(10, 10, 0), [], "long and small");
+        let long = ("long_request", Severity::Medium);
+        assert_eq!(of(10, 11, 0), [long]);
+        assert_eq!(of(10, 500, 101), [keeps, long]);
+    }
+
+    #[test]
+    fn caches_that_hold_half_of_the_limit_are_found() {
+        let live = live(&[
+            ("RSR_MEMORY_LIMIT", "16MiB"),
+            ("RSR_CACHE_MAX_BYTES", "none"),
+        ]);
+        let caches = CacheRegistry::new(live.current().cache.clone());
+        let builder = caches
+            .builder::<u32, Vec<u8>>("answers")
+            .weigher(|_key: &u32, value: &Vec<u8>| value.len() as u64);
+        let cache = caches.get_or_create(builder).expect("a new name");
+        let share = CacheShare {
+            caches: caches.clone(),
+            live,
+        };
+        (0..7).for_each(|key| cache.insert(key, vec![0; 1 << 20]));
+        assert_eq!(found(&share), []);
+        (7..9).for_each(|key| cache.insert(key, vec![0; 1 << 20]));
+        assert_eq!(found(&share), [("cache_share", Severity::Medium)]);
+    }
+
+    #[test]
+    fn deletions_that_pile_up_are_found() {
+        let live = live(&[("RSR_DELETION_WARN_ENTRIES", "2")]);
+        let tracker = DeletionTracker::new(&live.current().deletion);
+        let deletions = Deletions {
+            tracker: tracker.clone(),
+            live,
+        };
+        let _first = tracker.begin(ProjectId(1));
+        assert_eq!(found(&deletions), []);
+        let _second = tracker.begin(ProjectId(2));
+        let overload = ("deletion_tracker_overload", Severity::Medium);
+        assert_eq!(found(&deletions), [overload]);
+    }
 
     #[test]
     fn a_file_is_named_as_its_crate_knows_it() {

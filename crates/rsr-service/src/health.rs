@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::findings::LEAKS;
+use crate::watch::looks_for_leaks;
 
 /// How one part is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -91,7 +92,7 @@ fn memory(app: &App) -> Part {
 }
 
 fn leaks(app: &App) -> Part {
-    if !app.settings().leaks.enabled {
+    if !looks_for_leaks(&app.settings()) {
         return switched(false);
     }
     let book = app.findings.book();

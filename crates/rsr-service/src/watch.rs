@@ -254,12 +254,12 @@ impl Duties {
         follow_pressure(app, &reading);
         app.profiles.follow(&settings.profiling);
         let leaks = &settings.leaks;
-        let is_on = settings.monitoring.enabled && leaks.enabled;
+        let is_on = looks_for_leaks(&settings);
         app.findings.follow(is_on && leaks.call_sites);
         if is_due(&mut self.findings, now, leaks.site_interval) && is_on {
             app.findings.look(app, &reading);
         }
-        if is_due(&mut self.leaks, now, settings.leaks.check_interval) && settings.leaks.enabled {
+        if is_due(&mut self.leaks, now, leaks.check_interval) && is_on {
             judge_leaks(app, now, &reading);
             if let Some(path) = &leaks.history_path {
                 app.watch.save(path, app.clock.wall(), now + app.earlier);
@@ -285,6 +285,11 @@ impl Duties {
             }
         }
     }
+}
+
+/// Whether leaks are looked for unasked: the monitor and its part for leaks are both on.
+pub(crate) fn looks_for_leaks(settings: &Settings) -> bool {
+    settings.monitoring.enabled && settings.leaks.enabled
 }
 
 /// Time between two sweeps of old profiles.
@@ -376,7 +381,48 @@ pub(crate) fn judge_leaks(app: &App, now: Duration, reading: &Reading) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use rsr_settings::{Inputs, LiveSettings, load};
+    use rsr_testkit::ManualClock;
+
     use super::*;
+    use crate::open_store;
+
+    /// How long the detector still has to wait for its first opinion, after three hours of beats.
+    fn known_in_after_three_hours(switch: Option<&str>) -> Option<Duration> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite://{}", folder.path().join("rsr.db").display());
+        let own = [("RSR_DATABASE_URL", url.as_str())];
+        let off = switch.map(|name| (name, "false"));
+        let inputs = Inputs::from_environment(own.into_iter().chain(off));
+        let live = Arc::new(LiveSettings::new(load(&inputs).expect("they are good")));
+        let clock = ManualClock::new();
+        let store = open_store(&live.current(), Arc::new(clock.clone())).expect("a database");
+        let app = App::new(live, store, Arc::new(clock.clone()));
+        let mut duties = Duties::begin(&app);
+        for _ in 0..36 {
+            clock.advance(Duration::from_secs(300));
+            duties.beat(&app);
+        }
+        app.watch.outlook().known_in
+    }
+
+    #[test]
+    fn what_is_switched_off_takes_no_samples() {
+        let whole = Duration::from_secs(6 * 3_600);
+        assert!(known_in_after_three_hours(None).is_some_and(|left| left < whole));
+        for switch in [
+            "RSR_LEAK_DETECTION_ENABLED",
+            "RSR_MEMORY_MONITORING_ENABLED",
+        ] {
+            assert_eq!(
+                known_in_after_three_hours(Some(switch)),
+                Some(whole),
+                "{switch}"
+            );
+        }
+    }
 
     #[test]
     fn the_load_is_what_ended_between_two_samples() {

@@ -221,8 +221,13 @@ pub(crate) fn leaks(app: &App) -> Value {
         .iter()
         .map(|finding| finding.observation.description.clone())
         .collect();
-    if !settings.leaks.enabled {
-        said.push("leak detection is switched off (leaks.enabled)".to_owned());
+    if !watch::looks_for_leaks(&settings) {
+        let switch = if settings.leaks.enabled {
+            "monitoring.enabled"
+        } else {
+            "leaks.enabled"
+        };
+        said.push(format!("leak detection is switched off ({switch})"));
     }
     if looks_missing == Some(0) && open.is_empty() {
         said.push("no call stack keeps what it allocates".to_owned());
@@ -291,8 +296,9 @@ async fn check_leaks(
     if reset {
         app.watch.reset();
         app.findings.follow(false);
+        let settings = app.settings();
         app.findings
-            .follow(app.settings().leaks.enabled && app.settings().leaks.call_sites);
+            .follow(watch::looks_for_leaks(&settings) && settings.leaks.call_sites);
         tracing::info!(%caller, "leak history forgotten");
     }
     if app.settings().leaks.enabled {

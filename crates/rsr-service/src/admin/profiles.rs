@@ -9,11 +9,12 @@ use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::{HeaderValue, header};
-use rsr_monitoring::{ProfileFile, Profiler};
+use rsr_monitoring::{HeapDump, ProfileFile, Profiler};
 use serde_json::{Value, json};
 
 use crate::access::Caller;
 use crate::app::App;
+use crate::findings::Findings;
 use crate::params::{Params, invalid};
 use crate::problem::{Kind, Problem};
 use crate::profiles::refused as profile_refused;
@@ -105,6 +106,16 @@ pub(super) fn routes() -> Vec<Route> {
             .answers(200, "application/octet-stream"),
             handler: get(allocs),
         },
+        Route {
+            operation: admin(
+                "GET",
+                "/debug/pprof/peak",
+                "pprof_peak",
+                "What lived when most did since call stacks are watched, in pprof's format",
+            )
+            .answers(200, "application/octet-stream"),
+            handler: get(peak),
+        },
     ]
 }
 
@@ -172,9 +183,13 @@ async fn stop(
     };
     let asked = id.clone();
     let _reserved = app.pools.profile()?;
+    let begun = app.clock.elapsed();
     let written = with_profiler(&app, move |profiler| profiler.stop(&asked)).await?;
-    tracing::info!(%caller, id, size = %written.size, "heap profile written");
-    Ok(Json(json!({ "stopped": file(&written) })))
+    let took = app.clock.elapsed().saturating_sub(begun);
+    tracing::info!(%caller, id, size = %written.size, ?took, "heap profile written");
+    Ok(Json(
+        json!({ "stopped": file(&written), "took_seconds": took.as_secs_f64() }),
+    ))
 }
 
 async fn clean_up(
@@ -209,9 +224,12 @@ async fn heap(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Respo
         before = Some(found.path);
     } else if let Some(seconds) = seconds {
         // Sampled meanwhile, whether or not a profile runs.
+        let reserved = app.pools.profile()?;
         let id = with_profiler(&app, |profiler| Ok(profiler.start(None))).await?;
         before = Some(with_profiler(&app, Profiler::snapshot).await?.path);
+        drop(reserved);
         tokio::time::sleep(Duration::from_secs(seconds as u64)).await;
+        let _reserved = app.pools.profile()?;
         let file = with_profiler(&app, move |profiler| profiler.stop(&id)).await?;
         return pprof(&app, file.path, before).await;
     }
@@ -225,9 +243,9 @@ async fn heap(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Respo
     pprof(&app, now.path, before).await
 }
 
+/// The file as pprof, under its caller's reservation.
 async fn pprof(app: &App, file: PathBuf, base: Option<PathBuf>) -> Result<Response, Problem> {
     let namer = app.findings.namer();
-    let _reserved = app.pools.profile()?;
     let bytes = app
         .bridge
         .run_vital(move || {
@@ -240,6 +258,15 @@ async fn pprof(app: &App, file: PathBuf, base: Option<PathBuf>) -> Result<Respon
 }
 
 async fn allocs(State(app): State<App>) -> Result<Response, Problem> {
+    watched(&app, Findings::allocated).await
+}
+
+async fn peak(State(app): State<App>) -> Result<Response, Problem> {
+    watched(&app, Findings::at_peak).await
+}
+
+/// What the watch over call stacks knows, as pprof.
+async fn watched(app: &App, of: fn(&Findings) -> Option<HeapDump>) -> Result<Response, Problem> {
     if !app.settings().profiling.enabled {
         let detail =
             "heap profiles are switched off: set profiling.enabled (RSR_PROFILING_ENABLED)";
@@ -251,7 +278,7 @@ async fn allocs(State(app): State<App>) -> Result<Response, Problem> {
     let bytes = app
         .bridge
         .run_vital(move || {
-            let dump = there.findings.allocated().ok_or_else(|| {
+            let dump = of(&there.findings).ok_or_else(|| {
                 Problem::new(
                     Kind::Conflict,
                     "call stacks are not watched: set leaks.call_sites",

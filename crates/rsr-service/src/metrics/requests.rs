@@ -191,7 +191,13 @@ impl Observe for RequestObserver {
         series.observe(measurement);
         self.notice.log(measurement);
         let settings = self.notice.0.current();
-        let found = findings::of_request(&series.name, measurement, &settings.monitoring);
+        let usage = &measurement.usage;
+        let took = findings::Took {
+            duration: measurement.duration,
+            allocated: usage.allocated,
+            retained: usage.retained(),
+        };
+        let found = findings::of_request(&series.name, &took, &settings.monitoring);
         if let Some(book) = self.book.get().filter(|_book| !found.is_empty()) {
             let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
             for observation in found {

@@ -140,6 +140,26 @@ async fn a_full_cache_is_an_issue() {
 }
 
 #[tokio::test]
+async fn what_is_switched_off_is_no_fault() {
+    for (switch, part) in [
+        ("RSR_MEMORY_MONITORING_ENABLED", "leaks"),
+        ("RSR_LEAK_DETECTION_ENABLED", "leaks"),
+        ("RSR_PROMETHEUS_METRICS_ENABLED", "metrics"),
+        ("RSR_PROFILING_ENABLED", "profiling"),
+    ] {
+        let world = World::with(&[(switch, "false")]);
+        let health = world.get("/health/memory").await;
+        assert_eq!(health.status, 200, "{switch}");
+        assert_eq!(health.json()["overall"], "healthy", "{switch}");
+        assert_eq!(
+            health.json()["parts"][part]["state"],
+            "disabled",
+            "{switch}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_failed_delete_leaves_nothing_tracked() {
     let world = World::new();
     let missing = world
@@ -246,6 +266,7 @@ async fn findings_and_profiles_say_what_there_is_and_what_is_off() {
         "/admin/v1/memory/profiles/",
         "/debug/pprof/heap",
         "/debug/pprof/allocs",
+        "/debug/pprof/peak",
     ] {
         get(path).await.is_problem(409, "conflict", None);
     }

@@ -103,3 +103,32 @@ async fn a_body_counts_before_it_is_read() {
     refused.is_problem(503, "memory-pressure", None);
     assert_eq!(used(&world, "requests").await, 0);
 }
+
+#[tokio::test]
+async fn a_profile_for_which_no_memory_is_left_is_refused() {
+    // A dump takes 8 MiB, and 6.4 MiB may be reserved.
+    let world = World::with(&[
+        ("RSR_MEMORY_LIMIT", "16MiB"),
+        ("RSR_MEMORY_RESERVE", "0.6"),
+        ("RSR_PROFILING_ENABLED", "true"),
+    ]);
+    let stop = "/admin/v1/memory/profiles/stop/";
+    let refused = [
+        world
+            .admin(Method::POST, stop, r#"{"profile_id":"any"}"#)
+            .await,
+        world.admin(Method::GET, "/debug/pprof/heap", "").await,
+        world
+            .admin(Method::GET, "/debug/pprof/heap?seconds=1", "")
+            .await,
+        world.admin(Method::GET, "/debug/pprof/allocs", "").await,
+        world.admin(Method::GET, "/debug/pprof/peak", "").await,
+    ];
+    for answer in refused {
+        answer.is_problem(503, "memory-pressure", None);
+        assert_eq!(answer.header("retry-after"), Some("5"));
+    }
+    assert_eq!(used(&world, "profiles").await, 0);
+    let metrics = world.get("/metrics/").await.text();
+    assert!(metrics.contains("rsr_memory_reservations_refused_total 5"));
+}
