@@ -144,7 +144,7 @@ mkdir "$1/written" "$1/work" "$1/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$1/written,workdir=$1/work" "$1/root" || exit 77
 mkdir "$1/root/source"
 mount --bind "$2" "$1/root/source"
-mount --bind /proc "$1/root/proc"
+mount -t proc proc "$1/root/proc"
 mount --bind /dev "$1/root/dev"
 exec chroot "$1/root" sh -e -c "$3"
 "#;
@@ -212,6 +212,7 @@ fn the_steps_of_the_container_run() {
         .arg(workspace())
         .arg(&script)
         .env("RSR_API_TOKEN", "a-token-for-this-test")
+        .env_remove("RSR_TEST_LEFT_OUT")
         .output()
         .unwrap()
         .into();

@@ -149,6 +149,8 @@ fn reference(
 /// The same written so that others read it as we do: references to what nobody defined, and to characters that XML forbids,
 /// become the text they are read as. `None`: it is so already. For what was read without an error.
 pub(super) fn mended(written: &str) -> Option<String> {
+    // Each reference grows by four bytes at most; a text of nothing else may be long, so room is made once.
+    let n_references = memchr_iter(b'&', written.as_bytes()).count();
     let mut out = String::new();
     let mut from = 0;
     for at in memchr_iter(b'&', written.as_bytes()) {
@@ -164,6 +166,9 @@ pub(super) fn mended(written: &str) -> Option<String> {
                 _ => "\u{fffd}".to_owned(),
             },
         };
+        if from == 0 {
+            out.reserve_exact(written.len() + 4 * n_references);
+        }
         out.push_str(written.get(from..at).unwrap_or_default());
         out.push_str(&with);
         from = at + name.len() + 2;
