@@ -50,6 +50,7 @@
 //! | requests under way | 256 | `server.max_requests` |
 //! | connections: of one address; of all | 64; four times `max_requests` | `server.max_requests_per_client` |
 //! | threads for short work; requests that wait for one | 8; 256 | `database.pool_size`, `server.max_requests` |
+//! | threads for health and administration; for what guards the service | 2; 1 | – |
 //! | streams, each with a thread and a connection to the database | 8 | `server.max_streams` |
 //! | bytes of an answer in one piece; of a stream's buffer | 128 KiB; 32 KiB, two at once | – |
 //! | time in which a reader takes nothing | 60 s | `server.stream_timeout` |

@@ -11,7 +11,7 @@ const NICENESS: i32 = 5;
 
 /// Marks the running thread as one of heavy work, for good: the system lets nobody take it back.
 ///
-/// Fails silently where the system refuses: the thread works as it did before.
+/// Where the system refuses, the thread works as it did before.
 pub(crate) fn give_way() {
     thread_local! {
         static GIVES_WAY: Cell<bool> = const { Cell::new(false) };
