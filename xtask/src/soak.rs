@@ -88,8 +88,8 @@ fn page(minutes: f64, told: &[Value]) -> Result<String> {
     })?;
     let mut out = format!(
         "# Soak\n\nMade by `cargo xtask soak --minutes {minutes}` at commit {}; not changed by hand. Light answers (health, metrics) are timed by a client \
-         that shares the machine with the server and with those that make the load, which go behind it (niceness 5), one every 20 ms on one kept connection, from the first byte of the request to the last of \
-         the answer; the 99th percentile is over all of them. The heap is jemalloc's allocated bytes less what its thread caches keep ready, after `rsr cache clear`, before and after the load; both come \
+         that shares the machine with the server and with those that make the load, which go behind it (niceness 10), one every 20 ms on one kept connection, from the first byte of the request to the last of \
+         the answer; the 99th percentile is over all of them. The heap is jemalloc's allocated bytes less what its thread caches keep ready, after `rsr cache clear`, the least of twelve readings, before and after the load; both come \
          after a first minute of the same load.\n",
         commit.trim()
     );

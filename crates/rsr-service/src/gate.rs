@@ -15,6 +15,7 @@ use rsr_monitoring::Work;
 
 use crate::access::{self, Caller, Claim, Credentials};
 use crate::app::App;
+use crate::bridge::LightRequest;
 use crate::budget::{self, Allowance, Covered};
 use crate::metrics::{RouteSeries, RouteSlot};
 use crate::problem::{Kind, Problem};
@@ -78,6 +79,7 @@ async fn pass(guard: &Guard, mut request: Request, next: Next) -> Result<Respons
             .after(shed.retry_after)
             .because(shed)
     })?;
+    let _waiting = (operation.weight == Weight::Light).then(LightRequest::begin);
     let _place = if operation.weight == Weight::Light {
         None
     } else {

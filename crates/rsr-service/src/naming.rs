@@ -13,6 +13,8 @@ use rsr_base::{ByteSize, read_at_most};
 use rsr_monitoring::{Frame, HeapDump, NamedProfile, NamedStack};
 use serde::{Deserialize, Serialize};
 
+use crate::bridge::give_way_with;
+
 /// Longest time that naming may take, and most bytes of its answer.
 const TIME_MAX: Duration = Duration::from_secs(60);
 const ANSWER_MAX: ByteSize = ByteSize::from_mib(64);
@@ -107,6 +109,7 @@ fn run(program: &Path, arguments: &[PathBuf], input: &[u8]) -> Result<Vec<u8>, N
         .stderr(Stdio::null())
         .spawn()
         .map_err(failed)?;
+    give_way_with(&child);
     // It reads all of its input before it writes, so neither waits for the other.
     let written = child
         .stdin

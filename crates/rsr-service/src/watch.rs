@@ -313,6 +313,10 @@ fn is_due(last: &mut Duration, now: Duration, every: Duration) -> bool {
 }
 
 fn follow_pressure(app: &App, reading: &Reading) {
+    if app.watch.pressure.level() >= PressureLevel::Reclaim {
+        // Still, after what the caches gave back at the last look.
+        app.store.release_memory();
+    }
     if let Some(change) = app.watch.pressure.update(reading) {
         let largest: Vec<String> = change
             .largest

@@ -217,6 +217,16 @@ impl Store {
         self.inner.heard.is_out_of_touch(&self.inner.clock) || self.inner.readers.is_refusing()
     }
 
+    /// Has connections that are not in use give back the pages and statements they keep, some MB each at most: for when
+    /// memory is short. What is asked next is slower, once. With PostgreSQL it is the server that keeps them, and nothing
+    /// happens.
+    pub fn release_memory(&self) {
+        let inner = &self.inner;
+        for pool in [&inner.readers, &inner.writer, &inner.watcher] {
+            pool.release_memory();
+        }
+    }
+
     /// Connections that snapshots use.
     #[must_use]
     pub fn readers(&self) -> PoolUse {

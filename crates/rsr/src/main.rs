@@ -42,7 +42,7 @@ fn main() -> ExitCode {
 #[cfg(test)]
 mod tests {
     use rsr_base::system_clock;
-    use rsr_monitoring::Readings;
+    use rsr_monitoring::Scope;
     use rsr_settings::Settings;
     use rsr_store::{NewProject, Store};
 
@@ -55,30 +55,31 @@ mod tests {
             .parse()
             .unwrap();
         let store = Store::open(&settings, system_clock()).unwrap();
-        let readings = Readings::of_this_process();
-        let held = || readings.heap().unwrap().allocated.bytes();
-        let before = held();
-        let made = store.write(|tx| {
-            for _nth in 0..4_000 {
-                tx.create_project(&NewProject {
-                    title: "Wells".to_owned(),
-                    subtitle: "Water for all. ".repeat(60),
-                    ..NewProject::default()
-                })?;
-            }
-            Ok::<_, rsr_store::Error>(())
+        // Counts this thread alone: the other tests of this program allocate beside it.
+        let scope = Scope::new();
+        let made = scope.run(|| {
+            store.write(|tx| {
+                for _nth in 0..4_000 {
+                    tx.create_project(&NewProject {
+                        title: "Wells".to_owned(),
+                        subtitle: "Water for all. ".repeat(60),
+                        ..NewProject::default()
+                    })?;
+                }
+                Ok::<_, rsr_store::Error>(())
+            })
         });
         made.unwrap();
-        let grown = held().saturating_sub(before);
+        let grown = scope.usage().retained().unwrap();
         assert!(
             grown > 2 << 20,
             "{grown}: of 4 MB written, the writer keeps most"
         );
-        drop(store);
-        let left = held().saturating_sub(before);
+        scope.run(|| store.release_memory());
+        let left = scope.usage().retained().unwrap();
         assert!(
             left < grown / 2,
-            "{left} of {grown} are left of a store that is closed"
+            "{left} of {grown} are left after it was asked back"
         );
     }
 }

@@ -63,8 +63,8 @@ impl Default for Length {
 pub(super) struct Tally {
     pub(super) statuses: BTreeMap<u16, u64>,
     pub(super) n_bytes: u64,
-    /// Times of light answers.
-    pub(super) light: Vec<Duration>,
+    /// Times of light answers, each with its route.
+    pub(super) light: Vec<(&'static str, Duration)>,
     /// Streams of everything that were read to their end, and the bytes of the largest.
     pub(super) n_whole: u64,
     pub(super) largest: u64,

@@ -15,9 +15,12 @@ use crate::chaos::pass;
 /// Pause of a client that was refused: it need not obey `Retry-After` to the second to be realistic.
 const REFUSED: Duration = Duration::from_millis(500);
 /// How far those that make load go behind the one that measures.
-const NICENESS: i32 = 5;
+const NICENESS: i32 = 10;
 /// Time between two light requests.
 const LIGHT_EVERY: Duration = Duration::from_millis(20);
+
+/// The light routes, asked in turn.
+pub(super) const LIGHT: [&str; 3] = ["/metrics/", "/health/live", "/health/memory"];
 
 /// One kind of traffic.
 #[derive(Clone, Copy, Debug)]
@@ -141,13 +144,10 @@ impl Field<'_> {
     }
 
     fn light(&self, client: &mut Client, round: u64) {
-        let path = match round % 3 {
-            0 => "/metrics/",
-            1 => "/health/live",
-            _ => "/health/memory",
-        };
+        let nth = usize::try_from(round).unwrap_or_default() % LIGHT.len();
+        let path = LIGHT[nth];
         if let Some(answer) = client.get(path, Reading::default()) {
-            client.tally.light.push(answer.took);
+            client.tally.light.push((path, answer.took));
         }
         pass(&*self.clock, LIGHT_EVERY);
     }

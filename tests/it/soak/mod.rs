@@ -9,7 +9,7 @@
 //! projects for so long and judges times too. Light answers are timed by the client, from the first byte of the request to
 //! the last of the answer, one every 20 ms on one kept connection; the 99th percentile is the value that one in a hundred of
 //! all of them exceeds. The clients share the machine with the server, and their cost counts; those that make load go behind
-//! (niceness 5) the one that measures.
+//! (niceness 10) the one that measures.
 
 mod client;
 mod load;
@@ -30,7 +30,7 @@ use serde_json::{Value, json};
 
 use crate::chaos::{asked, pass};
 use client::Tally;
-use load::{Field, Traffic, activities};
+use load::{Field, LIGHT, Traffic, activities};
 use service::Service;
 
 /// Activities that an export sends.
@@ -42,7 +42,7 @@ const SHORT: Duration = Duration::from_secs(8);
 /// Load before the first figure, where it is measured: what is made once and kept is there then.
 const WARM_UP: Duration = Duration::from_secs(60);
 /// Time without load that the light routes are compared with.
-const IDLE: Duration = Duration::from_secs(5);
+const IDLE: Duration = Duration::from_secs(20);
 /// What a return to normal may take.
 const BACK_WITHIN: Duration = Duration::from_secs(30);
 /// The same where nobody measures, on a machine with other work.
@@ -164,9 +164,10 @@ impl Soak {
         let lines = self.judge(
             &Figures {
                 service: &service,
-                idle: percentile(&idle),
-                loaded: percentile(&seen),
-                afterwards: percentile(&afterwards),
+                idle: percentile(&idle, None),
+                loaded: percentile(&seen, None),
+                by_route: by_route(&seen, &idle),
+                afterwards: percentile(&afterwards, None),
                 n_light: seen.light.len(),
                 heap_before,
                 heap_after,
@@ -306,6 +307,12 @@ impl Soak {
             !judges || loaded <= limit,
         );
         line(
+            "the same by route",
+            figures.by_route.clone(),
+            "of interest".to_owned(),
+            true,
+        );
+        line(
             "back to normal",
             if figures.is_settled {
                 format!("after {:.1} s", figures.back.as_secs_f64())
@@ -343,6 +350,7 @@ struct Figures<'s> {
     service: &'s Service,
     idle: Duration,
     loaded: Duration,
+    by_route: String,
     afterwards: Duration,
     n_light: usize,
     heap_before: u64,
@@ -524,12 +532,23 @@ fn fill(folder: &Path, forest: Forest) -> (Vec<i64>, i64) {
     made.unwrap()
 }
 
-/// The time that one answer in a hundred exceeds.
-fn percentile(tally: &Tally) -> Duration {
-    let mut times = tally.light.clone();
+/// The time that one answer in a hundred exceeds, of one light route or of all.
+fn percentile(tally: &Tally, route: Option<&str>) -> Duration {
+    let asked = |path: &str| route.is_none_or(|route| route == path);
+    let light = tally.light.iter().filter(|(path, _took)| asked(path));
+    let mut times: Vec<Duration> = light.map(|(_path, took)| *took).collect();
     times.sort_unstable();
     let place = (times.len() * 99).div_ceil(100).saturating_sub(1);
     times.get(place).copied().unwrap_or_default()
+}
+
+/// The same of each light route, under load and idle, in words.
+fn by_route(loaded: &Tally, idle: &Tally) -> String {
+    let each = LIGHT.map(|route| {
+        let of = |tally| millis(percentile(tally, Some(route)));
+        format!("{route} {:.1} ms ({:.1} idle)", of(loaded), of(idle))
+    });
+    each.join(", ")
 }
 
 fn millis(duration: Duration) -> f64 {

@@ -11,6 +11,9 @@ use rsr_tests::{documents::read, rsr, run};
 /// Bytes the service may take.
 pub(super) const LIMIT_MIB: u64 = 192;
 
+/// How often the heap is looked at for one figure.
+const HEAP_READINGS: usize = 12;
+
 /// A control group of the test's own; it goes with this.
 #[derive(Debug)]
 struct Group {
@@ -171,9 +174,13 @@ impl Service {
         format!("{value:.0}").parse().unwrap_or_default()
     }
 
-    /// The heap without what caches hold.
+    /// The heap without what caches and the connections to the database keep to be faster: the least of some readings, since
+    /// the service's own duties take a little for a moment.
     pub(super) fn heap(&self) -> u64 {
-        run(&self.folder, ["cache", "clear"]);
-        self.metric("rsr_memory_usage_bytes{kind=\"heap_allocated\"}")
+        let readings = (0..HEAP_READINGS).map(|_nth| {
+            run(&self.folder, ["cache", "clear"]);
+            self.metric("rsr_memory_usage_bytes{kind=\"heap_allocated\"}")
+        });
+        readings.min().unwrap_or_default()
     }
 }

@@ -154,6 +154,15 @@ async fn clear(
 ) -> Result<Json<Value>, Problem> {
     let (name, dry_run) = sweep_fields(fields)?;
     let cleared = for_each(&app, name.as_deref(), dry_run, |cache| cache.clear(dry_run))?;
+    if name.is_none() && !dry_run {
+        // All that is kept goes, that of the database's connections too.
+        let store = app.store.clone();
+        let released = app.bridge.run_vital(move || {
+            store.release_memory();
+            Ok(())
+        });
+        released.await?;
+    }
     tracing::info!(%caller, name, dry_run, removed = %cleared["removed"], "caches cleared");
     Ok(Json(cleared))
 }

@@ -30,7 +30,7 @@ use crate::budget::{self, Allowance};
 use crate::drain::Drain;
 use crate::problem::{Kind, Problem};
 use threads::VitalThreads;
-pub(crate) use threads::give_way;
+pub(crate) use threads::{LightRequest, give_way, give_way_with};
 use writer::Undecided;
 pub(crate) use writer::{BodyWriter, Encoding};
 

@@ -1,27 +1,69 @@
 //! Who goes first where all want the processor: threads that answer, not those that read and write much.
 
 use std::cell::Cell;
+use std::process::Child;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rustix::process::{Pid, getpriority_process, setpriority_process};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
-/// How much heavy threads give way, in the system's steps of niceness: one at 5 gets about a third of what one at 0 gets
-/// where both want the same core, and all of it where nobody else wants it.
-const NICENESS: i32 = 5;
+/// How much heavy threads give way, in the system's steps of niceness: ten steps on, a thread gets about a tenth of what one at
+/// the program's own gets where both want the same core, and all of it where nobody else wants it.
+const STEPS: i32 = 10;
 
 /// Marks the running thread as one of heavy work, for good: the system lets nobody take it back.
-///
-/// Where the system refuses, the thread works as it did before.
 pub(crate) fn give_way() {
     thread_local! {
         static GIVES_WAY: Cell<bool> = const { Cell::new(false) };
     }
     if !GIVES_WAY.replace(true) {
         // Without a process it is the running thread alone, on Linux.
-        let refused = rustix::process::setpriority_process(None, NICENESS);
-        if let Err(error) = refused {
-            tracing::debug!(%error, "heavy threads cannot give way");
-        }
+        put_behind(None);
+    }
+}
+
+/// The same for a process that was just started, before it has threads of its own.
+pub(crate) fn give_way_with(child: &Child) {
+    put_behind(Some(Pid::from_child(child)));
+}
+
+/// Where the system refuses, it goes on as before.
+fn put_behind(process: Option<Pid>) {
+    let set =
+        getpriority_process(process).and_then(|own| setpriority_process(process, own + STEPS));
+    if let Err(error) = set {
+        tracing::debug!(%error, "heavy work cannot give way");
+    }
+}
+
+/// Light requests under way, in all services of the process: its threads share the processor.
+static N_LIGHT: AtomicUsize = AtomicUsize::new(0);
+
+/// A light request, as long as this lives: heavy threads let it pass.
+#[derive(Debug)]
+pub(crate) struct LightRequest(());
+
+impl LightRequest {
+    pub(crate) fn begin() -> Self {
+        N_LIGHT.fetch_add(1, Ordering::Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for LightRequest {
+    fn drop(&mut self) {
+        N_LIGHT.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// For heavy work, between two pieces of it: gives the processor away while a light request waits.
+///
+/// Niceness alone does not do it at once: a scheduler may let a thread have its slice, some milliseconds, before it looks at who
+/// woke meanwhile. Giving it away always would cost a busy service a quarter of what it streams.
+pub(super) fn let_pass() {
+    if N_LIGHT.load(Ordering::Relaxed) > 0 {
+        std::thread::yield_now();
     }
 }
 

@@ -13,6 +13,7 @@ use rsr_base::ByteSize;
 use rsr_monitoring::Scope;
 use tokio::sync::mpsc;
 
+use super::threads::let_pass;
 use crate::budget::Allowance;
 use crate::drain::{Drain, Phase};
 
@@ -252,6 +253,7 @@ impl Buffers {
     }
 
     fn send(&self, message: Message) -> io::Result<()> {
+        let_pass();
         self.sender
             .blocking_send(message)
             .map_err(|_gone| io::Error::new(io::ErrorKind::BrokenPipe, "the reader hung up"))
