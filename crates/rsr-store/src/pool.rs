@@ -116,32 +116,15 @@ impl Pool {
     fn forget(&self, mut broken: Pooled) {
         broken.session = None;
         drop(broken);
+        self.close_idle();
+    }
+
+    /// Closes the connections that nobody uses.
+    pub(crate) fn close_idle(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let idle = std::mem::take(&mut state.idle);
         drop(state);
         drop(idle);
-    }
-
-    /// Has the connections that nobody uses give back what they keep. They are lent again when they have.
-    pub(crate) fn release_memory(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut idle = std::mem::take(&mut state.idle);
-        let n = idle.len();
-        // They count as used meanwhile, so that no more are opened than allowed.
-        state.n_used += n;
-        drop(state);
-        idle.retain(|session| {
-            let released = session.release_memory();
-            if let Err(error) = &released {
-                tracing::debug!(%error, pool = self.name(), "closed a connection that gives no memory back");
-            }
-            released.is_ok()
-        });
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.n_used -= n;
-        state.idle.append(&mut idle);
-        drop(state);
-        self.freed.notify_all();
     }
 
     /// Whether somebody waited in vain, and all connections are still in use.

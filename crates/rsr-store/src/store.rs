@@ -217,13 +217,16 @@ impl Store {
         self.inner.heard.is_out_of_touch(&self.inner.clock) || self.inner.readers.is_refusing()
     }
 
-    /// Has connections that are not in use give back the pages and statements they keep, some MB each at most: for when
-    /// memory is short. What is asked next is slower, once. With PostgreSQL it is the server that keeps them, and nothing
-    /// happens.
+    /// Closes SQLite's connections that are not in use, each of which keeps the schema, statements and up to 12 MiB of pages:
+    /// for when memory is short. Whoever needs one opens it again. With PostgreSQL it is the server that keeps these, and
+    /// nothing happens.
     pub fn release_memory(&self) {
         let inner = &self.inner;
-        for pool in [&inner.readers, &inner.writer, &inner.watcher] {
-            pool.release_memory();
+        if inner.engine.file().is_some() {
+            // The watcher keeps next to nothing, and the last connection to go would first move the whole log into the file.
+            for pool in [&inner.readers, &inner.writer] {
+                pool.close_idle();
+            }
         }
     }
 

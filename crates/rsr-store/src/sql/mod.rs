@@ -156,10 +156,6 @@ pub(crate) trait Session: Send + Debug {
     fn note_bulk(&self, _tables: &[&str]) -> Result<(), Error> {
         Ok(())
     }
-    /// Gives back the memory it keeps to be faster next time. Nothing where a server keeps it.
-    fn release_memory(&self) -> Result<(), Error> {
-        Ok(())
-    }
     fn begin(&self, begin: Begin) -> Result<(), Error>;
     fn commit(&self) -> Result<(), Error>;
     fn rollback(&self) -> Result<(), Error>;

@@ -289,11 +289,6 @@ impl Session for SqliteSession {
         )
     }
 
-    fn release_memory(&self) -> Result<(), Error> {
-        self.connection.flush_prepared_statement_cache();
-        self.script("PRAGMA shrink_memory")
-    }
-
     fn begin(&self, begin: Begin) -> Result<(), Error> {
         match begin {
             // A deferred transaction sees the moment of its first read, so that read is made here.

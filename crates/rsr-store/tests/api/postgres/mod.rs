@@ -18,6 +18,8 @@ mod support {
 mod access;
 #[path = "../audit.rs"]
 mod audit;
+#[path = "../budgets.rs"]
+mod budgets;
 #[path = "../climbs.rs"]
 mod climbs;
 #[path = "../database.rs"]
