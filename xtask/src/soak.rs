@@ -90,7 +90,7 @@ fn page(minutes: f64, told: &[Value]) -> Result<String> {
         "# Soak\n\nMade by `cargo xtask soak --minutes {minutes}` at commit {}; not changed by hand. Light answers (health, metrics) are timed by a client \
          that shares the machine with the server and with those that make the load, which go behind it (niceness 10), one every 20 ms on one kept connection, from the first byte of the request to the last of \
          the answer; the 99th percentile is over all of them. The heap is jemalloc's allocated bytes less what its thread caches keep ready, after `rsr cache clear`, the least of twelve readings, before and after the load; both come \
-         after a first minute of the same load.\n",
+         after as long a time of the same load, three minutes at most, that nobody measures.\n",
         commit.trim()
     );
     for story in told {

@@ -39,8 +39,8 @@ const ACTIVITIES: usize = 2_000;
 const PERIODS: usize = 12;
 /// Load of a run where nobody measures.
 const SHORT: Duration = Duration::from_secs(8);
-/// Load before the first figure, where it is measured: what is made once and kept is there then.
-const WARM_UP: Duration = Duration::from_secs(60);
+/// Load before the first figure, at most, where it is measured: what is made once and kept is there then.
+const WARM_UP: Duration = Duration::from_secs(180);
 /// Time without load that the light routes are compared with.
 const IDLE: Duration = Duration::from_secs(20);
 /// What a return to normal may take.

@@ -13,7 +13,7 @@ const SAMPLES_MAX: usize = 131_072;
 /// Stacks that are told apart.
 const STACKS_MAX: usize = 2_048;
 /// Ways of calling that are remembered; all are forgotten when there are more.
-const ADDRESSES_MAX: usize = 16_384;
+const ADDRESSES_MAX: usize = 4_096;
 /// Innermost frames that make a stack: where the bytes come from, not by which of many ways one gets there.
 const FRAMES: usize = 32;
 /// Marks of a stack's total that are kept at each scale.
@@ -118,7 +118,8 @@ impl LiveSamples {
             period: period as f64,
             epoch: 0,
             samples: HashMap::default(),
-            by_addresses: HashMap::default(),
+            // All that it may take is taken at once: the watch's own bytes are not to look like growth.
+            by_addresses: HashMap::with_capacity_and_hasher(ADDRESSES_MAX, ByNumber::default()),
             by_functions: HashMap::default(),
             function_at,
             stacks: Vec::new(),
