@@ -120,9 +120,9 @@ impl LiveSamples {
             samples: HashMap::default(),
             // All that it may take is taken at once: the watch's own bytes are not to look like growth.
             by_addresses: HashMap::with_capacity_and_hasher(ADDRESSES_MAX, ByNumber::default()),
-            by_functions: HashMap::default(),
+            by_functions: HashMap::with_capacity_and_hasher(STACKS_MAX, ByNumber::default()),
             function_at,
-            stacks: Vec::new(),
+            stacks: Vec::with_capacity(STACKS_MAX),
             unaccounted: Default::default(),
             peak: 0.0,
             n_left_out: 0,
