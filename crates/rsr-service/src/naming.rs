@@ -97,13 +97,21 @@ pub enum PprofError {
 }
 
 fn run(program: &Path, arguments: &[PathBuf], input: &[u8]) -> Result<Vec<u8>, NamingError> {
+    let mut command = Command::new(program);
+    command
+        .args(["--quiet", "memory", "profile"])
+        .args(arguments);
+    answer_of(command, input)
+}
+
+/// What it writes once it has read this; behind the threads that serve.
+fn answer_of(mut command: Command, input: &[u8]) -> Result<Vec<u8>, NamingError> {
+    let program = PathBuf::from(command.get_program());
     let failed = |source| NamingError::NotRun {
-        program: program.to_owned(),
+        program: program.clone(),
         source,
     };
-    let mut child = Command::new(program)
-        .args(["--quiet", "memory", "profile"])
-        .args(arguments)
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -202,4 +210,21 @@ fn from_json(bytes: &[u8]) -> Result<NamedProfile, NamingError> {
         count: stack.count,
     });
     Ok(NamedProfile::new(json.period, stacks.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::answer_of;
+
+    #[test]
+    fn who_names_goes_behind_who_answers() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "cat > /dev/null; nice"]);
+        let niceness = String::from_utf8(answer_of(command, b"anything").unwrap()).unwrap();
+        let niceness: i32 = niceness.trim().parse().unwrap();
+        let own = rustix::process::getpriority_process(None).unwrap();
+        assert!(niceness > own || own >= 19, "{niceness}, and {own} here");
+    }
 }

@@ -197,6 +197,7 @@ impl LiveSamples {
         let stack = Stack {
             id,
             addresses: addresses.into(),
+            totals: std::array::from_fn(|_scale| VecDeque::with_capacity(MARKS)),
             ..Stack::default()
         };
         let place = if self.stacks.len() < STACKS_MAX {
