@@ -218,18 +218,19 @@ fn picture(page: &mut String, root: &Node) -> fmt::Result {
             Size(*bytes),
             percent(*bytes, root.bytes)
         );
+        let shown = fit(short(name.text()), width);
         write!(
             page,
             "<g role=\"button\" tabindex=\"{tab}\" aria-label=\"{}\" data-d=\"{depth}\" data-x=\"{left}\" data-w=\"{bytes}\" data-n=\"{}\">\
              <title>{}</title><rect class=\"{}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{}\"/><text x=\"{}\" y=\"{}\">{}</text></g>",
-            Text(&label),
+            Text(&spoken(&shown, &label)),
             Text(short(name.text())),
             Text(&label),
             shade(name),
             ROW - 1,
             x + 4,
             y + 15,
-            Text(&fit(short(name.text()), width))
+            Text(&shown)
         )?;
         page.push('\n');
     }
@@ -260,6 +261,15 @@ fn fit(name: &str, width: u128) -> String {
         return String::new();
     }
     name.chars().take(room - 1).chain(['…']).collect()
+}
+
+/// The name of a box for those who hear it or speak to it: what it shows has to be in it, letter for letter, though it is cut.
+fn spoken(shown: &str, label: &str) -> String {
+    if label.contains(shown) {
+        label.to_owned()
+    } else {
+        format!("{shown} {label}")
+    }
 }
 
 /// One of six colours, which a crate keeps from picture to picture; the program's own share the first.
@@ -360,6 +370,15 @@ mod tests {
         let mut table = String::new();
         places(&mut table, &profile()).unwrap();
         assert!(table.contains("rsr-service/src/a.rs:7"), "{table}");
+    }
+
+    #[test]
+    fn what_a_box_shows_is_in_its_name() {
+        assert_eq!(spoken("b::grow", "a::b::grow: 1 B"), "a::b::grow: 1 B");
+        assert_eq!(
+            spoken("b::gr…", "a::b::grow: 1 B"),
+            "b::gr… a::b::grow: 1 B"
+        );
     }
 
     #[test]

@@ -94,7 +94,7 @@
 
   // The flame graph: laid out for the width there is, and for the box that was chosen.
   function flame(svg) {
-    const ROW = 22, boxes = every("g", svg).map((g) => ({ g, d: +g.dataset.d, x: +g.dataset.x, w: +g.dataset.w, label: g.getAttribute("aria-label") }));
+    const ROW = 22, boxes = every("g", svg).map((g) => ({ g, d: +g.dataset.d, x: +g.dataset.x, w: +g.dataset.w, label: one("title", g).textContent }));
     if (!boxes.length) return;
     const at = one("#flame-at", svg.parentNode) || make("p");
     let chosen = boxes[0];
@@ -115,6 +115,8 @@
         text.setAttribute("x", left + 4);
         const name = box.g.dataset.n;
         text.textContent = name.length <= room ? name : room >= 4 ? name.slice(0, room - 1) + "…" : "";
+        const said = text.textContent;
+        box.g.setAttribute("aria-label", box.label.includes(said) ? box.label : said + " " + box.label);
         box.g.classList.toggle("past", above);
       }
       svg.setAttribute("viewBox", "0 0 " + width + " " + rows * ROW);
