@@ -3,7 +3,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use rsr_base::ProjectId;
-use rsr_hierarchy::{ChildrenRequest, CursorKey, FILTER_MAX_CONDITIONS, Limits, RequestError, Viewer};
+use rsr_hierarchy::{
+    ChildrenRequest, CursorKey, FILTER_MAX_CONDITIONS, Limits, RequestError, Viewer,
+};
 
 /// Most levels that an answer nests.
 const DEPTH_MAX: u32 = 10;

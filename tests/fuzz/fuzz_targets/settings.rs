@@ -20,7 +20,9 @@ fn inputs(bytes: &[u8]) -> Inputs {
         .filter_map(|line| line.split_once('='))
         .map(|(name, value)| (format!("RSR_{name}"), value))
         .collect();
-    let variables = variables.iter().map(|(name, value)| (name.as_str(), *value));
+    let variables = variables
+        .iter()
+        .map(|(name, value)| (name.as_str(), *value));
     let mut inputs = Inputs::from_environment(variables);
     FOLDER.with_borrow_mut(|folder| {
         let folder = folder.get_or_insert_with(|| tempfile::tempdir().expect("a folder"));

@@ -9,5 +9,8 @@ fuzz_target!(|bytes: &[u8]| {
     let summary = validate(bytes, &Options::default(), &mut |group| {
         n_shown += group.findings.len() as u64 + group.n_left_out;
     });
-    assert_eq!(n_shown, summary.n_critical + summary.n_error + summary.n_warning);
+    assert_eq!(
+        n_shown,
+        summary.n_critical + summary.n_error + summary.n_warning
+    );
 });
