@@ -193,7 +193,14 @@ fn a_service_says_that_it_lost_its_database_and_serves_again_once_that_is_back()
         }
     };
     wait_for(200, "/health/ready");
+    wait_for(200, "/health/memory");
     server.crash();
+    let failing = wait_for(503, "/health/memory");
+    assert!(
+        failing.body.contains("the database does not answer"),
+        "{}",
+        failing.body
+    );
     let not_ready = wait_for(503, "/health/ready");
     assert!(
         not_ready.body.contains("the database does not answer"),
@@ -208,6 +215,7 @@ fn a_service_says_that_it_lost_its_database_and_serves_again_once_that_is_back()
     assert_eq!(service.get("/health/live").status, 200);
     server.restart();
     wait_for(200, "/health/ready");
+    wait_for(200, "/health/memory");
     let listed = wait_for(200, "/api/v1/projects/");
     assert_eq!(
         listed.body.matches("Wells").count(),

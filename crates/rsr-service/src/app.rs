@@ -23,6 +23,7 @@ use crate::caches::{Caches, Reader};
 use crate::dashboard::{Drawn, FOLLOWERS_MAX};
 use crate::drain::Drain;
 use crate::findings::Findings;
+use crate::health::DatabaseSeen;
 use crate::journal::Journal;
 use crate::measure::Measure;
 use crate::problem::Problem;
@@ -45,6 +46,7 @@ pub(crate) struct App(Arc<Parts>);
 pub(crate) struct Parts {
     pub(crate) live: Arc<LiveSettings>,
     pub(crate) store: Store,
+    pub(crate) database_seen: DatabaseSeen,
     pub(crate) clock: SharedClock,
     pub(crate) bounds: Bounds,
     pub(crate) drain: Drain,
@@ -142,6 +144,7 @@ impl App {
             queued: Notify::new(),
             live,
             store,
+            database_seen: DatabaseSeen::default(),
             clock,
         }));
         app.export_figures();

@@ -1,5 +1,8 @@
 //! How the parts of the service are, and what is wrong with those that are not well.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
 use rsr_cache::Severity;
 use rsr_monitoring::{FindingState, PressureLevel};
 use serde::Serialize;
@@ -25,6 +28,14 @@ pub(crate) struct Part {
     pub(crate) reasons: Vec<String>,
 }
 
+/// For how long the database is taken to be as well as it was: a check that may have to wait is not made for each of many
+/// questions a second.
+const DATABASE_KNOWN_FOR: Duration = Duration::from_secs(1);
+
+/// When the database was last seen to answer.
+#[derive(Debug, Default)]
+pub(crate) struct DatabaseSeen(Mutex<Option<Duration>>);
+
 /// All parts, by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Health {
@@ -35,12 +46,27 @@ pub(crate) struct Health {
 impl Health {
     /// Looks at every part. Opens a snapshot of the database, so call it on a thread that may wait.
     pub(crate) fn of(app: &App) -> Self {
+        Self::with(app, database(app))
+    }
+
+    /// The same without waiting, where the database answered a moment ago.
+    pub(crate) fn at_hand(app: &App) -> Option<Self> {
+        let seen = *app
+            .database_seen
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let is_known = app.clock.elapsed().saturating_sub(seen?) < DATABASE_KNOWN_FOR;
+        is_known.then(|| Self::with(app, part(State::Ok, Vec::new())))
+    }
+
+    fn with(app: &App, database: Part) -> Self {
         let parts = [
             ("memory", memory(app)),
             ("leaks", leaks(app)),
             ("caches", caches(app)),
             ("deletions", deletions(app)),
-            ("database", database(app)),
+            ("database", database),
             (
                 "metrics",
                 switched(app.settings().monitoring.prometheus_enabled),
@@ -136,7 +162,13 @@ fn deletions(app: &App) -> Part {
 }
 
 fn database(app: &App) -> Part {
-    match app.store.snapshot() {
+    let answered = app.store.snapshot();
+    // One that does not answer is asked anew each time, so that its return is seen at once.
+    *app.database_seen
+        .0
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner) = answered.is_ok().then(|| app.clock.elapsed());
+    match answered {
         Ok(_) => part(State::Ok, Vec::new()),
         Err(error) => {
             tracing::warn!(%error, "the database does not answer the health check");

@@ -16,6 +16,8 @@ use crate::chaos::pass;
 const REFUSED: Duration = Duration::from_millis(500);
 /// How far those that make load go behind the one that measures.
 const NICENESS: i32 = 10;
+/// After so many a client has seen enough: the service may be gone, and nobody would come to an end.
+const VIOLATIONS_MAX: usize = 100;
 /// Time between two light requests.
 const LIGHT_EVERY: Duration = Duration::from_millis(20);
 
@@ -97,6 +99,9 @@ impl Field<'_> {
         // The first of them reads to the end, however long that takes.
         let is_first = is_first && matches!(traffic, Traffic::Stream);
         while self.goes_on() || (is_first && client.tally.n_whole == 0) {
+            if client.tally.violations.len() > VIOLATIONS_MAX {
+                break;
+            }
             round += 1;
             match traffic {
                 Traffic::Light => self.light(&mut client, round),

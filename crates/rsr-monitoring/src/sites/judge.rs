@@ -6,7 +6,7 @@
     reason = "counts of epochs and estimates of bytes, far below 2^53"
 )]
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use rsr_base::ByteSize;
 
@@ -90,7 +90,7 @@ fn judge_stack(
         .enumerate()
         .flat_map(|(scale, every)| WINDOWS.map(|window| (scale, every, window)))
         .find_map(|(scale, every, (marks, factor))| {
-            let totals = Totals::of(stack.totals.get(scale)?, marks)?;
+            let totals = Totals::of(stack, samples.epoch, scale, marks)?;
             let span = every * marks as u32;
             let growth = survivors(samples.epoch, span, own)
                 .filter(|growth| totals.now - totals.then >= RISE_MIN * growth.bytes)
@@ -123,14 +123,9 @@ struct Totals {
 }
 
 impl Totals {
-    fn of(totals: &VecDeque<f32>, marks: usize) -> Option<Self> {
-        let before = totals.len().checked_sub(marks + 1)?;
-        let at = |place| totals.get(place).copied().map(f64::from);
-        Some(Self {
-            then: at(before)?,
-            middle: at(before + marks / 2)?,
-            now: at(totals.len() - 1)?,
-        })
+    fn of(stack: &Stack, epoch: u32, scale: usize, marks: usize) -> Option<Self> {
+        let [then, middle, now] = stack.held(epoch, scale, marks as u32)?;
+        Some(Self { then, middle, now })
     }
 
     fn rise(&self, marks: usize, period: f64, own: &[Sample]) -> Option<Growth> {

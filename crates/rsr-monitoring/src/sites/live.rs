@@ -17,7 +17,7 @@ const ADDRESSES_MAX: usize = 4_096;
 /// Innermost frames that make a stack: where the bytes come from, not by which of many ways one gets there.
 const FRAMES: usize = 32;
 /// Marks of a stack's total that are kept at each scale.
-pub(super) const MARKS: usize = 65;
+const MARKS: u32 = 65;
 /// Epochs between two marks, from minutes to days.
 pub(super) const SCALES: [u32; 4] = [1, 4, 16, 256];
 
@@ -36,19 +36,49 @@ pub(super) struct Sample {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Stack {
     pub(super) id: u64,
-    pub(super) addresses: Box<[usize]>,
+    /// The innermost first; in place, so that a new stack takes nothing more.
+    addresses: [usize; FRAMES],
+    n_addresses: usize,
     pub(super) bytes: f64,
     pub(super) count: f64,
     /// What was ever allocated.
     bytes_ever: f64,
     count_ever: f64,
-    /// Its bytes at the end of past epochs, at each scale, oldest first.
-    pub(super) totals: [VecDeque<f32>; SCALES.len()],
+    /// The epoch in which it was first seen.
+    since: u32,
+    /// Its bytes at the end of past epochs, at each scale.
+    totals: [Marks; SCALES.len()],
     /// Its bytes and allocations when all stacks together held most.
     at_peak: (f64, f64),
     /// The largest fall of its bytes from a height they had, which shrinks as time goes on.
     pub(super) fall: f64,
     pub(super) high: f64,
+}
+
+/// What a stack held at the last marks of a scale. Those at which it held nothing take no room: of the many stacks that are
+/// ever sampled most hold nothing whenever anyone looks.
+#[derive(Clone, Debug, Default)]
+struct Marks(VecDeque<(u32, f32)>);
+
+impl Marks {
+    /// Notes the bytes at this mark, the latest.
+    fn note(&mut self, mark: u32, bytes: f32) {
+        let is_old = |(old, _bytes): &(u32, f32)| mark - old >= MARKS;
+        while self.0.front().is_some_and(is_old) {
+            self.0.pop_front();
+        }
+        if bytes > 0.0 {
+            self.0.push_back((mark, bytes));
+        } else if self.0.is_empty() {
+            self.0 = VecDeque::new();
+        }
+    }
+
+    fn at(&self, mark: u32) -> f32 {
+        let place = self.0.binary_search_by_key(&mark, |(mark, _bytes)| *mark);
+        let found = place.ok().and_then(|place| self.0.get(place));
+        found.map_or(0.0, |(_mark, bytes)| *bytes)
+    }
 }
 
 /// Hashes addresses, and hashes of them: numbers that nobody outside chooses, so nothing is gained by a slower hash that
@@ -173,6 +203,10 @@ impl LiveSamples {
         if let Some(stack) = self.stacks.get_mut(sample.stack as usize) {
             stack.bytes += sign * f64::from(sample.bytes);
             stack.count += sign * f64::from(sample.count);
+            if stack.is_empty() {
+                // Sums of roundings leave a little behind.
+                (stack.bytes, stack.count) = (0.0, 0.0);
+            }
         }
     }
 
@@ -194,10 +228,16 @@ impl LiveSamples {
     }
 
     fn new_stack(&mut self, id: u64, addresses: &[usize]) -> Option<u32> {
+        let mut in_place = [0; FRAMES];
+        let n_addresses = addresses.len().min(FRAMES);
+        for (own, address) in in_place.iter_mut().zip(addresses) {
+            *own = *address;
+        }
         let stack = Stack {
             id,
-            addresses: addresses.into(),
-            totals: std::array::from_fn(|_scale| VecDeque::with_capacity(MARKS)),
+            addresses: in_place,
+            n_addresses,
+            since: self.epoch,
             ..Stack::default()
         };
         let place = if self.stacks.len() < STACKS_MAX {
@@ -205,7 +245,7 @@ impl LiveSamples {
             self.stacks.len() - 1
         } else {
             // One that holds nothing makes room.
-            let place = self.stacks.iter().position(|stack| stack.count < 0.5)?;
+            let place = self.stacks.iter().position(Stack::is_empty)?;
             let old = std::mem::replace(self.stacks.get_mut(place)?, stack);
             self.by_functions.remove(&old.id);
             self.by_addresses.clear();
@@ -244,18 +284,21 @@ impl LiveSamples {
             }
             for stack in &mut self.stacks {
                 if let Some(totals) = stack.totals.get_mut(scale) {
-                    note(totals, stack.bytes as f32);
+                    totals.note(self.epoch / every, stack.bytes as f32);
                 }
             }
             if let Some(totals) = self.unaccounted.get_mut(scale) {
-                note(totals, unaccounted as f64);
+                if totals.len() == MARKS as usize {
+                    totals.pop_front();
+                }
+                totals.push_back(unaccounted as f64);
             }
         }
     }
 
     /// Every stack that holds something.
     pub(super) fn dump(&self) -> HeapDump {
-        let held = self.stacks.iter().filter(|stack| stack.count > 0.5);
+        let held = self.stacks.iter().filter(|stack| !stack.is_empty());
         HeapDump::of_stacks(held.map(Stack::parts))
     }
 
@@ -270,7 +313,7 @@ impl LiveSamples {
         let mut held: Vec<_> = self
             .stacks
             .iter()
-            .filter(|stack| stack.count > 0.5)
+            .filter(|stack| !stack.is_empty())
             .collect();
         held.sort_by(|a, b| b.bytes.total_cmp(&a.bytes));
         held.truncate(n);
@@ -294,6 +337,24 @@ impl LiveSamples {
 }
 
 impl Stack {
+    /// Whether nothing of it lives: every sample stands for one allocation at least.
+    fn is_empty(&self) -> bool {
+        self.count < 0.5
+    }
+
+    /// What it held at the beginning, in the middle and at the end of so many marks of a scale up to this epoch; `None` where
+    /// it is not known for so long.
+    pub(super) fn held(&self, epoch: u32, scale: usize, marks: u32) -> Option<[f64; 3]> {
+        let every = SCALES.get(scale)?;
+        let last = epoch / every;
+        let first = last.checked_sub(marks)?;
+        if first <= self.since / every || marks >= MARKS {
+            return None;
+        }
+        let totals = self.totals.get(scale)?;
+        Some([first, first + marks / 2, last].map(|mark| f64::from(totals.at(mark))))
+    }
+
     /// Addresses, bytes, allocations: what lives.
     pub(super) fn parts(&self) -> (Vec<u64>, u64, u64) {
         self.with(self.bytes, self.count)
@@ -305,18 +366,12 @@ impl Stack {
         reason = "estimates, far below 2^53"
     )]
     fn with(&self, bytes: f64, count: f64) -> (Vec<u64>, u64, u64) {
-        let addresses = self.addresses.iter().map(|address| *address as u64);
+        let known = self.addresses.iter().take(self.n_addresses);
+        let addresses = known.map(|address| *address as u64);
         (
             addresses.collect(),
             bytes.max(0.0) as u64,
             count.max(0.0) as u64,
         )
     }
-}
-
-fn note<T>(totals: &mut VecDeque<T>, value: T) {
-    if totals.len() == MARKS {
-        totals.pop_front();
-    }
-    totals.push_back(value);
 }

@@ -165,3 +165,40 @@ fn a_slow_leak_is_found_within_half_an_hour() {
     });
     assert_eq!(leaks(&samples).len(), 1);
 }
+
+#[test]
+fn marks_at_which_a_stack_held_nothing_are_as_good_as_kept() {
+    // Held in some epochs and not in others, against every total ever noted.
+    let mut all = Vec::new();
+    let samples = play(300, |samples, epoch| {
+        samples.begin(2 * epoch, MIB, &[701, 801]);
+        if epoch >= 7 {
+            // Known from here on.
+            samples.begin(2 * epoch + 1, MIB, &[101, 201]);
+            if epoch % 11 < 6 {
+                samples.end(2 * epoch + 1);
+            }
+            if epoch % 40 == 39 {
+                (0..=epoch).for_each(|address| samples.end(2 * address + 1));
+            }
+            let stack = samples.stacks.get(1).unwrap();
+            all.push(stack.bytes);
+            assert_eq!(stack.count < 0.5, stack.bytes == 0.0);
+        }
+        0
+    });
+    let stack = samples.stacks.get(1).unwrap();
+    // The n-th of `all` was noted at the end of epoch 8 + n.
+    let at = |epoch: usize| f64::from(all[epoch - 8] as f32);
+    for (scale, every) in [1, 4].into_iter().enumerate() {
+        for marks in [20, 30, 40, 64] {
+            let seen = stack.held(300, scale, marks as u32).unwrap();
+            let last = 300 / every;
+            let wanted =
+                [last - marks, last - marks + marks / 2, last].map(|mark| at(mark * every));
+            assert_eq!(seen, wanted, "scale {scale}, {marks} marks");
+        }
+    }
+    assert_eq!(stack.held(300, 2, 18), None, "not yet for so long");
+    assert!(stack.held(300, 2, 17).is_some());
+}
