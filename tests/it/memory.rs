@@ -307,6 +307,64 @@ fn the_ladder_of_pressure_goes_up_and_comes_back() {
     assert!(back < std::time::Duration::from_secs(15), "{back:?}");
     assert_eq!(heavy().status, 200);
     assert!(!folder.path().join("snapshot.json").exists());
+    let (code, log) = server.stop();
+    assert_eq!(code, 0, "{log}");
+    let changes: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains("memory pressure changed"))
+        .map(|line| {
+            let word = |key: &str| {
+                let rest = line.split_once(key).map_or("", |(_before, rest)| rest);
+                rest.trim_matches('"')
+                    .split(['"', ' '])
+                    .next()
+                    .unwrap_or_default()
+            };
+            (word("from="), word("to="))
+        })
+        .collect();
+    // Each is logged once: every one begins where the one before ended.
+    let ups = &changes[..changes.len().min(4)];
+    assert_eq!(
+        ups,
+        [
+            ("normal", "reclaim"),
+            ("reclaim", "defer"),
+            ("defer", "shed"),
+            ("shed", "critical")
+        ],
+        "{log}"
+    );
+    assert!(
+        changes
+            .windows(2)
+            .all(|two| two[0].1 == two[1].0 && two[1].0 != two[1].1),
+        "{changes:?}"
+    );
+    assert_eq!(changes.last().map(|change| change.1), Some("normal"));
+}
+
+#[test]
+fn the_allocator_is_set_up_as_documented() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = rsr(folder.path());
+    // jemalloc tells its own settings at the end of the program, those of the command line's environment last.
+    command
+        .arg("--version")
+        .env("MALLOC_CONF", "stats_print:true,stats_print_opts:mdablxeh");
+    let told = command.output().unwrap();
+    let told = String::from_utf8(told.stderr).unwrap();
+    for setting in [
+        "opt.background_thread: true",
+        "opt.dirty_decay_ms: 5000",
+        "opt.prof: true",
+        "opt.prof_active: false",
+    ] {
+        let has = told
+            .lines()
+            .any(|line| line.trim_start().starts_with(setting));
+        assert!(has, "no {setting} in:\n{told}");
+    }
 }
 
 #[test]

@@ -34,3 +34,5 @@ mod readings;
 mod scope;
 #[cfg(all(feature = "jemalloc", feature = "profiling"))]
 mod sites;
+#[cfg(all(feature = "layer", feature = "jemalloc"))]
+mod system_calls;
