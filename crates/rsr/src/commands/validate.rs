@@ -1,11 +1,9 @@
 //! `rsr validate iati`: schema, codelists and rules over files, in one pass each.
 
 use std::io::{self, BufWriter, Seek, Write};
-use std::num::NonZero;
-use std::thread;
 
 use rsr_iati::report::{JsonReport, Severity, TextReport, explain};
-use rsr_iati::validate::{Group, Options, Summary, validate_parallel};
+use rsr_iati::validate::{Group, Options, Summary, validate};
 use serde_json::json;
 use tempfile::SpooledTempFile;
 
@@ -19,9 +17,6 @@ use crate::progress::Progress;
 
 /// Bytes of a report that wait in memory.
 const HELD_BYTES_MAX: usize = 64 << 10;
-
-/// Threads for one of many files, which are checked side by side.
-const ALONE: NonZero<usize> = NonZero::<usize>::MIN;
 
 /// Checks files, or explains a code.
 pub(crate) fn run(context: &Context, which: &Validate) -> Outcome {
@@ -37,8 +32,7 @@ pub(crate) fn run(context: &Context, which: &Validate) -> Outcome {
     let mut out = Out::new();
     if let [only] = &inputs[..] {
         // Its findings are shown as they are found.
-        let n_threads = thread::available_parallelism().unwrap_or(ALONE);
-        let checked = one(context, flags, only, (&progress, n_threads), &mut out)?;
+        let checked = one(context, flags, only, &progress, &mut out)?;
         total.take(context, only, &checked, &progress)?;
     } else {
         many(context, flags, &inputs, &progress, &mut out, &mut total)?;
@@ -75,11 +69,10 @@ fn many(
     out: &mut Out,
     total: &mut Total,
 ) -> Result<(), Failure> {
-    let n_workers = thread::available_parallelism().map_or(1, usize::from);
+    let n_workers = std::thread::available_parallelism().map_or(1, usize::from);
     let work = |input: &Input| -> Result<(Checked, SpooledTempFile), Failure> {
         let mut report = SpooledTempFile::new(HELD_BYTES_MAX);
-        let report_to = BufWriter::new(&mut report);
-        let checked = one(context, flags, input, (progress, ALONE), report_to)?;
+        let checked = one(context, flags, input, progress, BufWriter::new(&mut report))?;
         Ok((checked, report))
     };
     side_by_side(inputs, n_workers, &work, &mut |input, done| {
@@ -159,7 +152,7 @@ fn one(
     context: &Context,
     flags: &ValidateIati,
     input: &Input,
-    (progress, n_threads): (&Progress, NonZero<usize>),
+    progress: &Progress,
     mut out: impl Write,
 ) -> Result<Checked, Failure> {
     let name = input.name();
@@ -179,7 +172,7 @@ fn one(
     };
     let (summary, written) = if context.is_json() {
         let mut report = JsonReport::new(&mut out).about(name);
-        let summary = validate_parallel(source, &options, n_threads, &mut |group| {
+        let summary = validate(source, &options, &mut |group| {
             count(&group);
             report.group(&group);
         });
@@ -187,7 +180,7 @@ fn one(
         (summary, written)
     } else {
         let mut report = TextReport::new(&mut out, name);
-        let summary = validate_parallel(source, &options, n_threads, &mut |group| {
+        let summary = validate(source, &options, &mut |group| {
             count(&group);
             report.group(&group);
         });
