@@ -84,7 +84,8 @@ pub struct SiteSize {
 /// Watches which call stacks keep what they allocate, by jemalloc's samples.
 ///
 /// There is one table for the whole process; it is filled while at least one watcher lives. Holds at most 131,072
-/// samples of 2,048 stacks, 6 MB where all are taken; what does not fit is left out and counted.
+/// samples of 2,048 stacks, at most about 16 MB where all are taken, which takes a heap of many GiB; what does not fit is
+/// left out and counted.
 ///
 /// The caller says when an epoch ends. A first opinion can be had after 20 of them: with epochs of 15 seconds, five
 /// minutes.
