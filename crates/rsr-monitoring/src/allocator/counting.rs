@@ -73,7 +73,7 @@ fn net(counts: Counts) -> i64 {
     ThreadCounters {
         allocated: counts.allocated,
         freed: counts.freed,
-        n_allocations: None,
+        n_allocations: counts.n_allocations,
     }
     .net()
 }
@@ -106,13 +106,19 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for CountingAllocator<A> {
     }
 }
 
+#[inline]
+pub(super) fn is_in_use() -> bool {
+    IN_USE.load(Ordering::Relaxed)
+}
+
+#[inline]
 pub(super) fn thread_counters() -> Option<ThreadCounters> {
-    IN_USE.load(Ordering::Relaxed).then(|| {
+    is_in_use().then(|| {
         let counts = COUNTS.get();
         ThreadCounters {
             allocated: counts.allocated,
             freed: counts.freed,
-            n_allocations: Some(counts.n_allocations),
+            n_allocations: counts.n_allocations,
         }
     })
 }

@@ -34,8 +34,8 @@ pub(crate) use jemalloc::{Uncounted, hooks, sampling};
 pub(crate) struct ThreadCounters {
     pub(crate) allocated: u64,
     pub(crate) freed: u64,
-    /// Calls that allocated; only the counting wrapper knows them.
-    pub(crate) n_allocations: Option<u64>,
+    /// Calls that allocated; 0 where they are not counted.
+    pub(crate) n_allocations: u64,
 }
 
 impl ThreadCounters {
@@ -44,12 +44,14 @@ impl ThreadCounters {
         clippy::cast_possible_wrap,
         reason = "the difference of two counters, each below 2^63, wraps to the right value"
     )]
+    #[inline]
     pub(crate) fn net(self) -> i64 {
         self.allocated.wrapping_sub(self.freed) as i64
     }
 }
 
 /// The counters of the calling thread. A few nanoseconds, no system call, no lock.
+#[inline]
 pub(crate) fn thread_counters() -> Option<ThreadCounters> {
     #[cfg(feature = "counting-allocator")]
     let counted = counting::thread_counters();
@@ -59,11 +61,19 @@ pub(crate) fn thread_counters() -> Option<ThreadCounters> {
     #[cfg(feature = "jemalloc")]
     if let Some(bytes) = jemalloc::thread_counters() {
         return Some(ThreadCounters {
-            n_allocations: counted.and_then(|counted| counted.n_allocations),
+            n_allocations: counted.map_or(0, |counted| counted.n_allocations),
             ..bytes
         });
     }
     counted
+}
+
+/// Whether calls are counted beside bytes: only the counting wrapper does.
+pub(crate) fn counts_calls() -> bool {
+    #[cfg(feature = "counting-allocator")]
+    return counting::is_in_use();
+    #[cfg(not(feature = "counting-allocator"))]
+    false
 }
 
 /// Begins a new high-water mark of the calling thread: from now on [`thread_peak`] counts from what is held now.

@@ -15,7 +15,7 @@ pin_project! {
     pub struct MeasuredBody<B, O: Observe> {
         #[pin]
         inner: Option<B>,
-        job: Option<Job<O>>,
+        job: Option<Box<Job<O>>>,
     }
 
     impl<B, O: Observe> PinnedDrop for MeasuredBody<B, O> {
@@ -31,7 +31,7 @@ pin_project! {
 }
 
 impl<B, O: Observe> MeasuredBody<B, O> {
-    pub(super) fn new(inner: B, job: Option<Job<O>>) -> Self {
+    pub(super) fn new(inner: B, job: Option<Box<Job<O>>>) -> Self {
         Self {
             inner: Some(inner),
             job,

@@ -19,7 +19,7 @@ pin_project! {
     pub struct MeasuredFuture<F, O: Observe> {
         #[pin]
         inner: Option<F>,
-        job: Option<Job<O>>,
+        job: Option<Box<Job<O>>>,
     }
 
     impl<F, O: Observe> PinnedDrop for MeasuredFuture<F, O> {
@@ -35,7 +35,7 @@ pin_project! {
 }
 
 impl<F, O: Observe> MeasuredFuture<F, O> {
-    pub(super) fn new(inner: F, job: Option<Job<O>>) -> Self {
+    pub(super) fn new(inner: F, job: Option<Box<Job<O>>>) -> Self {
         Self {
             inner: Some(inner),
             job,

@@ -142,8 +142,8 @@ impl HeaderNames {
 
 /// Bytes as MB of 1,048,576 bytes, to a thousandth.
 fn mib(bytes: i64) -> HeaderValue {
-    let thousandths = i128::from(bytes) * 1000 / i128::from(MIB);
-    fixed(i64::try_from(thousandths).unwrap_or(i64::MAX), 3)
+    // In two steps, neither of which leaves 64 bits.
+    fixed(bytes / MIB * 1000 + bytes % MIB * 1000 / MIB, 3)
 }
 
 /// A whole number of 10^-`places` as a decimal fraction, written by hand: the machinery of `format!` takes longer than

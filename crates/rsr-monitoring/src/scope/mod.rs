@@ -1,8 +1,9 @@
 //! The memory of one piece of work, wherever it runs.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering, fence};
 
@@ -78,69 +79,205 @@ impl ScopeUsage {
     }
 }
 
-thread_local! {
-    static CURRENT: RefCell<Current> = const { RefCell::new(Current { scope: None, entered: 0, base: 0, peak: 0 }) };
-}
-
-thread_local! {
-    /// The thread's counters when its high-water mark was last reset.
-    static MARKED: Cell<ThreadCounters> = const { Cell::new(ThreadCounters { allocated: 0, freed: 0, n_allocations: None }) };
-}
-
 /// What a thread may allocate or free before its high-water mark is asked. Asking and resetting it takes as long as all
 /// the rest together, and the counters alone bound how far a peak can lie beyond the two ends: twice this is the 64 KiB
 /// to which a peak is exact.
 const UNMARKED_MAX: u64 = 32 << 10;
 
+#[inline]
 fn is_little(from: ThreadCounters, to: ThreadCounters) -> bool {
     to.allocated.wrapping_sub(from.allocated) < UNMARKED_MAX
         && to.freed.wrapping_sub(from.freed) < UNMARKED_MAX
 }
 
-/// Begins a new high-water mark of the thread, whose counters these are.
-fn reset_mark(counters: ThreadCounters) {
-    allocator::reset_thread_peak();
-    MARKED.set(counters);
-}
-
-/// As [`reset_mark`], where the last mark is too far back; answers what the thread held at the one that counts now.
-fn fresh_mark(counters: ThreadCounters) -> i64 {
-    let marked = MARKED.get();
-    if is_little(marked, counters) {
-        return marked.net();
-    }
-    reset_mark(counters);
-    counters.net()
-}
-
 thread_local! {
-    // Apart from the above, since it is read in the middle of an allocation, when that may be borrowed.
-    static PART: Cell<u32> = const { Cell::new(0) };
+    // Nothing in it has a destructor, so that each access is a plain one and the watch over call stacks may read it in
+    // the middle of an allocation, at any moment of the thread's life.
+    static THREAD: Thread = const {
+        Thread {
+            scope: Cell::new(ManuallyDrop::new(None)),
+            part: Cell::new(0),
+            entered: Moment::start(),
+            base: Cell::new(0),
+            peak: Cell::new(0),
+            marked: Moment::start(),
+        }
+    };
+}
+
+/// What a thread knows of its innermost scope, in fields of their own: most of the time that entering took was waiting
+/// for copies of whole structures that had just been written.
+struct Thread {
+    /// Never left here at the end of a thread but by one that forgets an [`Entered`].
+    scope: Cell<ManuallyDrop<Option<Scope>>>,
+    /// What is sampled belongs to this; 0 for nothing, as outside of any scope.
+    part: Cell<u32>,
+    /// When the scope was entered.
+    entered: Moment,
+    /// What the thread held when its high-water mark was last reset.
+    base: Cell<i64>,
+    /// Most it has held since the scope was entered, as far as it is known before the mark is read again.
+    peak: Cell<i64>,
+    /// When the high-water mark was last reset.
+    marked: Moment,
+}
+
+/// The thread's counters at one moment; all 0 where nothing is counted.
+struct Moment {
+    allocated: Cell<u64>,
+    freed: Cell<u64>,
+    n_allocations: Cell<u64>,
+}
+
+impl Moment {
+    const fn start() -> Self {
+        Self {
+            allocated: Cell::new(0),
+            freed: Cell::new(0),
+            n_allocations: Cell::new(0),
+        }
+    }
+
+    #[inline]
+    fn get(&self) -> ThreadCounters {
+        ThreadCounters {
+            allocated: self.allocated.get(),
+            freed: self.freed.get(),
+            n_allocations: self.n_allocations.get(),
+        }
+    }
+
+    #[inline]
+    fn set(&self, counters: ThreadCounters) {
+        self.allocated.set(counters.allocated);
+        self.freed.set(counters.freed);
+        self.n_allocations.set(counters.n_allocations);
+    }
+}
+
+/// What was current where a scope was entered inside another.
+struct Outer {
+    scope: Scope,
+    part: u32,
+    entered: ThreadCounters,
+    peak: i64,
+}
+
+impl Thread {
+    #[inline]
+    fn replace(&self, scope: Option<Scope>) -> Option<Scope> {
+        ManuallyDrop::into_inner(self.scope.replace(ManuallyDrop::new(scope)))
+    }
+
+    fn current(&self) -> Option<Scope> {
+        let scope = self.replace(None);
+        self.replace(scope.clone());
+        scope
+    }
+
+    /// Begins a new high-water mark of the thread, whose counters these are.
+    fn reset_mark(&self, counters: ThreadCounters) {
+        allocator::reset_thread_peak();
+        self.marked.set(counters);
+    }
+
+    /// As [`Self::reset_mark`], where the last mark is too far back; answers what the thread held at the one that counts
+    /// now.
+    #[inline]
+    fn fresh_mark(&self, counters: ThreadCounters) -> i64 {
+        let marked = self.marked.get();
+        if is_little(marked, counters) {
+            return marked.net();
+        }
+        self.reset_mark(counters);
+        counters.net()
+    }
+
+    /// The peak, with what the thread's high-water mark has seen since it was reset.
+    fn highest(&self, held: i64) -> i64 {
+        let marked = i64::try_from(allocator::thread_peak()).unwrap_or(i64::MAX);
+        self.peak
+            .get()
+            .max(self.base.get().saturating_add(marked))
+            .max(held)
+    }
+
+    /// Makes this the innermost scope; what it is inside of is put into `outer`.
+    #[inline]
+    fn enter(&self, scope: Scope, outer: &mut Option<Outer>) {
+        let counters = allocator::thread_counters().unwrap_or_default();
+        let part = scope.totals.part.load(Ordering::Relaxed);
+        let held = counters.net();
+        match self.replace(Some(scope)) {
+            None => self.base.set(self.fresh_mark(counters)),
+            Some(scope) => {
+                *outer = Some(self.put_aside(scope, counters));
+                self.base.set(held);
+            }
+        }
+        // A scope without a mark belongs to what the one around it belongs to.
+        if part != 0 {
+            self.part.set(part);
+        }
+        self.entered.set(counters);
+        self.peak.set(held);
+    }
+
+    #[cold]
+    fn put_aside(&self, scope: Scope, counters: ThreadCounters) -> Outer {
+        let peak = self.highest(counters.net());
+        self.reset_mark(counters);
+        Outer {
+            scope,
+            part: self.part.get(),
+            entered: self.entered.get(),
+            peak,
+        }
+    }
+
+    /// Leaves the innermost scope for what it is inside of: counts what was done and answers the scope.
+    #[inline]
+    fn leave(&self, outer: &mut Option<Outer>) -> Option<Scope> {
+        let before = self.entered.get();
+        let after = allocator::thread_counters().unwrap_or_default();
+        let peak = if is_little(before, after) {
+            self.peak.get().max(after.net())
+        } else {
+            self.highest(after.net())
+        };
+        let scope = if outer.is_none() {
+            self.part.set(0);
+            self.replace(None)
+        } else {
+            self.take_up(outer, after, peak)
+        };
+        if let Some(scope) = &scope {
+            scope.add(before, after, peak);
+        }
+        scope
+    }
+
+    #[cold]
+    fn take_up(
+        &self,
+        outer: &mut Option<Outer>,
+        counters: ThreadCounters,
+        peak: i64,
+    ) -> Option<Scope> {
+        let outer = outer.take()?;
+        self.reset_mark(counters);
+        self.base.set(counters.net());
+        self.part.set(outer.part);
+        self.entered.set(outer.entered);
+        self.peak.set(outer.peak.max(peak));
+        self.replace(Some(outer.scope))
+    }
 }
 
 /// The mark of the innermost marked scope that this thread is in; 0 for none.
 #[cfg(all(feature = "jemalloc", feature = "profiling"))]
 pub(crate) fn current_part() -> u32 {
-    PART.get()
-}
-
-/// The innermost scope of a thread. `base` and `peak` are differences of the thread's counters, in bytes.
-struct Current {
-    scope: Option<Scope>,
-    /// What the thread held when the scope was entered.
-    entered: i64,
-    /// What the thread held when its high-water mark was last reset.
-    base: i64,
-    /// Most it has held since the scope was entered, as far as it is known before the mark is read again.
-    peak: i64,
-}
-
-impl Current {
-    /// The peak, with what the thread's high-water mark has seen since it was reset.
-    fn highest(&self, held: i64) -> i64 {
-        let marked = i64::try_from(allocator::thread_peak()).unwrap_or(i64::MAX);
-        self.peak.max(self.base.saturating_add(marked)).max(held)
-    }
+    THREAD.with(|thread| thread.part.get())
 }
 
 impl Scope {
@@ -153,7 +290,7 @@ impl Scope {
     /// The innermost scope the calling code runs in.
     #[must_use]
     pub fn current() -> Option<Self> {
-        CURRENT.with_borrow(|current| current.scope.clone())
+        THREAD.with(Thread::current)
     }
 
     /// Runs `work` and counts it.
@@ -196,19 +333,18 @@ impl Scope {
     #[must_use]
     pub fn held_now() -> Option<ByteSize> {
         let net = allocator::thread_counters()?.net();
-        CURRENT.with_borrow(|current| {
-            let elsewhere = current.scope.as_ref()?.totals.held.load(Ordering::Relaxed);
-            let held = elsewhere.saturating_add(net - current.entered);
-            Some(ByteSize::from_bytes(u64::try_from(held).unwrap_or(0)))
-        })
+        let (scope, entered) = THREAD.with(|thread| (thread.current(), thread.entered.get().net()));
+        let elsewhere = scope?.totals.held.load(Ordering::Relaxed);
+        let held = elsewhere.saturating_add(net - entered);
+        Some(ByteSize::from_bytes(u64::try_from(held).unwrap_or(0)))
     }
 
     /// What was counted up to the last time that work was left. O(1).
     #[must_use]
     pub fn usage(&self) -> ScopeUsage {
-        let Some(counters) = allocator::thread_counters() else {
+        if !allocator::counts_threads() {
             return ScopeUsage::default();
-        };
+        }
         let totals = &*self.totals;
         let allocated = totals.allocated.load(Ordering::Relaxed);
         let held = totals.held.load(Ordering::Relaxed);
@@ -217,9 +353,8 @@ impl Scope {
             allocated: Some(ByteSize::from_bytes(allocated)),
             freed: Some(ByteSize::from_bytes(allocated.wrapping_add_signed(-held))),
             peak: Some(ByteSize::from_bytes(peak)),
-            n_allocations: counters
-                .n_allocations
-                .map(|_known| totals.n_allocations.load(Ordering::Relaxed)),
+            n_allocations: allocator::counts_calls()
+                .then(|| totals.n_allocations.load(Ordering::Relaxed)),
         }
     }
 
@@ -238,10 +373,7 @@ impl Scope {
             return;
         }
         let totals = &*self.totals;
-        let n_calls = match (before.n_allocations, after.n_allocations) {
-            (Some(before), Some(after)) => after.wrapping_sub(before),
-            _ => 0,
-        };
+        let n_calls = after.n_allocations.wrapping_sub(before.n_allocations);
         let held = after.net() - before.net();
         let held_before = if Arc::strong_count(&self.totals) == 1 {
             // Nobody else can be here: this thread has the only handle, and no other one can be made but from it. A load
@@ -281,9 +413,8 @@ impl fmt::Debug for Scope {
 /// The scope is current until this is dropped; it lies in the thread's variable meanwhile and then goes back.
 pub(crate) struct Entered<'a> {
     home: &'a mut Option<Scope>,
-    outer: Option<Current>,
-    before: Option<ThreadCounters>,
-    outer_part: u32,
+    is_inside: bool,
+    outer: Option<Outer>,
     /// Leaving must happen on the thread that was entered.
     on_one_thread: PhantomData<*const ()>,
 }
@@ -292,74 +423,25 @@ impl<'a> Entered<'a> {
     /// Takes the scope out of `home` for as long as the work runs; `None` counts nothing.
     #[inline]
     pub(crate) fn new(home: &'a mut Option<Scope>) -> Self {
-        // At its first use on a thread the C library notes that the variable is to be dropped at the thread's end. Where its
-        // memory comes from the counted allocator as well, those bytes are nobody's.
-        CURRENT.with(|_current| ());
-        let before = allocator::thread_counters();
-        let outer_part = PART.get();
-        let outer = home.take().map(|scope| {
-            // A scope without a mark belongs to what the one around it belongs to.
-            let part = scope.totals.part.load(Ordering::Relaxed);
-            if part != 0 {
-                PART.set(part);
-            }
-            CURRENT.with_borrow_mut(|current| {
-                let held = before.map_or(0, ThreadCounters::net);
-                let base = match before {
-                    // Nothing to count: the scope is only made known to `Scope::current`.
-                    None => held,
-                    Some(counters) if current.scope.is_some() => {
-                        current.peak = current.highest(held);
-                        reset_mark(counters);
-                        held
-                    }
-                    Some(counters) => fresh_mark(counters),
-                };
-                let inner = Current {
-                    scope: Some(scope),
-                    entered: held,
-                    base,
-                    peak: held,
-                };
-                std::mem::replace(current, inner)
-            })
-        });
-        Self {
+        let mut entered = Self {
             home,
-            outer,
-            before,
-            outer_part,
+            is_inside: false,
+            outer: None,
             on_one_thread: PhantomData,
+        };
+        if let Some(scope) = entered.home.take() {
+            entered.is_inside = true;
+            THREAD.with(|thread| thread.enter(scope, &mut entered.outer));
         }
+        entered
     }
 }
 
 impl Drop for Entered<'_> {
     #[inline]
     fn drop(&mut self) {
-        let Some(mut outer) = self.outer.take() else {
-            return;
-        };
-        PART.set(self.outer_part);
-        let after = allocator::thread_counters();
-        CURRENT.with_borrow_mut(|current| {
-            if let (Some(before), Some(after)) = (self.before, after) {
-                let held = after.net();
-                let peak = if is_little(before, after) {
-                    current.peak.max(held)
-                } else {
-                    current.highest(held)
-                };
-                if let Some(scope) = &current.scope {
-                    scope.add(before, after, peak);
-                }
-                if outer.scope.is_some() {
-                    reset_mark(after);
-                    outer.peak = outer.peak.max(peak);
-                    outer.base = held;
-                }
-            }
-            *self.home = std::mem::replace(current, outer).scope;
-        });
+        if self.is_inside {
+            *self.home = THREAD.with(|thread| thread.leave(&mut self.outer));
+        }
     }
 }

@@ -138,6 +138,7 @@ impl Counters {
         })
     }
 
+    #[inline]
     fn now(self) -> ThreadCounters {
         let (allocated, freed) = UNCOUNTED.get();
         ThreadCounters {
@@ -147,7 +148,7 @@ impl Counters {
             allocated: unsafe { self.allocated.read() }.wrapping_sub(allocated),
             // SAFETY: as above.
             freed: unsafe { self.freed.read() }.wrapping_sub(freed),
-            n_allocations: None,
+            n_allocations: 0,
         }
     }
 }
