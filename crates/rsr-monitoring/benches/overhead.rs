@@ -4,7 +4,7 @@
 //! `cargo bench -p rsr-monitoring --all-features --bench overhead -- [--quick] [--json] [--only GROUP]`
 //!
 //! With and without take turns in short rounds, so that a busy machine slows both; what counts is the median of all
-//! rounds. `--only` takes one of `layer`, `single`, `throughput`, `sampling`, `detector` and `memory`.
+//! rounds. `--only` takes one of `layer`, `single`, `wrapper`, `throughput`, `sampling`, `detector` and `memory`.
 #![expect(
     clippy::print_stdout,
     clippy::disallowed_methods,
@@ -12,6 +12,8 @@
     reason = "a program that measures time and prints it"
 )]
 
+#[cfg(feature = "counting-allocator")]
+use std::alloc::{GlobalAlloc, Layout};
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -27,6 +29,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Either, Full};
 use rsr_base::{ByteSize, system_clock};
+#[cfg(feature = "counting-allocator")]
+use rsr_monitoring::CountingAllocator;
 use rsr_monitoring::{
     CallSites, Format, LeakDetector, LeakRules, LeakSample, MeasureLayer, Profiler, ProfilerLimits,
     Readings, Registry, Scope, SiteRules, Vitals,
@@ -143,9 +147,10 @@ fn main() {
 
 /// What can be asked for alone with `--only`.
 type Group = fn(usize) -> Vec<Case>;
-const GROUPS: [(&str, Group); 6] = [
+const GROUPS: [(&str, Group); 7] = [
     ("layer", layers),
     ("single", single),
+    ("wrapper", wrapper),
     ("throughput", throughput),
     ("sampling", sampling),
     ("detector", detector),
@@ -251,6 +256,46 @@ fn single(rounds: usize) -> Vec<Case> {
         case("heap", heap, 50_000.0),
         case("all-readings", all, 500_000.0),
     ]
+}
+
+/// What the optional wrapper that counts adds to taking a block and giving it back, beside the allocator without it.
+#[cfg(feature = "counting-allocator")]
+fn wrapper(rounds: usize) -> Vec<Case> {
+    const N: u32 = 1_000;
+    let wrapped = CountingAllocator::new(tikv_jemallocator::Jemalloc);
+    let layout = Layout::new::<[u64; 16]>();
+    let [with, without] = medians(
+        rounds,
+        [
+            &mut || time(N, || take_and_give_back(&wrapped, layout)),
+            &mut || time(N, || take_and_give_back(&ALLOCATOR, layout)),
+        ],
+    );
+    vec![Case {
+        name: "counting-wrapper",
+        ours: with,
+        peer: without,
+        peer_name: "the allocator alone",
+        unit: "ns",
+    }]
+}
+
+#[cfg(not(feature = "counting-allocator"))]
+fn wrapper(_rounds: usize) -> Vec<Case> {
+    Vec::new()
+}
+
+#[cfg(feature = "counting-allocator")]
+#[expect(
+    unsafe_code,
+    reason = "what a global allocator is asked is unsafe to ask"
+)]
+fn take_and_give_back(allocator: &impl GlobalAlloc, layout: Layout) {
+    // SAFETY: the layout is not of size 0.
+    let block = black_box(unsafe { allocator.alloc(layout) });
+    assert!(!block.is_null(), "there is memory for a small block");
+    // SAFETY: it was taken from this allocator with this layout and goes back once.
+    unsafe { allocator.dealloc(block, layout) };
 }
 
 /// How much longer the first of two calls takes that take turns, in per cent: of each the time that the fastest quarter of

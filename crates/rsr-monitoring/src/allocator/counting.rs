@@ -9,7 +9,7 @@ use super::ThreadCounters;
 /// Wraps the allocator of a program and counts calls and bytes of each thread.
 ///
 /// Needed where the allocator has no counters of its own, or where the number of calls is wanted beside the bytes. It
-/// adds about a nanosecond to a call, and counts the bytes asked for, not the slightly larger blocks they live in.
+/// adds some nanoseconds to a call, and counts the bytes asked for, not the slightly larger blocks they live in.
 ///
 /// ```
 /// use std::alloc::System;
