@@ -39,11 +39,15 @@ const RISE_MIN: f64 = 0.65;
 const FALL_MAX: f64 = 0.4;
 
 /// A total that rises although it turns over (a queue whose reader is too slow): marks of the shortest window, the
-/// least rise as a share of what there is now and in deviations of sampling, and the least share of each half.
+/// least rise as a share of what there is now and in deviations of sampling, the least share of each half and of each
+/// quarter (two steps look like a line to halves), and epochs that what there is now comes from: what is replaced as a
+/// whole by something larger is of one.
 const RISING_MARKS_MIN: usize = 30;
 const RISING_SHARE_MIN: f64 = 0.5;
 const RISING_DEVIATIONS_MIN: f64 = 4.0;
 const RISING_HALF_MIN: f64 = 0.35;
+const RISING_QUARTER_MIN: f64 = 0.06;
+const RISING_GENERATIONS_MIN: usize = 4;
 
 /// Least growth beyond the caches, as a share of the stack's.
 const UNACCOUNTED_MIN: f64 = 0.5;
@@ -115,30 +119,41 @@ fn judge_stack(
         })
 }
 
-/// What a stack held at the beginning, in the middle and at the end of a window.
+/// What a stack held at the beginning of a window, and after each of its quarters.
 struct Totals {
+    after: [f64; 5],
     then: f64,
-    middle: f64,
     now: f64,
 }
 
 impl Totals {
     fn of(stack: &Stack, epoch: u32, scale: usize, marks: usize) -> Option<Self> {
-        let [then, middle, now] = stack.held(epoch, scale, marks as u32)?;
-        Some(Self { then, middle, now })
+        let after = stack.held(epoch, scale, marks as u32)?;
+        let [then, .., now] = after;
+        Some(Self { after, then, now })
     }
 
     fn rise(&self, marks: usize, period: f64, own: &[Sample]) -> Option<Growth> {
         let bytes = self.now - self.then;
         let chance = (self.now * period).sqrt();
-        let goes_on = [self.middle - self.then, self.now - self.middle]
-            .iter()
-            .all(|half| *half >= RISING_HALF_MIN * bytes);
+        let rises = |from: &[f64], to: &[f64], share: f64| {
+            from.iter()
+                .zip(to)
+                .all(|(from, to)| to - from >= share * bytes)
+        };
+        let [then, first, middle, third, now] = self.after;
+        let goes_on = rises(&[then, middle], &[middle, now], RISING_HALF_MIN)
+            && rises(
+                &[then, first, middle, third],
+                &[first, middle, third, now],
+                RISING_QUARTER_MIN,
+            );
+        let born: BTreeSet<_> = own.iter().map(|sample| sample.born).collect();
         let is_rising = marks >= RISING_MARKS_MIN
             && goes_on
             && bytes >= RISING_SHARE_MIN * self.now
-            && bytes >= RISING_DEVIATIONS_MIN * chance;
-        let born: BTreeSet<_> = own.iter().map(|sample| sample.born).collect();
+            && bytes >= RISING_DEVIATIONS_MIN * chance
+            && born.len() >= RISING_GENERATIONS_MIN;
         is_rising.then_some(Growth {
             bytes,
             n_generations: born.len() as u32,
@@ -169,7 +184,9 @@ fn survivors(epoch: u32, span: u32, own: &[Sample]) -> Option<Growth> {
         }
     }
     let mean = parts.iter().sum::<f64>() / PARTS as f64;
-    let goes_on = parts.iter().all(|part| *part >= PART_MIN * mean)
+    // What has just been made as a whole has no part but the youngest.
+    let goes_on = mean > 0.0
+        && parts.iter().all(|part| *part >= PART_MIN * mean)
         && parts[PARTS - 1] >= LAST_PART_MIN * mean;
     (n >= SAMPLES_MIN && goes_on).then_some(Growth {
         bytes,

@@ -342,9 +342,9 @@ impl Stack {
         self.count < 0.5
     }
 
-    /// What it held at the beginning, in the middle and at the end of so many marks of a scale up to this epoch; `None` where
-    /// it is not known for so long.
-    pub(super) fn held(&self, epoch: u32, scale: usize, marks: u32) -> Option<[f64; 3]> {
+    /// What it held at the beginning, after each quarter and so at the end of so many marks of a scale up to this epoch;
+    /// `None` where it is not known for so long.
+    pub(super) fn held(&self, epoch: u32, scale: usize, marks: u32) -> Option<[f64; 5]> {
         let every = SCALES.get(scale)?;
         let last = epoch / every;
         let first = last.checked_sub(marks)?;
@@ -352,7 +352,7 @@ impl Stack {
             return None;
         }
         let totals = self.totals.get(scale)?;
-        Some([first, first + marks / 2, last].map(|mark| f64::from(totals.at(mark))))
+        Some([0, 1, 2, 3, 4].map(|quarters| f64::from(totals.at(first + marks * quarters / 4))))
     }
 
     /// Addresses, bytes, allocations: what lives.

@@ -156,6 +156,54 @@ fn a_table_that_is_replaced_is_no_leak_before_it_falls_for_the_first_time() {
 }
 
 #[test]
+fn what_is_replaced_as_a_whole_by_something_larger_does_not() {
+    // Tables that are read anew every forty epochs; each is larger than the one before. Judged right after, when all that
+    // lives is young.
+    let by_four: fn(usize) -> usize = |nth| 8 + 4 * nth;
+    let threefold: fn(usize) -> usize = |nth| 4 * [1, 3, 9, 27, 81][nth];
+    for (size, epochs) in [by_four, threefold]
+        .into_iter()
+        .flat_map(|size| [121, 124, 161, 165].map(|epochs| (size, epochs)))
+    {
+        let mut kept = 0..0;
+        let samples = play(epochs, |samples, epoch| {
+            if epoch % 40 == 0 {
+                let next = kept.end..kept.end + size(epoch / 40);
+                next.clone()
+                    .for_each(|address| samples.begin(address, MIB, &[101, 201]));
+                kept.clone().for_each(|address| samples.end(address));
+                kept = next;
+            }
+            kept.len() * MIB
+        });
+        assert_eq!(leaks(&samples), [0_u64; 0], "after {epochs} epochs");
+    }
+}
+
+#[test]
+fn two_steps_of_what_turns_over_do_not() {
+    // A queue of thirty epochs that fills up, and holds twice as much from the hundred and twentieth on.
+    for epochs in [160, 165, 170, 180] {
+        let mut queue = std::collections::VecDeque::new();
+        let mut address = 0;
+        let samples = play(epochs, |samples, epoch| {
+            for _ in 0..if epoch > 120 { 2 } else { 1 } {
+                address += 1;
+                samples.begin(address, MIB, &[101, 201]);
+                queue.push_back((epoch, address));
+            }
+            while queue.front().is_some_and(|(born, _)| born + 30 <= epoch) {
+                if let Some((_, oldest)) = queue.pop_front() {
+                    samples.end(oldest);
+                }
+            }
+            queue.len() * MIB
+        });
+        assert_eq!(leaks(&samples), [0_u64; 0], "after {epochs} epochs");
+    }
+}
+
+#[test]
 fn a_slow_leak_is_found_within_half_an_hour() {
     let samples = play(100, |samples, epoch| {
         if epoch % 4 == 0 {
@@ -195,7 +243,7 @@ fn marks_at_which_a_stack_held_nothing_are_as_good_as_kept() {
             let seen = stack.held(300, scale, marks).unwrap();
             let last = 300 / every;
             let wanted =
-                [last - marks, last - marks + marks / 2, last].map(|mark| at(mark * every));
+                [0, 1, 2, 3, 4].map(|quarters| at((last - marks + marks * quarters / 4) * every));
             // Marks are kept in half the digits.
             let is_same = |(seen, wanted): (f64, f64)| (seen - wanted).abs() <= wanted * 1e-6;
             assert!(
