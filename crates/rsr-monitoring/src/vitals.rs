@@ -10,7 +10,8 @@ use crate::{Reading, Readings};
 /// The newest figures of process and machine, read and written without a lock.
 ///
 /// Someone who measures now and then stores what was found ([`Vitals::store`]); whoever needs a figure in the middle of
-/// a request loads it. Between two measurements the heap's figure follows what finished requests left behind.
+/// a request loads it. Between two measurements the heap's figure follows what requests left behind, each of those that
+/// left 4 KiB or more.
 ///
 /// Cloning gives another handle on the same figures.
 #[derive(Clone, Debug, Default)]
