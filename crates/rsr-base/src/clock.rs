@@ -61,8 +61,8 @@ pub fn system_clock() -> SharedClock {
     Arc::new(SystemClock::new())
 }
 
-/// A clock that is cheap rather than fine: it steps every few milliseconds, and reading it costs a fifth of
-/// [`SystemClock`].
+/// A clock that is cheap rather than fine: it steps every few milliseconds, and reading it costs a part of what
+/// [`SystemClock`] costs.
 ///
 /// For deadlines that are checked on every lookup. On systems without such a clock it is as fine, and as dear, as
 /// [`SystemClock`].

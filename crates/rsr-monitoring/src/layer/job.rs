@@ -53,7 +53,7 @@ impl<O: Observe> Job<O> {
     /// The head of the answer is there: states in it what was measured so far.
     pub(super) fn head(&mut self, status: StatusCode, headers: &mut http::HeaderMap) {
         self.status = Some(status);
-        self.tell();
+        self.tell(false);
         let shared = &*self.shared;
         if let (Some(names), Some(scope)) = (&shared.headers, &self.scope) {
             names.set(
@@ -74,10 +74,11 @@ impl<O: Observe> Job<O> {
         self.is_complete = true;
     }
 
-    fn tell(&mut self) {
+    /// A request that was told of once is settled to the byte at its end.
+    fn tell(&mut self, is_settled: bool) {
         let retained = self.scope.as_ref().map_or(0, Scope::retained);
         let more = retained - self.told;
-        if more.unsigned_abs() >= TOLD_MIN {
+        if more.unsigned_abs() >= TOLD_MIN || is_settled && self.told != 0 {
             self.shared.vitals.drift(more);
             self.told = retained;
         }
@@ -86,7 +87,7 @@ impl<O: Observe> Job<O> {
 
 impl<O: Observe> Drop for Job<O> {
     fn drop(&mut self) {
-        self.tell();
+        self.tell(true);
         if let (Some(subject), Some(scope)) = (self.subject.take(), &self.scope) {
             let measurement = Measurement {
                 duration: self.shared.clock.elapsed().saturating_sub(self.started),

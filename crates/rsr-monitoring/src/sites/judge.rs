@@ -40,14 +40,14 @@ const FALL_MAX: f64 = 0.4;
 
 /// A total that rises although it turns over (a queue whose reader is too slow): marks of the shortest window, the
 /// least rise as a share of what there is now and in deviations of sampling, the least share of each half and of each
-/// quarter (two steps look like a line to halves), and epochs that what there is now comes from: what is replaced as a
-/// whole by something larger is of one.
+/// quarter (two steps look like a line to halves), and the least share of marks that saw more than all before them: what is
+/// replaced as a whole by something larger now and then sets few such records.
 const RISING_MARKS_MIN: usize = 30;
 const RISING_SHARE_MIN: f64 = 0.5;
 const RISING_DEVIATIONS_MIN: f64 = 4.0;
 const RISING_HALF_MIN: f64 = 0.35;
 const RISING_QUARTER_MIN: f64 = 0.06;
-const RISING_GENERATIONS_MIN: usize = 4;
+const RISING_RECORDS_MIN: f64 = 0.2;
 
 /// Least growth beyond the caches, as a share of the stack's.
 const UNACCOUNTED_MIN: f64 = 0.5;
@@ -124,13 +124,20 @@ struct Totals {
     after: [f64; 5],
     then: f64,
     now: f64,
+    /// Marks that saw more than all before them in the window.
+    n_records: usize,
 }
 
 impl Totals {
     fn of(stack: &Stack, epoch: u32, scale: usize, marks: usize) -> Option<Self> {
         let after = stack.held(epoch, scale, marks as u32)?;
         let [then, .., now] = after;
-        Some(Self { after, then, now })
+        Some(Self {
+            after,
+            then,
+            now,
+            n_records: stack.n_records(epoch, scale, marks as u32),
+        })
     }
 
     fn rise(&self, marks: usize, period: f64, own: &[Sample]) -> Option<Growth> {
@@ -148,12 +155,12 @@ impl Totals {
                 &[first, middle, third, now],
                 RISING_QUARTER_MIN,
             );
-        let born: BTreeSet<_> = own.iter().map(|sample| sample.born).collect();
         let is_rising = marks >= RISING_MARKS_MIN
             && goes_on
             && bytes >= RISING_SHARE_MIN * self.now
             && bytes >= RISING_DEVIATIONS_MIN * chance
-            && born.len() >= RISING_GENERATIONS_MIN;
+            && self.n_records as f64 >= RISING_RECORDS_MIN * marks as f64;
+        let born: BTreeSet<_> = own.iter().map(|sample| sample.born).collect();
         is_rising.then_some(Growth {
             bytes,
             n_generations: born.len() as u32,

@@ -355,6 +355,24 @@ impl Stack {
         Some([0, 1, 2, 3, 4].map(|quarters| f64::from(totals.at(first + marks * quarters / 4))))
     }
 
+    /// How many of the last marks of a scale saw more than all before them among these.
+    pub(super) fn n_records(&self, epoch: u32, scale: usize, marks: u32) -> usize {
+        let (Some(every), Some(totals)) = (SCALES.get(scale), self.totals.get(scale)) else {
+            return 0;
+        };
+        let last = epoch / every;
+        let mut highest = totals.at(last.saturating_sub(marks));
+        let mut n = 0;
+        for mark in last.saturating_sub(marks) + 1..=last {
+            let total = totals.at(mark);
+            if total > highest {
+                highest = total;
+                n += 1;
+            }
+        }
+        n
+    }
+
     /// Addresses, bytes, allocations: what lives.
     pub(super) fn parts(&self) -> (Vec<u64>, u64, u64) {
         self.with(self.bytes, self.count)

@@ -103,17 +103,32 @@ fn one_stack_among_others_is_told_apart() {
 
 #[test]
 fn a_queue_that_grows_while_it_turns_over_leaks() {
-    // Eight come and five go.
-    let mut first = 0;
-    let samples = play(50, |samples, epoch| {
-        for n in 0..8 {
-            samples.begin(epoch * 8 + n, MIB / 4, &[101, 201]);
+    // Three more come than go. Of eight, what lives was born over many epochs; of eight hundred, all of it just now.
+    for many in [8, 800] {
+        let mut first = 0;
+        let samples = play(50, |samples, epoch| {
+            for n in 0..many {
+                samples.begin(epoch * many + n, MIB / 4, &[101, 201]);
+            }
+            for address in first..first + many - 3 {
+                samples.end(address);
+            }
+            first += many - 3;
+            epoch * 3 * MIB
+        });
+        assert_eq!(leaks(&samples).len(), 1, "of {many}");
+    }
+}
+
+#[test]
+fn a_table_that_is_copied_to_grow_leaks() {
+    // One block, which each epoch replaces by one that is half a megabyte larger.
+    let samples = play(80, |samples, epoch| {
+        samples.begin(epoch, (4 + epoch / 2) * MIB, &[101, 201]);
+        if let Some(before) = epoch.checked_sub(1) {
+            samples.end(before);
         }
-        for address in first..first + 5 {
-            samples.end(address);
-        }
-        first += 5;
-        epoch * 3 * MIB
+        epoch * MIB / 2
     });
     assert_eq!(leaks(&samples).len(), 1);
 }
