@@ -4,7 +4,8 @@
 //! `cargo bench -p rsr-monitoring --all-features --bench overhead -- [--quick] [--json] [--only GROUP]`
 //!
 //! With and without take turns in short rounds, so that a busy machine slows both; what counts is the median of all
-//! rounds, and where a share is asked for the time that the fastest quarter of them keeps to. `--only` takes one of `layer`, `single`, `wrapper`, `throughput`, `sampling`, `detector` and `memory`.
+//! rounds, and where a share is asked for the time that the fastest quarter of them keeps to. `--only` takes one of
+//! `layer`, `single`, `wrapper`, `throughput`, `sampling`, `detector` and `memory`.
 #![expect(
     clippy::print_stdout,
     clippy::disallowed_methods,

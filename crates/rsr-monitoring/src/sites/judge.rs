@@ -98,7 +98,12 @@ fn judge_stack(
             let span = every * marks as u32;
             let growth = survivors(samples.epoch, span, own)
                 .filter(|growth| totals.now - totals.then >= RISE_MIN * growth.bytes)
-                .or_else(|| totals.rise(marks, samples.period, own))?;
+                .or_else(|| {
+                    let rise = totals.rise(marks, samples.period, own)?;
+                    // The dearest question last: it looks at every mark.
+                    let n_records = stack.n_records(samples.epoch, scale, marks as u32);
+                    (n_records as f64 >= RISING_RECORDS_MIN * marks as f64).then_some(rise)
+                })?;
             let heap_rise_min = if scale == 0 {
                 HEAP_RISE_MIN * growth_min
             } else {
@@ -124,20 +129,13 @@ struct Totals {
     after: [f64; 5],
     then: f64,
     now: f64,
-    /// Marks that saw more than all before them in the window.
-    n_records: usize,
 }
 
 impl Totals {
     fn of(stack: &Stack, epoch: u32, scale: usize, marks: usize) -> Option<Self> {
         let after = stack.held(epoch, scale, marks as u32)?;
         let [then, .., now] = after;
-        Some(Self {
-            after,
-            then,
-            now,
-            n_records: stack.n_records(epoch, scale, marks as u32),
-        })
+        Some(Self { after, then, now })
     }
 
     fn rise(&self, marks: usize, period: f64, own: &[Sample]) -> Option<Growth> {
@@ -158,12 +156,13 @@ impl Totals {
         let is_rising = marks >= RISING_MARKS_MIN
             && goes_on
             && bytes >= RISING_SHARE_MIN * self.now
-            && bytes >= RISING_DEVIATIONS_MIN * chance
-            && self.n_records as f64 >= RISING_RECORDS_MIN * marks as f64;
-        let born: BTreeSet<_> = own.iter().map(|sample| sample.born).collect();
-        is_rising.then_some(Growth {
-            bytes,
-            n_generations: born.len() as u32,
+            && bytes >= RISING_DEVIATIONS_MIN * chance;
+        is_rising.then(|| {
+            let born: BTreeSet<_> = own.iter().map(|sample| sample.born).collect();
+            Growth {
+                bytes,
+                n_generations: born.len() as u32,
+            }
         })
     }
 }
