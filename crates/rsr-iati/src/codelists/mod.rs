@@ -47,6 +47,8 @@ struct Node {
     /// By the number that the schemas' tables give the name.
     children: [u16; N_NAMES],
     rules: Vec<&'static Rule>,
+    /// The rules of attributes again, by the number of the attribute's name.
+    by_attribute: Vec<(usize, &'static Rule)>,
     has_text_rule: bool,
 }
 
@@ -54,11 +56,12 @@ impl Node {
     const NEW: Self = Self {
         children: [NOWHERE; N_NAMES],
         rules: Vec::new(),
+        by_attribute: Vec::new(),
         has_text_rule: false,
     };
 
     /// Where the rules of a child lie; [`NOWHERE`] where it has none.
-    fn child(&self, tag: StartTag) -> u16 {
+    fn child(&self, tag: &StartTag) -> u16 {
         let name = tag.known_name();
         name.and_then(|name| self.children.get(name).copied())
             .unwrap_or(NOWHERE)
@@ -89,6 +92,9 @@ static TREE: LazyLock<Vec<Node>> = LazyLock::new(|| {
         }
         if let Some(node) = nodes.get_mut(at) {
             node.rules.push(rule);
+            let number = number_of_name(rule.attribute);
+            node.by_attribute
+                .extend(number.map(|number| (number, rule)));
             node.has_text_rule |= rule.attribute == TEXT;
         }
     }
@@ -106,24 +112,36 @@ const NOWHERE: u16 = u16::MAX;
 /// Checks the codes of one document.
 ///
 /// Memory: two bytes for each open element, and one code that stands in an element's text.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Checker {
+    tree: &'static [Node],
     places: Vec<u16>,
     text: String,
     line: u64,
+}
+
+impl Default for Checker {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Checker {
     /// A checker for one document.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            tree: &TREE,
+            places: Vec::new(),
+            text: String::new(),
+            line: 0,
+        }
     }
 
     /// Looks at the token that the reader stands on.
     pub fn check<R: Read>(&mut self, reader: &Reader<R>, sink: &mut dyn FnMut(Finding)) {
         match reader.token() {
-            Token::Start => self.start(reader, StartTag::of(reader, 0), sink),
+            Token::Start => self.start(reader, &StartTag::of(reader, 0), sink),
             Token::Text => self.text(reader),
             Token::End => self.end(reader, sink),
             Token::Done => {}
@@ -151,39 +169,37 @@ impl Checker {
     }
 
     fn node(&self) -> Option<&'static Node> {
-        TREE.get(usize::from(*self.places.last()?))
+        self.tree.get(usize::from(*self.places.last()?))
     }
 
     /// Looks at a start tag.
     pub(crate) fn start<R: Read>(
         &mut self,
         reader: &Reader<R>,
-        tag: StartTag,
+        tag: &StartTag,
         sink: &mut dyn FnMut(Finding),
     ) {
         let above = self.places.last().copied().unwrap_or(0);
-        let place = TREE
+        let place = self
+            .tree
             .get(usize::from(above))
             .map_or(NOWHERE, |node| node.child(tag));
         self.places.push(place);
-        let Some(node) = TREE
-            .get(usize::from(place))
-            .filter(|node| !node.rules.is_empty())
-        else {
+        let Some(node) = self.tree.get(usize::from(place)) else {
             return;
         };
         if node.has_text_rule {
             self.text.clear();
             self.line = tag.line;
         }
-        for attribute in reader.attributes() {
-            for rule in node
-                .rules
-                .iter()
-                .filter(|rule| rule.attribute == attribute.name)
-            {
-                if rule.applies(reader) {
-                    rule.check(attribute.value, reader, tag.line, sink);
+        if node.by_attribute.is_empty() {
+            return;
+        }
+        for place in 0..reader.n_attributes() {
+            let name = usize::from(tag.attribute(place, reader));
+            for (attribute, rule) in &node.by_attribute {
+                if *attribute == name && rule.applies(reader) {
+                    rule.check(reader.value_at(place), reader, tag.line, sink);
                 }
             }
         }

@@ -171,12 +171,25 @@ impl<'r> ActivityReader<'r> {
         loop {
             let step = match self.state {
                 State::Outside => self.outside(),
-                State::Inside(_) => self.inside(),
+                State::Inside(_) if self.upgrade.is_needed() => self.inside(),
+                State::Inside(_) => match self.next_start() {
+                    Ok(None) => continue,
+                    // Most events by far come from here. One is large, so that it is moved as seldom as can be.
+                    Ok(Some(position)) => match ActivityElement::pull(&mut self.pull()) {
+                        Ok(element) => {
+                            self.find_unknown(&element);
+                            self.note_element(&element);
+                            self.checked(None)?;
+                            return Ok(Some(Event::Element(element, position)));
+                        }
+                        Err(stop) => Err(stop),
+                    },
+                    Err(stop) => Err(stop),
+                },
                 State::Closing => Ok(Some(self.closing())),
                 State::PassedOver(ref finding) => Err(Stop::Skip(finding.clone())),
                 State::Ended => return Ok(None),
             };
-            // An event is large, so that it is handed on at once.
             let skipped = match step {
                 Ok(None) if !matches!(self.state, State::Ended) => continue,
                 Ok(some) => {
@@ -361,44 +374,44 @@ impl<'r> ActivityReader<'r> {
         Ok(Event::ActivityStart(head, position))
     }
 
-    fn inside(&mut self) -> Result<Option<Event>, Stop> {
+    /// Where the next element of the activity at hand begins; `None`: there is none here.
+    fn next_start(&mut self) -> Result<Option<Position>, Stop> {
         match self.pull().advance_past_blanks()? {
-            Token::Start => {
-                let position = self.xml.position();
-                let element = if self.upgrade.is_needed() {
-                    let mut pull = Pull {
-                        xml: &mut self.xml,
-                        findings: &mut self.findings,
-                    };
-                    match self.upgrade.element(&mut pull)? {
-                        Some(element) => element,
-                        None => return Ok(None),
-                    }
-                } else {
-                    let element = ActivityElement::pull(&mut self.pull())?;
-                    if let ActivityElement::Unknown(raw) = &element {
-                        let message = format!(
-                            "the standard has no <{}> here; it is kept and not exported",
-                            raw.name
-                        );
-                        self.pull()
-                            .find(Severity::Warning, "unknown-element", &message);
-                    }
-                    element
-                };
-                self.note_element(&element);
-                Ok(Some(Event::Element(element, position)))
-            }
+            Token::Start => return Ok(Some(self.xml.position())),
             Token::Text => {
                 if !self.xml.is_blank() {
                     self.pull().stray_text();
                 }
-                Ok(None)
             }
-            Token::End | Token::Done => {
-                self.state = State::Closing;
-                Ok(None)
-            }
+            Token::End | Token::Done => self.state = State::Closing,
+        }
+        Ok(None)
+    }
+
+    /// The next element of an activity of 1.0x.
+    fn inside(&mut self) -> Result<Option<Event>, Stop> {
+        let Some(position) = self.next_start()? else {
+            return Ok(None);
+        };
+        let mut pull = Pull {
+            xml: &mut self.xml,
+            findings: &mut self.findings,
+        };
+        let Some(element) = self.upgrade.element(&mut pull)? else {
+            return Ok(None);
+        };
+        self.note_element(&element);
+        Ok(Some(Event::Element(element, position)))
+    }
+
+    fn find_unknown(&mut self, element: &ActivityElement) {
+        if let ActivityElement::Unknown(raw) = element {
+            let message = format!(
+                "the standard has no <{}> here; it is kept and not exported",
+                raw.name
+            );
+            self.pull()
+                .find(Severity::Warning, "unknown-element", &message);
         }
     }
 

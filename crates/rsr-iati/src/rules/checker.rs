@@ -22,23 +22,36 @@ pub struct Checker<'r> {
     set: &'r Ruleset,
     context: &'r Context,
     now: Moment,
-    /// For each open element, where its entries in `active` begin.
-    frames: Vec<usize>,
+    /// One for each open element.
+    frames: Vec<Frame>,
     /// The steps of contexts that were reached; `true`: only those of its children count that may be anywhere below.
     active: Vec<(u16, bool)>,
+    /// What is kept of open elements.
+    kept: Vec<Kept>,
     /// Captures, the open ones first, outermost first. The others are kept for their memory.
     captures: Vec<Capture>,
     n_open: usize,
+    /// Open captures that count what lacks something, by their place.
+    counting: Vec<usize>,
+    /// Open elements whose text is wanted.
+    n_texts_open: usize,
     scratch: Tree,
 }
 
-/// What is kept of one element that is open.
+/// Where the entries of an open element begin.
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    active: usize,
+    kept: usize,
+}
+
+/// What is kept of one element that is open, its anchor.
 #[derive(Debug, Default)]
 struct Capture {
     anchor: usize,
+    /// How many elements are open around the anchor.
+    depth: usize,
     tree: Tree,
-    /// For each open element from the anchor on, what is wanted of it and its node.
-    path: Vec<Option<Kept>>,
     n_texts_open: usize,
     lacking: AllLacking,
     has: [bool; 2],
@@ -46,9 +59,10 @@ struct Capture {
     is_too_large: bool,
 }
 
-/// An open element of which something is kept.
+/// An open element of which something is kept, by one capture.
 #[derive(Clone, Copy, Debug)]
 struct Kept {
+    capture: usize,
     want: usize,
     node: NodeId,
     /// Its text is wanted.
@@ -105,8 +119,11 @@ impl<'r> Checker<'r> {
             now: date::of_clock(context.now),
             frames: Vec::new(),
             active: Vec::new(),
+            kept: Vec::new(),
             captures: Vec::new(),
             n_open: 0,
+            counting: Vec::new(),
+            n_texts_open: 0,
             scratch: Tree::default(),
         }
     }
@@ -114,36 +131,107 @@ impl<'r> Checker<'r> {
     /// Looks at the token that the reader stands on.
     pub fn check<R: Read>(&mut self, reader: &Reader<R>, sink: &mut dyn FnMut(Finding)) {
         match reader.token() {
-            Token::Start => self.start(reader, StartTag::of(reader, 0)),
+            Token::Start => self.start(reader, &StartTag::of(reader, 0)),
             Token::Text => self.text(reader),
             Token::End => self.end(reader, sink),
             Token::Done => {}
         }
     }
 
+    /// Whether white space alone, at this place, is wanted.
+    pub(crate) fn minds_blanks(&self) -> bool {
+        self.n_texts_open > 0 || self.kept_of_innermost().any(|kept| kept.has_text)
+    }
+
+    fn kept_of_innermost(&self) -> impl Iterator<Item = &Kept> {
+        let from = self.frames.last().map_or(0, |frame| frame.kept);
+        self.kept.get(from..).unwrap_or_default().iter()
+    }
+
     /// Looks at a piece of text.
     pub(crate) fn text<R: Read>(&mut self, reader: &Reader<R>) {
-        for capture in self.captures.iter_mut().take(self.n_open) {
-            capture.text(reader.text(), self.context.kept_bytes_max);
+        let from = self.frames.last().map_or(0, |frame| frame.kept);
+        let kept = self.kept.get(from..).unwrap_or_default();
+        if self.n_texts_open == 0 && kept.is_empty() {
+            return;
+        }
+        let text = reader.text();
+        if self.n_texts_open > 0 {
+            for capture in self.captures.iter_mut().take(self.n_open) {
+                capture.text(text, self.context.kept_bytes_max);
+            }
+        }
+        for kept in kept.iter().filter(|kept| kept.has_text && !text.is_empty()) {
+            if let Some(capture) = self.captures.get_mut(kept.capture) {
+                capture.tree.mark_text(kept.node);
+            }
         }
     }
 
     /// Looks at a start tag.
-    pub(crate) fn start<R: Read>(&mut self, reader: &Reader<R>, tag: StartTag) {
+    pub(crate) fn start<R: Read>(&mut self, reader: &Reader<R>, tag: &StartTag) {
         let name = self.set.names.of_tag(tag, reader);
-        let line = tag.line;
-        for capture in self.captures.iter_mut().take(self.n_open) {
-            capture.start(name, line, reader, self.set, self.context.kept_bytes_max);
+        let depth = self.frames.len();
+        let above = self.frames.last().copied();
+        let frame = Frame {
+            active: self.active.len(),
+            kept: self.kept.len(),
+        };
+        self.frames.push(frame);
+        if let Some(name) = name {
+            for place in &self.counting {
+                if let Some(capture) = self.captures.get_mut(*place) {
+                    let n_above = depth - capture.depth;
+                    capture.count_lacking(name, n_above, &self.set.counted, tag.line, reader);
+                }
+            }
+            let parents = above.map_or(0..0, |above| above.kept..frame.kept);
+            for place in parents {
+                self.child(place, name, reader, tag);
+            }
         }
-        self.reach(name, line, reader);
+        self.reach(name, above, reader, tag);
+    }
+
+    /// Keeps the element that begins, where it is wanted of one that is kept.
+    fn child<R: Read>(&mut self, parent: usize, name: Name, reader: &Reader<R>, tag: &StartTag) {
+        let Some(parent) = self.kept.get(parent).copied() else {
+            return;
+        };
+        let Some(capture) = self.captures.get_mut(parent.capture) else {
+            return;
+        };
+        let wants = self.set.anchors.get(capture.anchor);
+        let wanted = wants
+            .and_then(|anchor| anchor.wants.list.get(parent.want))
+            .filter(|want| want.children_bits >> (name % 64) & 1 == 1)
+            .and_then(|want| want.children.iter().find(|(known, _)| *known == name));
+        if let Some((_, want)) = wanted
+            && !capture.is_too_large
+        {
+            let kept = capture.keep(Some(parent.node), *want, name, self.set, reader, tag);
+            capture.is_too_large = capture.tree.size() > self.context.kept_bytes_max;
+            self.add(parent.capture, kept);
+        }
+    }
+
+    fn add(&mut self, capture: usize, kept: Option<Kept>) {
+        if let Some(kept) = kept {
+            self.n_texts_open += usize::from(kept.text);
+            self.kept.push(Kept { capture, ..kept });
+        }
     }
 
     /// Follows the contexts down to the element that begins.
-    fn reach<R: Read>(&mut self, name: Option<Name>, line: u64, reader: &Reader<R>) {
+    fn reach<R: Read>(
+        &mut self,
+        name: Option<Name>,
+        above: Option<Frame>,
+        reader: &Reader<R>,
+        tag: &StartTag,
+    ) {
         let begin = self.active.len();
-        let above = self.frames.last().copied();
-        self.frames.push(begin);
-        let parents = above.map_or(0..0, |from| from..begin);
+        let parents = above.map_or(0..0, |above| above.active..begin);
         let mut place = parents.start;
         // Above the root there is the first step alone.
         let mut root = above.is_none().then_some((0, false));
@@ -179,10 +267,11 @@ impl<'r> Checker<'r> {
                 }
                 if !child_node.predicates.is_empty() {
                     self.scratch.clear();
-                    let top = self.scratch.add(None, name, line);
-                    for attribute in reader.attributes() {
-                        if let Some(name) = self.set.names.find(attribute.name) {
-                            self.scratch.add_attribute(top, name, attribute.value);
+                    let top = self.scratch.add(None, name, tag.line);
+                    for place in 0..reader.n_attributes() {
+                        if let Some(name) = self.set.names.of_attribute(tag, place, reader) {
+                            self.scratch
+                                .add_attribute(top, name, reader.value_at(place));
                         }
                     }
                     let scene = Scene {
@@ -199,68 +288,95 @@ impl<'r> Checker<'r> {
                 }
                 self.active.push((*child, false));
                 if let Some(anchor) = child_node.anchor {
-                    self.open(usize::from(anchor), name, line, reader);
+                    self.open(usize::from(anchor), name, reader, tag);
                 }
             }
         }
     }
 
-    fn open<R: Read>(&mut self, anchor: usize, name: Name, line: u64, reader: &Reader<R>) {
+    fn open<R: Read>(&mut self, anchor: usize, name: Name, reader: &Reader<R>, tag: &StartTag) {
         if self.captures.len() == self.n_open {
             self.captures.push(Capture::default());
         }
-        if let Some(capture) = self.captures.get_mut(self.n_open) {
-            capture.begin(anchor, name, line, reader, self.set);
+        let place = self.n_open;
+        if let Some(capture) = self.captures.get_mut(place) {
             self.n_open += 1;
+            capture.begin(anchor, self.frames.len() - 1);
+            let kept = capture.keep(None, 0, name, self.set, reader, tag);
+            self.add(place, kept);
+            if self
+                .set
+                .anchors
+                .get(anchor)
+                .is_some_and(|it| it.counts_lacking)
+            {
+                self.counting.push(place);
+            }
         }
     }
 
     /// Looks at an end tag.
     pub(crate) fn end<R: Read>(&mut self, reader: &Reader<R>, sink: &mut dyn FnMut(Finding)) {
-        if let Some(begin) = self.frames.pop() {
-            self.active.truncate(begin);
+        let Some(frame) = self.frames.pop() else {
+            return;
+        };
+        let depth = self.frames.len();
+        self.active.truncate(frame.active);
+        let ended = self.kept.get(frame.kept..).unwrap_or_default();
+        for place in &self.counting {
+            if let Some(capture) = self.captures.get_mut(*place)
+                && capture.in_transaction
+                && depth == capture.depth + 1
+            {
+                capture.end_transaction(ended.iter().find(|kept| kept.capture == *place));
+            }
         }
-        for place in 0..self.n_open {
+        for kept in ended.iter().filter(|kept| kept.text) {
+            self.n_texts_open -= 1;
+            if let Some(capture) = self.captures.get_mut(kept.capture) {
+                capture.n_texts_open -= 1;
+                capture.tree.end_text(kept.node);
+            }
+        }
+        self.kept.truncate(frame.kept);
+        self.end_captures(depth, reader, sink);
+    }
+
+    /// Asks the cases of the captures whose anchor has ended.
+    fn end_captures<R: Read>(
+        &mut self,
+        depth: usize,
+        reader: &Reader<R>,
+        sink: &mut dyn FnMut(Finding),
+    ) {
+        let open = self.captures.get(..self.n_open).unwrap_or_default();
+        let n_left = open.partition_point(|capture| capture.depth < depth);
+        for place in n_left..self.n_open {
             let Some(capture) = self.captures.get_mut(place) else {
                 break;
             };
-            capture.end();
-            if capture.path.is_empty() {
-                if let Some(anchor) = self.set.anchors.get(capture.anchor) {
-                    capture.ask(anchor, (self.context, self.now), reader, sink);
-                }
-                capture.tree.clear();
-                capture.tree.shrink(4096);
+            if let Some(anchor) = self.set.anchors.get(capture.anchor) {
+                capture.ask(anchor, (self.context, self.now), reader, sink);
             }
+            capture.tree.clear();
+            capture.tree.shrink(4096);
         }
-        while self.n_open > 0
-            && self
-                .captures
-                .get(self.n_open - 1)
-                .is_some_and(|capture| capture.path.is_empty())
-        {
-            self.n_open -= 1;
+        self.n_open = n_left;
+        while self.counting.last().is_some_and(|place| *place >= n_left) {
+            self.counting.pop();
         }
     }
 }
 
 impl Capture {
-    fn begin<R: Read>(
-        &mut self,
-        anchor: usize,
-        name: Name,
-        line: u64,
-        reader: &Reader<R>,
-        set: &Ruleset,
-    ) {
+    fn begin(&mut self, anchor: usize, depth: usize) {
         self.anchor = anchor;
+        self.depth = depth;
         self.tree.clear();
-        self.path.clear();
         self.n_texts_open = 0;
         self.lacking = AllLacking::default();
         self.in_transaction = false;
         self.is_too_large = false;
-        self.keep(None, 0, name, line, reader, set);
     }
 
     /// Keeps the element that begins: its wanted attributes, and a place for its text.
@@ -269,73 +385,39 @@ impl Capture {
         parent: Option<NodeId>,
         want: usize,
         name: Name,
-        line: u64,
-        reader: &Reader<R>,
         set: &Ruleset,
-    ) {
-        let Some(it) = set
-            .anchors
-            .get(self.anchor)
-            .and_then(|anchor| anchor.wants.list.get(want))
-        else {
-            return;
-        };
-        let node = self.tree.add(parent, name, line);
-        self.path.push(Some(Kept {
-            want,
-            node,
-            text: it.text,
-            has_text: it.has_text,
-        }));
+        reader: &Reader<R>,
+        tag: &StartTag,
+    ) -> Option<Kept> {
+        let anchor = set.anchors.get(self.anchor)?;
+        let it = anchor.wants.list.get(want)?;
+        let node = self.tree.add(parent, name, tag.line);
         if !it.attributes.is_empty() {
-            for attribute in reader.attributes() {
+            for place in 0..reader.n_attributes() {
                 if let Some(name) = set
                     .names
-                    .find(attribute.name)
+                    .of_attribute(tag, place, reader)
                     .filter(|name| it.attributes.contains(name))
                 {
-                    self.tree.add_attribute(node, name, attribute.value);
+                    self.tree.add_attribute(node, name, reader.value_at(place));
                 }
             }
         }
         self.n_texts_open += usize::from(it.text);
+        Some(Kept {
+            capture: 0,
+            want,
+            node,
+            text: it.text,
+            has_text: it.has_text,
+        })
     }
 
-    fn start<R: Read>(
-        &mut self,
-        name: Option<Name>,
-        line: u64,
-        reader: &Reader<R>,
-        set: &Ruleset,
-        bytes_max: usize,
-    ) {
-        let Some(anchor) = set.anchors.get(self.anchor) else {
-            return;
-        };
-        if let Some(name) = name.filter(|_| anchor.counts_lacking) {
-            self.count_lacking(name, &set.counted, line, reader);
-        }
-        let wanted = self.path.last().copied().flatten().and_then(|parent| {
-            let name = name?;
-            let want = anchor.wants.list.get(parent.want)?;
-            if want.children_bits >> (name % 64) & 1 == 0 {
-                return None;
-            }
-            let (_, child) = want.children.iter().find(|(known, _)| *known == name)?;
-            Some((parent.node, *child, name))
-        });
-        match wanted {
-            Some((parent, want, name)) if !self.is_too_large => {
-                self.keep(Some(parent), want, name, line, reader, set);
-                self.is_too_large = self.tree.size() > bytes_max;
-            }
-            _ => self.path.push(None),
-        }
-    }
-
+    /// Counts what the element that begins lacks, so many elements below the one around the anchor.
     fn count_lacking<R: Read>(
         &mut self,
         name: Name,
+        n_above: usize,
         counted: &Counted,
         line: u64,
         reader: &Reader<R>,
@@ -348,10 +430,10 @@ impl Capture {
             if reader.attribute("currency").is_none() {
                 self.lacking.of(All::Currencies).add(line);
             }
-        } else if self.path.len() == 1 && name == counted.transaction {
+        } else if n_above == 1 && name == counted.transaction {
             self.in_transaction = true;
             self.has = [false; 2];
-        } else if self.path.len() == 2 {
+        } else if n_above == 2 {
             self.has[0] |= name == counted.sector;
             self.has[1] |= counted.places.contains(&name);
         }
@@ -364,31 +446,16 @@ impl Capture {
                 self.tree.add_text(text);
             }
         }
-        if let Some(Some(Kept {
-            node,
-            has_text: true,
-            ..
-        })) = self.path.last()
-            && !text.is_empty()
-        {
-            self.tree.mark_text(*node);
-        }
     }
 
-    fn end(&mut self) {
-        let Some(ended) = self.path.pop() else { return };
-        if self.path.len() == 1 && self.in_transaction {
-            self.in_transaction = false;
-            let line = ended.map_or(0, |kept| self.tree.line(kept.node));
-            for (has, all) in self.has.into_iter().zip([All::Sectors, All::Places]) {
-                if !has {
-                    self.lacking.of(all).add(line);
-                }
+    /// Counts what the transaction that ends lacks.
+    fn end_transaction(&mut self, kept: Option<&Kept>) {
+        self.in_transaction = false;
+        let line = kept.map_or(0, |kept| self.tree.line(kept.node));
+        for (has, all) in self.has.into_iter().zip([All::Sectors, All::Places]) {
+            if !has {
+                self.lacking.of(all).add(line);
             }
-        }
-        if let Some(kept) = ended.filter(|kept| kept.text) {
-            self.n_texts_open -= 1;
-            self.tree.end_text(kept.node);
         }
     }
 

@@ -8,7 +8,7 @@ use std::io::Read;
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
-use crate::schema::{StartTag, number_of_name};
+use crate::schema::{N_NAMES, StartTag, number_of_name};
 use crate::xml::Reader;
 
 /// The place of a name in [`Names`].
@@ -45,12 +45,26 @@ impl Names {
     }
 
     /// The number of the name of a start tag, where the ruleset mentions it.
-    pub(super) fn of_tag<R: Read>(&self, tag: StartTag, reader: &Reader<R>) -> Option<Name> {
+    pub(super) fn of_tag<R: Read>(&self, tag: &StartTag, reader: &Reader<R>) -> Option<Name> {
         tag.name?;
         match tag.known_name() {
             Some(known) => self.by_schema.get(known).copied().flatten(),
             None => self.find(reader.local_name()),
         }
+    }
+
+    /// The number of an attribute, by its place in the tag.
+    pub(super) fn of_attribute<R: Read>(
+        &self,
+        tag: &StartTag,
+        place: usize,
+        reader: &Reader<R>,
+    ) -> Option<Name> {
+        let known = usize::from(tag.attribute(place, reader));
+        if known < N_NAMES {
+            return self.by_schema.get(known).copied().flatten();
+        }
+        self.find(reader.attribute_at(place)?.name)
     }
 
     /// The number of a name that the ruleset mentions.

@@ -4,6 +4,7 @@ use std::io::Read;
 
 use crate::xml::{Attribute, Reader, XML_NAMESPACE};
 
+use super::StartTag;
 use super::checker::{Mode, Sink, quote};
 use super::code::Code;
 use super::simple::trim;
@@ -17,7 +18,7 @@ pub(super) fn check<R: Read>(
     schema: &'static Schema,
     mode: Mode,
     reader: &Reader<R>,
-    line: u64,
+    start: &StartTag,
     sink: &mut Sink<'_>,
 ) -> Mode {
     if mode == Mode::Skip {
@@ -25,9 +26,9 @@ pub(super) fn check<R: Read>(
     }
     let mut mode = mode;
     if reader.has_prefixes() && reader.attributes().any(|a| a.namespace == Some(INSTANCE)) {
-        mode = instance(schema, mode, reader, line, sink);
+        mode = instance(schema, mode, reader, start.line, sink);
     }
-    let tag = Tag { reader, line };
+    let tag = Tag { reader, start };
     match mode {
         Mode::Typed(id) => tag.typed(type_of(id), sink),
         Mode::Lax => tag.lax(schema, sink),
@@ -46,36 +47,25 @@ pub(super) fn check<R: Read>(
 
 struct Tag<'r, R> {
     reader: &'r Reader<R>,
-    line: u64,
+    start: &'r StartTag,
 }
 
 impl<R: Read> Tag<'_, R> {
     fn typed(&self, it: &'static ComplexType, sink: &mut Sink<'_>) {
         let mut seen = 0_u32;
-        for attribute in self.reader.attributes() {
-            let key = if attribute.name.len() == attribute.local_name.len()
-                || attribute.name == "xml:lang"
-            {
-                lookup(attribute.name.as_bytes())
-            } else {
-                NO_NAME
-            };
-            let place = if key == NO_NAME {
-                None
-            } else {
-                it.attributes.iter().position(|known| known.0 == key)
-            };
-            if let Some((place, known)) =
-                place.and_then(|place| Some((place, it.attributes.get(place)?)))
-            {
-                seen |= 1 << (place % 32);
-                self.value(&attribute, known.1, sink);
-            } else if attribute.namespace == Some(INSTANCE) {
-                // Looked at already.
-            } else if attribute.namespace.is_some() && it.open {
-                self.foreign(&attribute, sink);
-            } else {
-                self.unknown(&attribute, sink);
+        for place in 0..self.reader.n_attributes() {
+            let key = self.start.attribute(place, self.reader);
+            let known = it.attributes.iter().position(|known| known.0 == key);
+            match known.and_then(|known| Some((known, it.attributes.get(known)?.1))) {
+                Some((known, simple)) if key != NO_NAME => {
+                    seen |= 1 << (known % 32);
+                    if !simple.accepts(self.reader.value_at(place))
+                        && let Some(attribute) = self.reader.attribute_at(place)
+                    {
+                        self.bad_value(&attribute, simple, sink);
+                    }
+                }
+                _ => self.not_of_type(it, place, sink),
             }
         }
         for (place, known) in it.attributes.iter().enumerate() {
@@ -85,8 +75,22 @@ impl<R: Read> Tag<'_, R> {
                     self.reader.name(),
                     name_of(known.0)
                 );
-                sink(Code::MissingAttribute.at(message, self.reader.path(), self.line));
+                sink(Code::MissingAttribute.at(message, self.reader.path(), self.start.line));
             }
+        }
+    }
+
+    /// An attribute that the element's type does not name.
+    fn not_of_type(&self, it: &'static ComplexType, place: usize, sink: &mut Sink<'_>) {
+        let Some(attribute) = self.reader.attribute_at(place) else {
+            return;
+        };
+        if attribute.namespace == Some(INSTANCE) {
+            // Looked at already.
+        } else if attribute.namespace.is_some() && it.open {
+            self.foreign(&attribute, sink);
+        } else {
+            self.unknown(&attribute, sink);
         }
     }
 
@@ -119,9 +123,12 @@ impl<R: Read> Tag<'_, R> {
     }
 
     fn value(&self, attribute: &Attribute<'_>, simple: SimpleType, sink: &mut Sink<'_>) {
-        if simple.accepts(attribute.value) {
-            return;
+        if !simple.accepts(attribute.value) {
+            self.bad_value(attribute, simple, sink);
         }
+    }
+
+    fn bad_value(&self, attribute: &Attribute<'_>, simple: SimpleType, sink: &mut Sink<'_>) {
         let message = format!(
             "{} is {}, which is not {}",
             attribute.name,
@@ -131,7 +138,7 @@ impl<R: Read> Tag<'_, R> {
         sink(Code::BadValue.at(
             message,
             format!("{}/@{}", self.reader.path(), attribute.name),
-            self.line,
+            self.start.line,
         ));
     }
 
@@ -140,7 +147,7 @@ impl<R: Read> Tag<'_, R> {
         sink(Code::UnknownAttribute.at(
             message,
             format!("{}/@{}", self.reader.path(), attribute.name),
-            self.line,
+            self.start.line,
         ));
     }
 }

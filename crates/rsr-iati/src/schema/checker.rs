@@ -139,7 +139,7 @@ impl Checker {
     /// Looks at the token that the reader stands on.
     pub fn check<R: Read>(&mut self, reader: &Reader<R>, sink: &mut Sink<'_>) {
         match reader.token() {
-            Token::Start => self.start(reader, StartTag::of(reader, 0), sink),
+            Token::Start => self.start(reader, &StartTag::of(reader, 0), sink),
             Token::Text => self.text(reader, sink),
             Token::End => self.end(reader, sink),
             Token::Done => {}
@@ -150,7 +150,7 @@ impl Checker {
     pub(crate) fn start<R: Read>(
         &mut self,
         reader: &Reader<R>,
-        tag: StartTag,
+        tag: &StartTag,
         sink: &mut Sink<'_>,
     ) {
         let line = tag.line;
@@ -176,7 +176,7 @@ impl Checker {
             },
         };
         let mode = self.schema.map_or(mode, |schema| {
-            attributes::check(schema, mode, reader, line, sink)
+            attributes::check(schema, mode, reader, tag, sink)
         });
         if mode.simple().is_some() {
             self.value.clear();
@@ -222,6 +222,18 @@ impl Checker {
         let message = format!("a file cannot begin with {}", reader.name());
         sink(Code::Root.at(message, reader.path(), line));
         Mode::Skip
+    }
+
+    /// Whether white space alone, at this place, may be wrong or be part of a value.
+    pub(crate) fn minds_blanks(&self) -> bool {
+        self.frames.last().is_none_or(|frame| match frame.mode {
+            Mode::Typed(id) => matches!(
+                &type_of(id).content,
+                Content::Text(simple) if *simple != SimpleType::Text
+            ),
+            Mode::Simple(_) => true,
+            Mode::Lax | Mode::Skip => false,
+        })
     }
 
     /// Looks at a piece of text.
@@ -326,7 +338,7 @@ impl Frame {
         &mut self,
         it: &ComplexType,
         reader: &Reader<R>,
-        tag: StartTag,
+        tag: &StartTag,
         sink: &mut Sink<'_>,
     ) -> Option<TypeId> {
         let line = tag.line;
@@ -414,7 +426,7 @@ impl Mode {
     }
 }
 
-fn known_or_lax(schema: &'static Schema, tag: StartTag) -> Mode {
+fn known_or_lax(schema: &'static Schema, tag: &StartTag) -> Mode {
     tag.name
         .and_then(|name| schema.element(name))
         .map_or(Mode::Lax, Mode::Typed)

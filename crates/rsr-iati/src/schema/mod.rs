@@ -48,20 +48,39 @@ pub(crate) struct StartTag {
     pub(crate) name: Option<u16>,
     /// The line where it ends, as libxml2 counts.
     pub(crate) line: u64,
+    /// The numbers of the names of its first attributes.
+    attributes: [u16; NUMBERED],
 }
+
+/// Of so many attributes the numbers are kept; few elements have more.
+const NUMBERED: usize = 12;
 
 impl StartTag {
     /// The start tag that the reader stands on, in a text that begins so many lines into its file.
     pub(crate) fn of<R: Read>(reader: &Reader<R>, line_shift: u64) -> Self {
         let is_ours = reader.is_unqualified();
+        let mut attributes = [tables::NO_NAME; NUMBERED];
+        for (number, name) in attributes.iter_mut().zip(reader.attribute_names()) {
+            *number = tables::lookup(name.as_bytes());
+        }
         Self {
             name: is_ours.then(|| tables::lookup(reader.local_name().as_bytes())),
             line: reader.end_line() + line_shift,
+            attributes,
         }
     }
 
+    /// The number of the name of an attribute, as written, by its place; [`tables::NO_NAME`] where no schema knows it.
+    pub(crate) fn attribute<R: Read>(&self, place: usize, reader: &Reader<R>) -> u16 {
+        if let Some(number) = self.attributes.get(place) {
+            return *number;
+        }
+        let name = reader.attribute_at(place).map_or("", |it| it.name);
+        tables::lookup(name.as_bytes())
+    }
+
     /// The number of a name that some schema knows.
-    pub(crate) fn known_name(self) -> Option<usize> {
+    pub(crate) fn known_name(&self) -> Option<usize> {
         self.name
             .filter(|name| *name != tables::NO_NAME)
             .map(usize::from)

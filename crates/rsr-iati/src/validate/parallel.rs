@@ -292,7 +292,7 @@ impl Run<'_> {
         sink: &mut dyn FnMut(Ended),
     ) -> bool {
         loop {
-            match reader.advance() {
+            match self.advance(reader) {
                 Ok(Token::End) if reader.depth() == 1 => {
                     return self.is_between_activities(reader)
                         && reader.advance().is_ok_and(|token| token == Token::Done)

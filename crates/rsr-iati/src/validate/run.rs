@@ -9,7 +9,7 @@ use crate::codelists;
 use crate::report::{Finding, Severity};
 use crate::rules::{self, Ruleset};
 use crate::schema::{self, Checker, StartTag, Version};
-use crate::xml::{NoticeKind, Reader, Token};
+use crate::xml::{Error, NoticeKind, Reader, Token};
 
 /// One reading of a document or of a part of one.
 pub(super) struct Run<'o> {
@@ -19,17 +19,11 @@ pub(super) struct Run<'o> {
     /// Added to the lines of findings: where a part of a file begins, less where its reader believes to be.
     line_shift: u64,
     watch: Watch,
-    findings: Gathered,
-    file_findings: Gathered,
-    summary: Summary,
+    told: Told,
 }
 
 impl<'o> Run<'o> {
     pub(super) fn new(options: &'o Options) -> Self {
-        let gathered = || Gathered {
-            max: options.findings_max,
-            ..Gathered::default()
-        };
         Self {
             checker: Checker::new(options.version),
             rules: options.rules.as_ref().map(|context| {
@@ -41,9 +35,7 @@ impl<'o> Run<'o> {
             codes: options.codelists.then(codelists::Checker::new),
             line_shift: 0,
             watch: Watch::default(),
-            findings: gathered(),
-            file_findings: gathered(),
-            summary: Summary::default(),
+            told: Told::new(options.findings_max),
         }
     }
 
@@ -59,8 +51,7 @@ impl<'o> Run<'o> {
             return false;
         };
         self.token(token, reader, sink);
-        self.file_findings.clear();
-        self.summary = Summary::default();
+        self.told.forget();
         self.line_shift = line_shift;
         self.checker.resume_after_activity()
     }
@@ -77,23 +68,37 @@ impl<'o> Run<'o> {
         sink: &mut dyn FnMut(Ended),
     ) {
         loop {
-            match reader.advance() {
+            match self.advance(reader) {
                 Ok(Token::Done) => return,
                 Ok(token) => self.token(token, reader, sink),
                 Err(error) => {
                     if reader.has_notices() {
                         self.notices(reader);
                     }
-                    self.summary.is_cut_short = true;
+                    self.told.summary.is_cut_short = true;
                     let finding = schema::Code::NotWellFormed.at(
                         error.kind.to_string(),
                         reader.path(),
                         error.position.line + self.line_shift,
                     );
-                    self.file_findings.add(finding, &mut self.summary);
+                    self.told.add(false, finding);
                     return;
                 }
             }
+        }
+    }
+
+    /// Moves to the next token. White space that no check asks for gives none, in most places.
+    pub(super) fn advance<R: Read>(&self, reader: &mut Reader<R>) -> Result<Token, Error> {
+        let minds_blanks = self.checker.minds_blanks()
+            || self
+                .rules
+                .as_ref()
+                .is_some_and(rules::Checker::minds_blanks);
+        if minds_blanks {
+            reader.advance()
+        } else {
+            reader.advance_past_blanks()
         }
     }
 
@@ -106,59 +111,58 @@ impl<'o> Run<'o> {
         if reader.has_notices() {
             self.notices(reader);
         }
-        let shift = self.line_shift;
-        let tag = (token == Token::Start).then(|| StartTag::of(reader, shift));
-        if let Some(tag) = tag {
-            self.watch.start(reader, tag.line);
+        match token {
+            Token::Start => self.start(reader),
+            Token::Text => self.text(reader),
+            Token::End => self.end(reader, sink),
+            Token::Done => {}
         }
-        let gathered = if self.watch.is_inside() {
-            &mut self.findings
-        } else {
-            &mut self.file_findings
-        };
-        let summary = &mut self.summary;
-        let mut sink_of_all = |finding| gathered.add(finding, summary);
-        let found: &mut dyn FnMut(Finding) = &mut sink_of_all;
-        let mut ended = None;
-        match (token, tag) {
-            (_, Some(tag)) => {
-                self.checker.start(reader, tag, found);
-                // The root decides what else is asked.
-                if reader.depth() == 1 && !is_second(&self.checker) {
-                    (self.codes, self.rules) = (None, None);
-                }
-                if let Some(codes) = &mut self.codes {
-                    codes.start(reader, tag, found);
-                }
-                if let Some(rules) = &mut self.rules {
-                    rules.start(reader, tag);
-                }
-            }
-            (Token::Text, _) => {
-                self.watch.text(reader);
-                self.checker.text(reader, found);
-                if let Some(codes) = &mut self.codes {
-                    codes.text(reader);
-                }
-                if let Some(rules) = &mut self.rules {
-                    rules.text(reader);
-                }
-            }
-            (Token::End, _) => {
-                self.checker.end(reader, found);
-                if let Some(codes) = &mut self.codes {
-                    codes.end(reader, found);
-                }
-                if let Some(rules) = &mut self.rules {
-                    rules.end(reader, found);
-                }
-                ended = self.watch.end(reader);
-            }
-            (Token::Start | Token::Done, _) => {}
+    }
+
+    fn start<R: Read>(&mut self, reader: &Reader<R>) {
+        let tag = StartTag::of(reader, self.line_shift);
+        self.watch.start(reader, tag.line);
+        let is_inside = self.watch.is_inside();
+        let found = &mut |finding| self.told.add(is_inside, finding);
+        self.checker.start(reader, &tag, found);
+        // The root decides what else is asked.
+        if reader.depth() == 1 && !is_second(&self.checker) {
+            (self.codes, self.rules) = (None, None);
         }
-        if let Some(subject) = ended {
-            self.summary.n_subjects += 1;
-            sink(self.findings.take(subject, reader.path()));
+        if let Some(codes) = &mut self.codes {
+            codes.start(reader, &tag, found);
+        }
+        if let Some(rules) = &mut self.rules {
+            rules.start(reader, &tag);
+        }
+    }
+
+    fn text<R: Read>(&mut self, reader: &Reader<R>) {
+        self.watch.text(reader);
+        let is_inside = self.watch.is_inside();
+        self.checker
+            .text(reader, &mut |finding| self.told.add(is_inside, finding));
+        if let Some(codes) = &mut self.codes {
+            codes.text(reader);
+        }
+        if let Some(rules) = &mut self.rules {
+            rules.text(reader);
+        }
+    }
+
+    fn end<R: Read>(&mut self, reader: &Reader<R>, sink: &mut dyn FnMut(Ended)) {
+        let is_inside = self.watch.is_inside();
+        let found = &mut |finding| self.told.add(is_inside, finding);
+        self.checker.end(reader, found);
+        if let Some(codes) = &mut self.codes {
+            codes.end(reader, found);
+        }
+        if let Some(rules) = &mut self.rules {
+            rules.end(reader, found);
+        }
+        if let Some(subject) = self.watch.end(reader) {
+            self.told.summary.n_subjects += 1;
+            sink(self.told.inside.take(subject, reader.path()));
         }
     }
 
@@ -170,7 +174,7 @@ impl<'o> Run<'o> {
                 path.push('/');
                 path.push_str(element);
                 let is_subject = matches!(&**element, "iati-activity" | "iati-organisation");
-                self.summary.n_subjects += u64::from(is_subject && !self.watch.is_inside());
+                self.told.summary.n_subjects += u64::from(is_subject && !self.watch.is_inside());
             }
             let line = notice.position.line + self.line_shift;
             let finding = Finding::new(
@@ -179,24 +183,20 @@ impl<'o> Run<'o> {
                 notice.kind.to_string(),
             )
             .at_line(line, path);
-            let gathered = if self.watch.is_inside() {
-                &mut self.findings
-            } else {
-                &mut self.file_findings
-            };
-            gathered.add(finding, &mut self.summary);
+            self.told.add(self.watch.is_inside(), finding);
         }
     }
 
     /// What is left once there is nothing more to read: an activity that the end of the input cut off, the findings of
     /// the file itself, and the numbers.
     pub(super) fn finish(mut self) -> (Ended, Ended, Summary) {
-        self.summary.kind = self.checker.kind();
-        self.summary.version = self.checker.version();
+        let mut told = self.told;
+        told.summary.kind = self.checker.kind();
+        told.summary.version = self.checker.version();
         let subject = self.watch.take_open();
-        let open = self.findings.take(subject, String::new());
-        let file = self.file_findings.take(Subject::default(), String::new());
-        (open, file, self.summary)
+        let open = told.inside.take(subject, String::new());
+        let file = told.outside.take(Subject::default(), String::new());
+        (open, file, told.summary)
     }
 }
 
@@ -213,6 +213,45 @@ fn severity_of(kind: &NoticeKind) -> Severity {
         NoticeKind::Doctype => Severity::Warning,
         NoticeKind::UndeclaredPrefix(_) => Severity::Error,
         _ => Severity::Critical,
+    }
+}
+
+/// What was found so far.
+#[derive(Debug)]
+struct Told {
+    /// In the activity at hand.
+    inside: Gathered,
+    /// Outside of all activities.
+    outside: Gathered,
+    summary: Summary,
+}
+
+impl Told {
+    fn new(max: usize) -> Self {
+        let gathered = || Gathered {
+            max,
+            ..Gathered::default()
+        };
+        Self {
+            inside: gathered(),
+            outside: gathered(),
+            summary: Summary::default(),
+        }
+    }
+
+    #[cold]
+    fn add(&mut self, is_inside: bool, finding: Finding) {
+        let gathered = if is_inside {
+            &mut self.inside
+        } else {
+            &mut self.outside
+        };
+        gathered.add(finding, &mut self.summary);
+    }
+
+    fn forget(&mut self) {
+        self.outside.clear();
+        self.summary = Summary::default();
     }
 }
 

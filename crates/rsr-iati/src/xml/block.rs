@@ -4,6 +4,8 @@
 //! few bytes of a file, and a loop over them ends where no processor can foresee. A block takes some vector instructions,
 //! however many of its bytes count.
 
+use wide::u8x16;
+
 /// How many bytes make a block.
 const BYTES: usize = 16;
 
@@ -11,15 +13,19 @@ const BYTES: usize = 16;
 const SHORT_BYTES: usize = 64;
 
 /// The first byte from `at` on that is special, among the next few: its place, or how far it is certain that there is
-/// none. It has to be told without a branch.
-pub(super) fn skip(bytes: &[u8], mut at: usize, is_special: impl Fn(u8) -> bool) -> usize {
+/// none.
+#[inline]
+pub(super) fn skip(bytes: &[u8], mut at: usize, special: impl Fn(Block) -> Block) -> usize {
     for _ in 0..SHORT_BYTES / BYTES {
         let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk) else {
             let rest = bytes.get(at..).unwrap_or_default();
-            let place = rest.iter().position(|&b| is_special(b));
-            return at + place.unwrap_or(rest.len());
+            let mut block = [0; BYTES];
+            for (to, from) in block.iter_mut().zip(rest) {
+                *to = *from;
+            }
+            return at + special(Block::of(&block)).first().min(rest.len());
         };
-        let place = first(block, &is_special);
+        let place = special(Block::of(block)).first();
         at += place;
         if place < BYTES {
             break;
@@ -28,33 +34,74 @@ pub(super) fn skip(bytes: &[u8], mut at: usize, is_special: impl Fn(u8) -> bool)
     at
 }
 
-/// The first byte of the block that is special; their number where none is.
-fn first(block: &[u8; BYTES], is_special: impl Fn(u8) -> bool) -> usize {
-    let special = block.map(|b| if is_special(b) { u8::MAX } else { 0 });
-    u128::from_le_bytes(special).trailing_zeros() as usize / 8
+/// Marks all but letters, digits, `-`, `.` and `_`: what may end a name, and the few other bytes that names hold.
+pub(super) fn no_plain_name(block: Block) -> Block {
+    let letter = block.with_bits(0x20).within(b'a', b'z');
+    let other = block.within(b'-', b'9').except(block.is(b'/'));
+    letter.also(other).also(block.is(b'_')).inverse()
 }
 
-/// Whether it is no letter, digit, `-`, `.` or `_`: all that may end a name, and the few other bytes that names hold.
-pub(super) fn is_no_plain_name(b: u8) -> bool {
-    let is_letter = (b | 0x20).wrapping_sub(b'a') < 26;
-    let is_other = (b.wrapping_sub(b'-') <= b'9' - b'-') & (b != b'/');
-    !(is_letter | is_other | (b == b'_'))
-}
-
-/// Whether it ends a value in these quotes, or does not mean itself in one. (No control character but white space ever
+/// Marks what ends a value in these quotes, or does not mean itself in one. (No control character but white space ever
 /// gets as far as here.)
-pub(super) fn is_special_in_value(b: u8, quote: u8) -> bool {
-    (b == quote) | (b == b'&') | (b == b'<') | (b < b' ')
+pub(super) fn special_in_value(quote: u8) -> impl Fn(Block) -> Block {
+    move |block| {
+        let markup = block.is(b'&').also(block.is(b'<'));
+        markup.also(block.is(quote)).also(block.within(0, b' ' - 1))
+    }
 }
 
-/// Whether it ends a text, or may not mean itself in one.
-pub(super) fn is_special_in_text(b: u8) -> bool {
-    (b == b'<') | (b == b'&') | (b == b'\r') | (b == b']')
+/// Marks what ends a text, or may not mean itself in one.
+pub(super) fn special_in_text(block: Block) -> Block {
+    let markup = block.is(b'<').also(block.is(b'&'));
+    markup.also(block.is(b'\r')).also(block.is(b']'))
 }
 
-/// Whether it is neither a space nor a tab nor a line feed.
-pub(super) fn is_not_blank(b: u8) -> bool {
-    !((b == b' ') | (b == b'\t') | (b == b'\n'))
+/// Marks what is neither a space nor a tab nor a line feed.
+pub(super) fn not_blank(block: Block) -> Block {
+    let blank = block.is(b' ').also(block.within(b'\t', b'\n'));
+    blank.inverse()
+}
+
+/// Sixteen bytes, or as many marks: a byte of ones where there is one, else of zeros.
+#[derive(Clone, Copy)]
+pub(super) struct Block(u8x16);
+
+impl Block {
+    fn of(bytes: &[u8; BYTES]) -> Self {
+        Self(u8x16::new(*bytes))
+    }
+
+    /// The place of the first mark; the number of bytes where there is none.
+    fn first(self) -> usize {
+        (self.0.to_bitmask() | 1 << BYTES).trailing_zeros() as usize
+    }
+
+    fn is(self, b: u8) -> Self {
+        Self(self.0.simd_eq(u8x16::splat(b)))
+    }
+
+    fn within(self, from: u8, to: u8) -> Self {
+        let shifted = self.0 - u8x16::splat(from);
+        Self(shifted.min(u8x16::splat(to - from)).simd_eq(shifted))
+    }
+
+    fn with_bits(self, bits: u8) -> Self {
+        Self(self.0 | u8x16::splat(bits))
+    }
+
+    /// These marks and those.
+    fn also(self, marks: Self) -> Self {
+        Self(self.0 | marks.0)
+    }
+
+    /// These marks without those.
+    fn except(self, marks: Self) -> Self {
+        Self(self.0 & !marks.0)
+    }
+
+    fn inverse(self) -> Self {
+        Self(!self.0)
+    }
 }
 
 #[cfg(test)]
@@ -69,19 +116,43 @@ mod tests {
                     let mut bytes = vec![after; length];
                     bytes[..place].fill(b' ');
                     bytes[place] = b'x';
-                    let found = skip(&bytes, 0, is_not_blank);
+                    let found = skip(&bytes, 0, not_blank);
                     assert_eq!(found, place.min(SHORT_BYTES), "of {length}");
-                    assert_eq!(skip(&bytes, place, is_not_blank), place, "at once");
+                    assert_eq!(skip(&bytes, place, not_blank), place, "at once");
                 }
             }
         }
+        assert_eq!(skip(b"   ", 0, not_blank), 3, "nothing special");
     }
 
     #[test]
     fn every_byte_is_told_apart() {
+        let marked = |b: u8, special: &dyn Fn(Block) -> Block| {
+            let mut block = [b; BYTES];
+            let all = special(Block::of(&block)).first() == 0;
+            // Each byte for itself, whatever stands beside it.
+            block.fill(b'a');
+            block[9] = b;
+            assert_eq!(
+                special(Block::of(&block)).first() == 9,
+                all && !special_a(special)
+            );
+            all
+        };
         for b in 0..=u8::MAX {
             let is_name = b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-            assert_eq!(is_no_plain_name(b), !is_name, "{b:#x}");
+            assert_eq!(marked(b, &no_plain_name), !is_name, "{b:#x}");
+            let in_text = matches!(b, b'<' | b'&' | b'\r' | b']');
+            assert_eq!(marked(b, &special_in_text), in_text, "{b:#x}");
+            let in_value = b < b' ' || matches!(b, b'<' | b'&' | b'\'');
+            assert_eq!(marked(b, &special_in_value(b'\'')), in_value, "{b:#x}");
+            let is_blank = matches!(b, b' ' | b'\t' | b'\n');
+            assert_eq!(marked(b, &not_blank), !is_blank, "{b:#x}");
         }
+    }
+
+    /// Whether the letter that stands around is special itself.
+    fn special_a(special: &dyn Fn(Block) -> Block) -> bool {
+        special(Block::of(&[b'a'; BYTES])).first() == 0
     }
 }

@@ -347,7 +347,34 @@ impl<R: Read> Reader<R> {
             .map(|raw| self.attribute_of(raw))
     }
 
-    /// Whether the start tag at hand has a prefix or a namespace declaration anywhere.
+    /// How many attributes the start tag at hand has, namespace declarations among them. For the start tag alone.
+    pub(crate) fn n_attributes(&self) -> usize {
+        self.tag.attributes.len()
+    }
+
+    /// The names of the same, as written; empty for a namespace declaration.
+    pub(crate) fn attribute_names(&self) -> impl Iterator<Item = &str> {
+        self.tag.attributes.iter().map(|raw| {
+            if raw.is_declaration {
+                return "";
+            }
+            self.window.slice(raw.name.0, raw.name.1)
+        })
+    }
+
+    /// One of the same; `None` for a namespace declaration.
+    pub(crate) fn attribute_at(&self, place: usize) -> Option<Attribute<'_>> {
+        let raw = self.tag.attributes.get(place)?;
+        (!raw.is_declaration).then(|| self.attribute_of(raw))
+    }
+
+    /// The value of one of the same.
+    pub(crate) fn value_at(&self, place: usize) -> &str {
+        let raw = self.tag.attributes.get(place);
+        raw.map_or("", |raw| self.value_of(raw))
+    }
+
+    /// Whether the start tag at hand has a prefix other than `xml`, or a namespace declaration, anywhere.
     pub(crate) fn has_prefixes(&self) -> bool {
         self.tag.has_prefixes
     }

@@ -12,7 +12,7 @@ use super::tag::{self, RawAttribute, Scan, ScanError, Value, syntax};
 use super::text::{self, Where};
 
 impl<R: Read> Reader<R> {
-    /// The steps that most are: a plain text and an end tag, both whole in the window. `None`: it is another.
+    /// The steps that most are: a plain text, an end tag and a start tag, whole in the window. `None`: it is another.
     pub(super) fn quick_step(&mut self, is_past_blanks: bool) -> Option<Token> {
         let is_usual = self.pending == Pending::Nothing
             && self.passing_over.is_none()
@@ -37,8 +37,11 @@ impl<R: Read> Reader<R> {
             }
             rest = self.window.rest();
         }
-        if rest.get(1) != Some(&b'/') {
-            return None;
+        match rest.get(1) {
+            Some(b'/') => {}
+            // What is wrong with it is found again on the long way.
+            Some(b) if b.is_ascii_alphabetic() => return self.quick_start_tag(),
+            _ => return None,
         }
         // Nearly all are written without white space.
         let name = self.names.as_bytes().get(open.name..).unwrap_or_default();
@@ -50,6 +53,52 @@ impl<R: Read> Reader<R> {
         self.window.start += name.len() + 3;
         self.pending = Pending::Pop;
         Some(Token::End)
+    }
+
+    /// The start tag that begins here, where it is whole in the window and nothing about it is unusual.
+    fn quick_start_tag(&mut self) -> Option<Token> {
+        let from = self.window.start;
+        let scan = tag::scan(
+            self.window.text(),
+            from,
+            &mut self.tag,
+            &self.limits,
+            &mut self.found,
+        );
+        let is_usual =
+            self.found.is_empty() && !self.tag.has_prefixes && self.open.len() < self.limits.depth;
+        match scan {
+            Ok(Scan::Complete(end)) if is_usual => {
+                self.at = from;
+                self.begin(
+                    end,
+                    self.namespaces.default_namespace(),
+                    self.namespaces.len(),
+                );
+                Some(Token::Start)
+            }
+            _ => {
+                self.found.clear();
+                None
+            }
+        }
+    }
+
+    /// Opens the element of the tag at hand, which ends before `end`.
+    fn begin(&mut self, end: usize, namespace: u32, bindings: usize) {
+        let (from, to) = self.tag.name;
+        let name = self.names.len();
+        self.names.push_str(self.window.slice(from, to));
+        self.open.push(Open {
+            name,
+            local: name + (self.tag.local - from),
+            namespace,
+            bindings,
+        });
+        if self.tag.self_closing {
+            self.pending = Pending::CloseEmpty;
+        }
+        self.window.start = end;
     }
 
     pub(super) fn text_piece(&mut self) -> Result<Option<Token>, ScanError> {
@@ -221,7 +270,7 @@ impl<R: Read> Reader<R> {
         if !self.found.is_empty() {
             self.note_found();
         }
-        let (from, to) = self.tag.name;
+        let (from, _) = self.tag.name;
         if self.open.is_empty() && self.root_seen {
             return Err((
                 syntax("a second element after the end of the document"),
@@ -244,18 +293,7 @@ impl<R: Read> Reader<R> {
         } else {
             self.namespaces.default_namespace()
         };
-        let name = self.names.len();
-        self.names.push_str(self.window.slice(from, to));
-        self.open.push(Open {
-            name,
-            local: name + (self.tag.local - from),
-            namespace,
-            bindings,
-        });
-        if self.tag.self_closing {
-            self.pending = Pending::CloseEmpty;
-        }
-        self.window.start = end;
+        self.begin(end, namespace, bindings);
         Ok(Token::Start)
     }
 

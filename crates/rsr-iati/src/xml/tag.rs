@@ -4,6 +4,7 @@ use memchr::memchr;
 
 use super::block;
 use super::error::{ErrorKind, Malformed};
+use super::namespace::{NONE, XML};
 use super::reader::Limits;
 use super::text::{self, Where};
 
@@ -37,6 +38,7 @@ pub(super) struct Tag {
     pub(super) attributes: Vec<RawAttribute>,
     pub(super) values: String,
     pub(super) self_closing: bool,
+    /// A prefix other than `xml`, or a declaration.
     pub(super) has_prefixes: bool,
 }
 
@@ -115,25 +117,20 @@ pub(crate) fn is_name(name: &str) -> bool {
     chars.next().is_some_and(is_name_start_char) && chars.all(is_name_char)
 }
 
-/// Finds the end of the name that begins at `from`, and where its local part begins.
-fn scan_name(
-    window: &str,
-    from: usize,
-    limits: &Limits,
-) -> Result<Option<(usize, usize)>, ScanError> {
-    let bytes = window.as_bytes().get(from..).unwrap_or_default();
-    // Nearly all names are short, begin with a letter and hold no colon.
-    let len = block::skip(bytes, 0, block::is_no_plain_name);
+/// The length of the name that begins here, where it is as nearly all are: short, beginning with a letter, without a
+/// colon and with something after it.
+#[inline]
+fn plain_name(bytes: &[u8], limits: &Limits) -> Option<usize> {
+    let len = block::skip(bytes, 0, block::no_plain_name);
     let is_plain = bytes.first().is_some_and(u8::is_ascii_alphabetic)
         && bytes.get(len).is_some_and(|&b| class_of(b) & NO_NAME != 0)
         && len <= limits.name_bytes;
-    if is_plain {
-        return Ok(Some((from + len, from)));
-    }
-    scan_any_name(window, from, limits)
+    is_plain.then_some(len)
 }
 
-fn scan_any_name(
+/// Finds the end of the name that begins at `from`, and where its local part begins.
+#[inline(never)]
+fn scan_name(
     window: &str,
     from: usize,
     limits: &Limits,
@@ -142,7 +139,7 @@ fn scan_any_name(
     let mut seen = 0;
     let mut len = 0;
     let end = loop {
-        len = block::skip(bytes, len, block::is_no_plain_name);
+        len = block::skip(bytes, len, block::no_plain_name);
         match bytes.get(len) {
             Some(&b) if class_of(b) & NO_NAME == 0 => seen |= class_of(b),
             Some(_) => break Some(len),
@@ -207,20 +204,27 @@ pub(super) fn scan(
     tag.attributes.clear();
     tag.values.clear();
     tag.self_closing = false;
-    let Some((mut i, local)) = scan_name(window, at + 1, limits)? else {
-        return Ok(Scan::NeedMore);
+    let from = at + 1;
+    let mut i = match plain_name(bytes.get(from..).unwrap_or_default(), limits) {
+        Some(len) => {
+            tag.local = from;
+            from + len
+        }
+        None => match scan_name(window, from, limits)? {
+            Some((end, local)) => {
+                tag.local = local;
+                end
+            }
+            None => return Ok(Scan::NeedMore),
+        },
     };
-    tag.name = (at + 1, i);
-    tag.local = local;
-    tag.has_prefixes = local > at + 1;
+    tag.name = (from, i);
+    tag.has_prefixes = tag.local > from;
     loop {
-        let space = bytes
-            .get(i..)
-            .unwrap_or_default()
-            .iter()
-            .take_while(|&&b| is_space(b))
-            .count();
-        i += space;
+        let before = i;
+        while bytes.get(i).copied().is_some_and(is_space) {
+            i += 1;
+        }
         match bytes.get(i) {
             None => return Ok(Scan::NeedMore),
             Some(b'>') => {
@@ -236,7 +240,7 @@ pub(super) fn scan(
                 }
                 Some(_) => return Err((syntax("a slash in a tag stands only before its end"), i)),
             },
-            Some(_) if space == 0 => {
+            Some(_) if i == before => {
                 return Err((syntax("white space is expected before an attribute"), i));
             }
             Some(_) => {}
@@ -250,6 +254,12 @@ pub(super) fn scan(
                 i,
             ));
         }
+        if let Some((attribute, end)) = plain_attribute(bytes, i, limits) {
+            tag.has_prefixes |= attribute.is_declaration;
+            tag.attributes.push(attribute);
+            i = end;
+            continue;
+        }
         match scan_attribute(window, i, tag, limits, notices)? {
             Some(end) => i = end,
             None => return Ok(Scan::NeedMore),
@@ -257,6 +267,34 @@ pub(super) fn scan(
     }
 }
 
+/// The attribute that begins here and the index after it, where it is as nearly all are: a plain name, a value that is
+/// short and means what is written, and no white space between.
+#[inline]
+fn plain_attribute(bytes: &[u8], from: usize, limits: &Limits) -> Option<(RawAttribute, usize)> {
+    let rest = bytes.get(from..)?;
+    let prefix_len = if rest.starts_with(b"xml:") { 4 } else { 0 };
+    let name_len = prefix_len + plain_name(rest.get(prefix_len..)?, limits)?;
+    let quote = match rest.get(name_len..)? {
+        [b'=', quote @ (b'"' | b'\''), ..] => *quote,
+        _ => return None,
+    };
+    let value = rest.get(name_len + 2..)?;
+    let len = block::skip(value, 0, block::special_in_value(quote));
+    if value.get(len) != Some(&quote) || len > limits.field_bytes {
+        return None;
+    }
+    let value_from = from + name_len + 2;
+    let attribute = RawAttribute {
+        name: (from, from + name_len),
+        local: from + prefix_len,
+        value: Value::Window((value_from, value_from + len)),
+        namespace: if prefix_len > 0 { XML } else { NONE },
+        is_declaration: rest.get(..name_len) == Some(b"xmlns"),
+    };
+    Some((attribute, value_from + len + 1))
+}
+
+#[inline(never)]
 fn scan_attribute(
     window: &str,
     from: usize,
@@ -293,7 +331,7 @@ fn scan_attribute(
     };
     let value_from = i + 1;
     let rest = bytes.get(value_from..).unwrap_or_default();
-    let mut len = block::skip(rest, 0, |b| block::is_special_in_value(b, quote));
+    let mut len = block::skip(rest, 0, block::special_in_value(quote));
     let is_plain = if rest.get(len) == Some(&quote) {
         true
     } else {
@@ -329,18 +367,16 @@ fn scan_attribute(
         Value::Resolved((before, tag.values.len()))
     };
     let has_prefix = local > from;
-    let is_declaration = if has_prefix {
-        tag.has_prefixes = true;
-        window.get(from..local) == Some("xmlns:")
-    } else {
-        window.get(from..name_end) == Some("xmlns")
-    };
-    tag.has_prefixes |= is_declaration;
+    let prefix = window.get(from..local).unwrap_or_default();
+    let is_declaration =
+        prefix == "xmlns:" || (!has_prefix && window.get(from..name_end) == Some("xmlns"));
+    let is_xml = prefix == "xml:";
+    tag.has_prefixes |= is_declaration || (has_prefix && !is_xml);
     tag.attributes.push(RawAttribute {
         name: (from, name_end),
         local,
         value,
-        namespace: 0,
+        namespace: if is_xml { XML } else { NONE },
         is_declaration,
     });
     Ok(Some(value_to + 1))

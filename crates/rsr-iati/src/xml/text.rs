@@ -33,10 +33,10 @@ pub(super) struct Run {
 
 /// Looks at the text that begins here, up to the next tag.
 pub(super) fn run(bytes: &[u8]) -> Run {
-    let mut at = block::skip(bytes, 0, block::is_not_blank);
+    let mut at = block::skip(bytes, 0, block::not_blank);
     let is_blank = bytes.get(at) == Some(&b'<');
     if !is_blank {
-        at = block::skip(bytes, at, block::is_special_in_text);
+        at = block::skip(bytes, at, block::special_in_text);
     }
     if bytes.get(at) == Some(&b'<') {
         return Run {
