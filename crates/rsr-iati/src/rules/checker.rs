@@ -14,7 +14,7 @@ use super::date::{self, Moment};
 use super::eval::{Item, Scene};
 use super::ruleset::{Anchor, Counted, Ruleset};
 use super::tree::{NodeId, Tree};
-use super::xpath::Name;
+use super::xpath::{Expr, Name, NameBits};
 
 /// Asks the rules of one document, element by element.
 #[derive(Debug)]
@@ -24,8 +24,10 @@ pub struct Checker<'r> {
     now: Moment,
     /// One for each open element.
     frames: Vec<Frame>,
-    /// The steps of contexts that were reached; `true`: only those of its children count that may be anywhere below.
-    active: Vec<(u16, bool)>,
+    /// The steps of contexts that were reached; the first stands above the root.
+    active: Vec<u16>,
+    /// Those that have children which may be anywhere below.
+    deep: Vec<u16>,
     /// What is kept of open elements.
     kept: Vec<Kept>,
     /// Captures, the open ones first, outermost first. The others are kept for their memory.
@@ -39,10 +41,14 @@ pub struct Checker<'r> {
 }
 
 /// Where the entries of an open element begin.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Frame {
     active: usize,
+    deep: usize,
     kept: usize,
+    /// The names of children that go on with a step that was reached here, and above.
+    child_names: NameBits,
+    deep_names: NameBits,
 }
 
 /// What is kept of one element that is open, its anchor.
@@ -113,12 +119,18 @@ impl<'r> Checker<'r> {
     /// A checker for one document.
     #[must_use]
     pub fn new(set: &'r Ruleset, context: &'r Context) -> Self {
+        let root = set.steps.first();
         Self {
             set,
             context,
             now: date::of_clock(context.now),
             frames: Vec::new(),
-            active: Vec::new(),
+            active: vec![0],
+            deep: root
+                .filter(|root| root.has_deep_child)
+                .map(|_| 0)
+                .into_iter()
+                .collect(),
             kept: Vec::new(),
             captures: Vec::new(),
             n_open: 0,
@@ -172,11 +184,21 @@ impl<'r> Checker<'r> {
     pub(crate) fn start<R: Read>(&mut self, reader: &Reader<R>, tag: &StartTag) {
         let name = self.set.names.of_tag(tag, reader);
         let depth = self.frames.len();
-        let above = self.frames.last().copied();
-        let frame = Frame {
+        let above = self
+            .frames
+            .last()
+            .copied()
+            .unwrap_or_else(|| self.above_root());
+        let mut frame = Frame {
             active: self.active.len(),
+            deep: self.deep.len(),
             kept: self.kept.len(),
+            child_names: NameBits::default(),
+            deep_names: above.deep_names,
         };
+        if frame.deep > above.deep {
+            frame.deep_names.add_all(above.child_names);
+        }
         self.frames.push(frame);
         if let Some(name) = name {
             for place in &self.counting {
@@ -185,12 +207,24 @@ impl<'r> Checker<'r> {
                     capture.count_lacking(name, n_above, &self.set.counted, tag.line, reader);
                 }
             }
-            let parents = above.map_or(0..0, |above| above.kept..frame.kept);
-            for place in parents {
+            for place in above.kept..frame.kept {
                 self.child(place, name, reader, tag);
             }
+            if above.child_names.may_have(name) || above.deep_names.may_have(name) {
+                self.reach(name, above, reader, tag);
+            }
         }
-        self.reach(name, above, reader, tag);
+    }
+
+    fn above_root(&self) -> Frame {
+        Frame {
+            child_names: self
+                .set
+                .steps
+                .first()
+                .map_or(NameBits::default(), |root| root.child_names),
+            ..Frame::default()
+        }
     }
 
     /// Keeps the element that begins, where it is wanted of one that is kept.
@@ -204,7 +238,7 @@ impl<'r> Checker<'r> {
         let wants = self.set.anchors.get(capture.anchor);
         let wanted = wants
             .and_then(|anchor| anchor.wants.list.get(parent.want))
-            .filter(|want| want.children_bits >> (name % 64) & 1 == 1)
+            .filter(|want| want.child_names.may_have(name))
             .and_then(|want| want.children.iter().find(|(known, _)| *known == name));
         if let Some((_, want)) = wanted
             && !capture.is_too_large
@@ -222,76 +256,104 @@ impl<'r> Checker<'r> {
         }
     }
 
-    /// Follows the contexts down to the element that begins.
-    fn reach<R: Read>(
+    /// Follows the contexts down to the element that begins: from the steps that its parent reached, and from those further
+    /// up whose children may be anywhere below.
+    fn reach<R: Read>(&mut self, name: Name, above: Frame, reader: &Reader<R>, tag: &StartTag) {
+        let set = self.set;
+        let begin = self.active.len();
+        for place in 0..above.deep {
+            self.follow(
+                self.deep.get(place).copied(),
+                true,
+                name,
+                begin,
+                reader,
+                tag,
+            );
+        }
+        for place in above.active..begin {
+            self.follow(
+                self.active.get(place).copied(),
+                false,
+                name,
+                begin,
+                reader,
+                tag,
+            );
+        }
+        let mut names = NameBits::default();
+        for step in self.active.get(begin..).unwrap_or_default() {
+            if let Some(node) = set.steps.get(usize::from(*step)) {
+                names.add_all(node.child_names);
+            }
+        }
+        if let Some(frame) = self.frames.last_mut() {
+            frame.child_names = names;
+        }
+    }
+
+    /// Takes in the children of one step that bear this name, or those alone that may be anywhere below.
+    fn follow<R: Read>(
         &mut self,
-        name: Option<Name>,
-        above: Option<Frame>,
+        step: Option<u16>,
+        only_deep: bool,
+        name: Name,
+        begin: usize,
         reader: &Reader<R>,
         tag: &StartTag,
     ) {
-        let begin = self.active.len();
-        let parents = above.map_or(0..0, |above| above.active..begin);
-        let mut place = parents.start;
-        // Above the root there is the first step alone.
-        let mut root = above.is_none().then_some((0, false));
-        while let Some((step, only_deep)) = root.take().or_else(|| {
-            let next = parents
-                .contains(&place)
-                .then(|| self.active.get(place).copied())
-                .flatten();
-            place += 1;
-            next
-        }) {
-            let Some(node) = self.set.steps.get(usize::from(step)) else {
+        let set = self.set;
+        let Some(node) = step.and_then(|step| set.steps.get(usize::from(step))) else {
+            return;
+        };
+        for child in &node.children {
+            let Some(child_node) = set.steps.get(usize::from(*child)) else {
                 continue;
             };
-            if node.has_deep_child {
-                self.active.push((step, true));
+            let is_here = child_node.name == name && (child_node.deep || !only_deep);
+            let is_new = |new: &[u16]| !new.contains(child);
+            if !is_here
+                || !self.active.get(begin..).is_some_and(is_new)
+                || !self.passes(&child_node.predicates, name, reader, tag)
+            {
+                continue;
             }
-            let Some(name) = name.filter(|name| node.may_have(*name)) else {
-                continue;
-            };
-            for child in &node.children {
-                let Some(child_node) = self.set.steps.get(usize::from(*child)) else {
-                    continue;
-                };
-                let is_here = child_node.name == name && (child_node.deep || !only_deep);
-                if !is_here
-                    || self
-                        .active
-                        .get(begin..)
-                        .is_some_and(|new| new.contains(&(*child, false)))
-                {
-                    continue;
-                }
-                if !child_node.predicates.is_empty() {
-                    self.scratch.clear();
-                    let top = self.scratch.add(None, name, tag.line);
-                    for place in 0..reader.n_attributes() {
-                        if let Some(name) = self.set.names.of_attribute(tag, place, reader) {
-                            self.scratch
-                                .add_attribute(top, name, reader.value_at(place));
-                        }
-                    }
-                    let scene = Scene {
-                        tree: &self.scratch,
-                        variable: None,
-                    };
-                    if !child_node
-                        .predicates
-                        .iter()
-                        .all(|predicate| scene.is_true(predicate, top))
-                    {
-                        continue;
-                    }
-                }
-                self.active.push((*child, false));
-                if let Some(anchor) = child_node.anchor {
-                    self.open(usize::from(anchor), name, reader, tag);
-                }
+            self.active.push(*child);
+            if child_node.has_deep_child {
+                self.deep.push(*child);
+            }
+            if let Some(anchor) = child_node.anchor {
+                self.open(usize::from(anchor), name, reader, tag);
             }
         }
+    }
+
+    /// Whether the element that begins fits all of these, which look at its attributes alone.
+    fn passes<R: Read>(
+        &mut self,
+        predicates: &[Expr],
+        name: Name,
+        reader: &Reader<R>,
+        tag: &StartTag,
+    ) -> bool {
+        if predicates.is_empty() {
+            return true;
+        }
+        self.scratch.clear();
+        let top = self.scratch.add(None, name, tag.line);
+        for place in 0..reader.n_attributes() {
+            if let Some(name) = self.set.names.of_attribute(tag, place, reader) {
+                self.scratch
+                    .add_attribute(top, name, reader.value_at(place));
+            }
+        }
+        let scene = Scene {
+            tree: &self.scratch,
+            variable: None,
+        };
+        predicates
+            .iter()
+            .all(|predicate| scene.is_true(predicate, top))
     }
 
     fn open<R: Read>(&mut self, anchor: usize, name: Name, reader: &Reader<R>, tag: &StartTag) {
@@ -322,6 +384,7 @@ impl<'r> Checker<'r> {
         };
         let depth = self.frames.len();
         self.active.truncate(frame.active);
+        self.deep.truncate(frame.deep);
         let ended = self.kept.get(frame.kept..).unwrap_or_default();
         for place in &self.counting {
             if let Some(capture) = self.captures.get_mut(*place)
@@ -339,7 +402,13 @@ impl<'r> Checker<'r> {
             }
         }
         self.kept.truncate(frame.kept);
-        self.end_captures(depth, reader, sink);
+        let innermost = self
+            .n_open
+            .checked_sub(1)
+            .and_then(|place| self.captures.get(place));
+        if innermost.is_some_and(|capture| capture.depth == depth) {
+            self.end_captures(depth, reader, sink);
+        }
     }
 
     /// Asks the cases of the captures whose anchor has ended.

@@ -84,12 +84,51 @@ impl<'t> Scene<'t> {
     }
 
     pub(super) fn is_true(self, expr: &Expr, at: NodeId) -> bool {
+        // Most of what is asked is one of these, and needs no value in between.
+        match expr {
+            Expr::Path(_) | Expr::Union(..) => return self.walk(expr, at, &mut |_| true),
+            Expr::Or(left, right) => return self.is_true(left, at) || self.is_true(right, at),
+            Expr::And(left, right) => return self.is_true(left, at) && self.is_true(right, at),
+            Expr::Compare(left, comparison, right) => {
+                if let Some(answer) = self.compare_attribute(left, *comparison, right, at) {
+                    return answer;
+                }
+            }
+            _ => {}
+        }
         match self.evaluate(expr, at) {
             Value::Nodes(expr, at) => self.walk(expr, at, &mut |_| true),
             Value::Text(text) => !text.is_empty(),
             Value::Number(number) => number != 0.0 && !number.is_nan(),
             Value::Bool(truth) => truth,
         }
+    }
+
+    /// Whether an attribute of this element is or is not a given text; `None`: that is not what is asked.
+    fn compare_attribute(
+        self,
+        left: &Expr,
+        comparison: Comparison,
+        right: &Expr,
+        at: NodeId,
+    ) -> Option<bool> {
+        let Expr::Path(path) = left else { return None };
+        let [Step::Attribute(name)] = *path.steps.as_slice() else {
+            return None;
+        };
+        let text = match right {
+            Expr::Text(text) => text,
+            Expr::Variable => self.variable?,
+            _ => return None,
+        };
+        let wanted = match comparison {
+            Comparison::Equal => true,
+            Comparison::NotEqual => false,
+            _ => return None,
+        };
+        // Nothing is true of an attribute that is not there.
+        let value = self.tree.attribute(at, name);
+        Some(value.is_some_and(|place| (self.tree.attribute_value(place) == text) == wanted))
     }
 
     /// The first node that an expression selects.
@@ -106,8 +145,10 @@ impl<'t> Scene<'t> {
     /// the walk was ended.
     pub(super) fn walk(self, expr: &Expr, at: NodeId, visit: Visit<'_>) -> bool {
         match expr {
-            Expr::Path(steps) if !self.may_reach(steps) => false,
-            Expr::Path(steps) if !may_repeat(steps) => self.steps(steps, Item::Element(at), visit),
+            Expr::Path(path) if !self.tree.may_have_all(path.names) => false,
+            Expr::Path(path) if !path.may_repeat => {
+                self.steps(&path.steps, Item::Element(at), visit)
+            }
             Expr::Path(_) | Expr::Union(..) => {
                 let mut items = Vec::new();
                 self.gather(expr, at, &mut items);
@@ -117,18 +158,10 @@ impl<'t> Scene<'t> {
         }
     }
 
-    /// Whether elements of all names on a path are there at all, somewhere.
-    fn may_reach(self, steps: &[Step]) -> bool {
-        steps.iter().all(|step| match step {
-            Step::Child { name, .. } => self.tree.may_have(*name),
-            _ => true,
-        })
-    }
-
     fn gather(self, expr: &Expr, at: NodeId, items: &mut Vec<Item>) {
         match expr {
-            Expr::Path(steps) => {
-                self.steps(steps, Item::Element(at), &mut |item| {
+            Expr::Path(path) => {
+                self.steps(&path.steps, Item::Element(at), &mut |item| {
                     if !items.contains(&item) {
                         items.push(item);
                     }
@@ -244,12 +277,6 @@ impl<'t> Scene<'t> {
             _ => numbers(self.to_number(left), comparison, self.to_number(right)),
         }
     }
-}
-
-/// Whether a path can come to a node on two ways: it climbs after it has gone down.
-fn may_repeat(steps: &[Step]) -> bool {
-    let climbs = |step: &&Step| **step == Step::Parent;
-    steps.iter().skip_while(climbs).any(|step| climbs(&step))
 }
 
 fn flipped(comparison: Comparison) -> Comparison {

@@ -6,7 +6,7 @@ use super::case::{All, Case, Test, UnlessKnown, When};
 use super::json::Json;
 use super::pattern::Pattern;
 use super::want::{Use, Wants};
-use super::xpath::{ContextStep, Expr, Name, Names, Step, parse, parse_context};
+use super::xpath::{ContextStep, Expr, Name, NameBits, Names, Path, Step, parse, parse_context};
 
 /// Why a text is no ruleset.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,15 +53,7 @@ pub(super) struct StepNode {
     pub(super) children: Vec<u16>,
     pub(super) anchor: Option<u16>,
     pub(super) has_deep_child: bool,
-    /// A bit for the name of each child, by the last bits of its number.
-    pub(super) children_bits: u64,
-}
-
-impl StepNode {
-    /// Whether a child may have this name; no is certain.
-    pub(super) fn may_have(&self, name: Name) -> bool {
-        self.children_bits >> (name % 64) & 1 == 1
-    }
+    pub(super) child_names: NameBits,
 }
 
 /// The names of elements that one-or-all counts.
@@ -370,11 +362,11 @@ impl Ruleset {
             predicates: step.predicates.clone(),
         });
         let way = way.chain(std::iter::repeat_n(Step::Parent, up)).collect();
-        let way = Expr::Path(if below.is_empty() {
+        let way = Expr::Path(Path::new(if below.is_empty() {
             vec![Step::This]
         } else {
             way
-        });
+        }));
         let next = self.anchors.len();
         let anchor = self.steps.get_mut(at).map_or(0, |step| {
             usize::from(
@@ -424,7 +416,7 @@ impl Ruleset {
             if let (Some(node), Ok(short)) = (self.steps.get_mut(above), u16::try_from(next)) {
                 node.children.push(short);
                 node.has_deep_child |= step.deep;
-                node.children_bits |= 1 << (step.name % 64);
+                node.child_names.add(step.name);
             }
             next
         })

@@ -1,6 +1,6 @@
 //! The part of an element that rules look at, kept while the element is read.
 
-use super::xpath::Name;
+use super::xpath::{Name, NameBits};
 
 /// The place of a node in its [`Tree`].
 pub(super) type NodeId = u32;
@@ -24,20 +24,6 @@ struct Node {
     line: u32,
     /// The names of its children.
     children: NameBits,
-}
-
-/// Names that may be there, by the last bits of their numbers: what is not there is certain.
-#[derive(Clone, Copy, Debug, Default)]
-struct NameBits(u64);
-
-impl NameBits {
-    fn add(&mut self, name: Name) {
-        self.0 |= 1 << (name % 64);
-    }
-
-    fn may_have(self, name: Name) -> bool {
-        self.0 >> (name % 64) & 1 == 1
-    }
 }
 
 /// Elements with some of their attributes and text. The first node is the top.
@@ -154,9 +140,9 @@ impl Tree {
             .filter(|parent| *parent != NONE)
     }
 
-    /// Whether an element of that name may be anywhere.
-    pub(super) fn may_have(&self, name: Name) -> bool {
-        self.names.may_have(name)
+    /// Whether there may be elements of all these names, somewhere.
+    pub(super) fn may_have_all(&self, names: NameBits) -> bool {
+        self.names.may_have_all(names)
     }
 
     pub(super) fn children(&self, id: NodeId, name: Name) -> impl Iterator<Item = NodeId> {

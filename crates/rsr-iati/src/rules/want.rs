@@ -1,7 +1,7 @@
 //! What has to be kept of an element so that its cases can be asked at its end.
 
 use super::case::{Case, Test, When};
-use super::xpath::{Expr, Function, Name, Step};
+use super::xpath::{Expr, Function, Name, NameBits, Step};
 
 /// What is kept of one element.
 #[derive(Debug, Default)]
@@ -9,8 +9,7 @@ pub(super) struct Want {
     parent: usize,
     /// Names with their places in the list.
     pub(super) children: Vec<(Name, usize)>,
-    /// By the last bits of their numbers: a child whose bit is not set is not wanted.
-    pub(super) children_bits: u64,
+    pub(super) child_names: NameBits,
     pub(super) attributes: Vec<Name>,
     /// Its text with that of all elements inside it.
     pub(super) text: bool,
@@ -45,7 +44,8 @@ pub(super) enum Use {
 pub(super) fn climb(case: &Case) -> usize {
     fn of(expr: &Expr) -> usize {
         match expr {
-            Expr::Path(steps) => steps
+            Expr::Path(path) => path
+                .steps
                 .iter()
                 .take_while(|step| **step == Step::Parent)
                 .count(),
@@ -124,7 +124,7 @@ impl Wants {
     /// Takes in what an expression looks at, seen from one element. Gives the element that it ends at.
     pub(super) fn expr(&mut self, expr: &Expr, from: usize, purpose: Use) -> usize {
         match expr {
-            Expr::Path(steps) => return self.path(steps, from, purpose),
+            Expr::Path(path) => return self.path(&path.steps, from, purpose),
             Expr::Or(a, b) | Expr::And(a, b) => {
                 self.expr(a, from, Use::Exists);
                 self.expr(b, from, Use::Exists);
@@ -203,7 +203,7 @@ impl Wants {
             });
             if let Some(want) = self.list.get_mut(parent) {
                 want.children.push((name, next));
-                want.children_bits |= 1 << (name % 64);
+                want.child_names.add(name);
             }
             next
         })

@@ -95,9 +95,59 @@ pub(super) struct ContextStep {
     pub(super) predicates: Vec<Expr>,
 }
 
+/// Names that may be there, by the last bits of their numbers: what is not there is certain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct NameBits(u64);
+
+impl NameBits {
+    pub(super) fn add(&mut self, name: Name) {
+        self.0 |= 1 << (name % 64);
+    }
+
+    pub(super) fn add_all(&mut self, names: Self) {
+        self.0 |= names.0;
+    }
+
+    pub(super) fn may_have(self, name: Name) -> bool {
+        self.0 >> (name % 64) & 1 == 1
+    }
+
+    pub(super) fn may_have_all(self, names: Self) -> bool {
+        self.0 & names.0 == names.0
+    }
+}
+
+/// Steps from node to node, with what is known of them beforehand.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Path {
+    pub(super) steps: Vec<Step>,
+    /// The elements it goes down to.
+    pub(super) names: NameBits,
+    /// It can come to a node on two ways: it climbs after it has gone down.
+    pub(super) may_repeat: bool,
+}
+
+impl Path {
+    pub(super) fn new(steps: Vec<Step>) -> Self {
+        let mut names = NameBits::default();
+        for step in &steps {
+            if let Step::Child { name, .. } = step {
+                names.add(*name);
+            }
+        }
+        let climbs = |step: &&Step| **step == Step::Parent;
+        let may_repeat = steps.iter().skip_while(climbs).any(|step| climbs(&step));
+        Self {
+            steps,
+            names,
+            may_repeat,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Expr {
-    Path(Vec<Step>),
+    Path(Path),
     Text(String),
     /// The value of the loop.
     Variable,
@@ -445,7 +495,7 @@ impl Parser<'_> {
             };
             steps.push(step);
             if self.any(&["/"]).is_none() {
-                return Some(Expr::Path(steps));
+                return Some(Expr::Path(Path::new(steps)));
             }
         }
     }

@@ -61,7 +61,7 @@ impl StartTag {
         let is_ours = reader.is_unqualified();
         let mut attributes = [tables::NO_NAME; NUMBERED];
         for (number, name) in attributes.iter_mut().zip(reader.attribute_names()) {
-            *number = tables::lookup(name.as_bytes());
+            *number = tables::lookup(name);
         }
         Self {
             name: is_ours.then(|| tables::lookup(reader.local_name().as_bytes())),

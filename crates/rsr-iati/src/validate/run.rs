@@ -90,16 +90,10 @@ impl<'o> Run<'o> {
 
     /// Moves to the next token. White space that no check asks for gives none, in most places.
     pub(super) fn advance<R: Read>(&self, reader: &mut Reader<R>) -> Result<Token, Error> {
-        let minds_blanks = self.checker.minds_blanks()
-            || self
-                .rules
-                .as_ref()
-                .is_some_and(rules::Checker::minds_blanks);
-        if minds_blanks {
-            reader.advance()
-        } else {
-            reader.advance_past_blanks()
-        }
+        reader.advance_past_blanks_if(|| {
+            let rules = self.rules.as_ref();
+            !self.checker.minds_blanks() && !rules.is_some_and(rules::Checker::minds_blanks)
+        })
     }
 
     pub(super) fn token<R: Read>(

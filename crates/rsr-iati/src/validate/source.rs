@@ -21,7 +21,9 @@ const PART_BYTES_MAX: usize = 16 << 20;
 /// A piece of the file.
 #[derive(Debug)]
 pub(super) struct Part {
-    pub(super) bytes: Vec<u8>,
+    /// With room at its end, so that it can hold another part afterwards.
+    buffer: Vec<u8>,
+    length: usize,
     /// Line feeds before it.
     pub(super) n_lines_before: u64,
     pub(super) is_first: bool,
@@ -29,11 +31,21 @@ pub(super) struct Part {
     pub(super) is_last: bool,
 }
 
+impl Part {
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.buffer.get(..self.length).unwrap_or_default()
+    }
+}
+
 /// Cuts after the last `</iati-activity>` of each piece. Where that stands in a comment or an activity lies deeper, the cut
 /// is wrong; whoever reads the part notices, since it does not end between two activities then.
 pub(super) struct Source<'r> {
     input: Box<dyn Read + 'r>,
-    held: Vec<u8>,
+    buffer: Vec<u8>,
+    /// How much of the buffer was read into it.
+    n_held: usize,
+    /// Buffers of parts that were done with: new ones cost more than what is done with them.
+    spare: Vec<Vec<u8>>,
     /// The input has nothing more.
     is_ended: bool,
     /// All of it was given.
@@ -58,7 +70,9 @@ impl<'r> Source<'r> {
             } else {
                 Box::new(input)
             },
-            held: Vec::new(),
+            buffer: Vec::new(),
+            n_held: 0,
+            spare: Vec::new(),
             is_ended: false,
             is_done: false,
             n_lines: 0,
@@ -70,15 +84,15 @@ impl<'r> Source<'r> {
     /// What comes before the first activity, up to the root's start tag; `None` where that cannot be told at a glance.
     pub(super) fn prologue(&mut self) -> io::Result<Option<Vec<u8>>> {
         loop {
-            if let Some(at) = first_activity(&self.held) {
-                let before = self.held.get(..at).unwrap_or_default().trim_ascii_end();
+            if let Some(at) = first_activity(self.held()) {
+                let before = self.held().get(..at).unwrap_or_default().trim_ascii_end();
                 let is_tag =
                     before.ends_with(b">") && !before.ends_with(b"-->") && !before.ends_with(b"?>");
                 // No part may end inside of it.
                 let is_whole = is_tag && memmem::find(before, END).is_none();
                 return Ok(is_whole.then(|| before.to_vec()));
             }
-            if self.is_ended || self.held.len() >= HEAD_BYTES {
+            if self.is_ended || self.n_held >= HEAD_BYTES {
                 return Ok(None);
             }
             self.read_on()?;
@@ -89,34 +103,52 @@ impl<'r> Source<'r> {
     pub(super) fn next_part(&mut self) -> io::Result<Option<Part>> {
         let mut wanted = self.part_bytes;
         let length = loop {
-            while self.held.len() < wanted && !self.is_ended {
+            while self.n_held < wanted && !self.is_ended {
                 self.read_on()?;
             }
             if self.is_ended {
-                break self.held.len();
+                break self.n_held;
             }
-            if let Some(at) = memmem::rfind(&self.held, END) {
+            if let Some(at) = memmem::rfind(self.held(), END) {
                 break at + END.len();
             }
             if wanted >= PART_BYTES_MAX {
-                break self.held.len();
+                break self.n_held;
             }
             wanted *= 2;
         };
         if self.is_done {
             return Ok(None);
         }
-        let rest = self.held.split_off(length);
-        let bytes = std::mem::replace(&mut self.held, rest);
         let n_lines_before = self.n_lines;
-        self.n_lines += count_lines(&bytes);
+        let mut buffer = self.spare.pop().unwrap_or_default();
+        let (part, rest) = self.held().split_at_checked(length).unwrap_or_default();
+        buffer.resize(buffer.len().max(rest.len()), 0);
+        if let Some(start) = buffer.get_mut(..rest.len()) {
+            start.copy_from_slice(rest);
+        }
+        let (n_lines, n_held) = (count_lines(part), rest.len());
+        self.n_lines += n_lines;
+        self.n_held = n_held;
         self.is_done = self.is_ended;
         Ok(Some(Part {
-            bytes,
+            buffer: std::mem::replace(&mut self.buffer, buffer),
+            length,
             n_lines_before,
             is_first: !std::mem::replace(&mut self.is_begun, true),
             is_last: self.is_ended,
         }))
+    }
+
+    /// Takes back what a part was read into, unless it had to be much larger than most.
+    pub(super) fn take_back(&mut self, part: Part) {
+        if part.buffer.len() <= self.part_bytes + PIECE_BYTES {
+            self.spare.push(part.buffer);
+        }
+    }
+
+    fn held(&self) -> &[u8] {
+        self.buffer.get(..self.n_held).unwrap_or_default()
     }
 
     /// Whether any part was given.
@@ -130,17 +162,21 @@ impl<'r> Source<'r> {
     }
 
     /// What was read and not given, and then the rest of the input.
-    pub(super) fn into_rest(self) -> Chain<Cursor<Vec<u8>>, Box<dyn Read + 'r>> {
-        Cursor::new(self.held).chain(self.input)
+    pub(super) fn into_rest(mut self) -> Chain<Cursor<Vec<u8>>, Box<dyn Read + 'r>> {
+        self.buffer.truncate(self.n_held);
+        Cursor::new(self.buffer).chain(self.input)
     }
 
     fn read_on(&mut self) -> io::Result<()> {
-        let from = self.held.len();
-        self.held.resize(from + PIECE_BYTES, 0);
-        let read = self
-            .input
-            .read(self.held.get_mut(from..).unwrap_or_default());
-        self.held.truncate(from + read.as_ref().map_or(0, |n| *n));
+        let needed = self.n_held + PIECE_BYTES;
+        if self.buffer.len() < needed {
+            self.buffer
+                .reserve_exact((self.part_bytes + PIECE_BYTES).saturating_sub(self.n_held));
+            self.buffer.resize(needed, 0);
+        }
+        let free = self.buffer.get_mut(self.n_held..needed);
+        let read = self.input.read(free.unwrap_or_default());
+        self.n_held += read.as_ref().map_or(0, |n| *n);
         match read {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             Err(error) => {

@@ -190,15 +190,25 @@ impl<R: Read> Reader<R> {
     ///
     /// Where the input cannot be read, is not well-formed or its root goes over a limit. Every later call fails too.
     pub fn advance(&mut self) -> Result<Token, Error> {
-        self.step(false)
+        self.step(|| false)
     }
 
     /// The same, for whoever takes no notice of plain white space between tags: it gives no token, in most places.
     pub(crate) fn advance_past_blanks(&mut self) -> Result<Token, Error> {
-        self.step(true)
+        self.step(|| true)
     }
 
-    fn step(&mut self, is_past_blanks: bool) -> Result<Token, Error> {
+    /// The same, where whoever asks for it says that white space may be passed over; asked only where there is some.
+    #[inline]
+    pub(crate) fn advance_past_blanks_if(
+        &mut self,
+        is_past_blanks: impl FnOnce() -> bool,
+    ) -> Result<Token, Error> {
+        self.step(is_past_blanks)
+    }
+
+    #[inline]
+    fn step(&mut self, is_past_blanks: impl FnOnce() -> bool) -> Result<Token, Error> {
         if self.pending == Pending::Pop {
             self.pop();
         }
@@ -352,14 +362,11 @@ impl<R: Read> Reader<R> {
         self.tag.attributes.len()
     }
 
-    /// The names of the same, as written; empty for a namespace declaration.
-    pub(crate) fn attribute_names(&self) -> impl Iterator<Item = &str> {
-        self.tag.attributes.iter().map(|raw| {
-            if raw.is_declaration {
-                return "";
-            }
-            self.window.slice(raw.name.0, raw.name.1)
-        })
+    /// The bytes of the names of the same, as written.
+    pub(crate) fn attribute_names(&self) -> impl Iterator<Item = &[u8]> {
+        let text = self.window.text().as_bytes();
+        let name = |raw: &RawAttribute| text.get(raw.name.0..raw.name.1).unwrap_or_default();
+        self.tag.attributes.iter().map(name)
     }
 
     /// One of the same; `None` for a namespace declaration.

@@ -13,7 +13,7 @@ use super::text::{self, Where};
 
 impl<R: Read> Reader<R> {
     /// The steps that most are: a plain text, an end tag and a start tag, whole in the window. `None`: it is another.
-    pub(super) fn quick_step(&mut self, is_past_blanks: bool) -> Option<Token> {
+    pub(super) fn quick_step(&mut self, is_past_blanks: impl FnOnce() -> bool) -> Option<Token> {
         let is_usual = self.pending == Pending::Nothing
             && self.passing_over.is_none()
             && self.ahead.is_empty()
@@ -27,7 +27,7 @@ impl<R: Read> Reader<R> {
             }
             self.at = self.window.start;
             self.window.start += run.len;
-            if !(is_past_blanks && run.is_blank) {
+            if !(run.is_blank && is_past_blanks()) {
                 self.is_cdata = false;
                 self.piece = Piece::Window {
                     span: (self.at, self.window.start),
@@ -56,6 +56,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// The start tag that begins here, where it is whole in the window and nothing about it is unusual.
+    #[inline]
     fn quick_start_tag(&mut self) -> Option<Token> {
         let from = self.window.start;
         let scan = tag::scan(
@@ -430,6 +431,7 @@ impl<R: Read> Reader<R> {
         })
     }
 
+    #[inline]
     pub(super) fn pop(&mut self) {
         self.pending = Pending::Nothing;
         if let Some(open) = self.open.pop() {
