@@ -61,6 +61,17 @@ pub(super) fn run(bench: &Bench, input: &Input, rounds: usize) {
         let seconds = ALL_OF_IATI_MEGABYTES / rate(ours);
         bench.less("all-of-iati", "the goal", "s", seconds, 60.0);
     }
+    if bench.wants("all-of-iati-xmllint") {
+        let [ours, peer] = pairs(rounds, || two(&input.path), peer);
+        let peer_is = "xmllint --stream --schema";
+        bench.more(
+            "all-of-iati-xmllint",
+            peer_is,
+            "MB/s",
+            rate(ours),
+            rate(peer),
+        );
+    }
     for (case, arguments, goal) in [
         ("validate-peak", ["--validate", "1"], 16.0),
         ("all-of-iati-peak", ["--validate", "2"], 64.0),
