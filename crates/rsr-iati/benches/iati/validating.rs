@@ -56,6 +56,17 @@ pub(super) fn run(bench: &Bench, input: &Input, rounds: usize) {
             rate(peer),
         );
     }
+    if bench.wants("validate-two-processes") {
+        let [ours, peer] = pairs(rounds, || two(&input.path), || processes(input));
+        let peer_is = "two processes, one thread each";
+        bench.more(
+            "validate-two-processes",
+            peer_is,
+            "MB/s",
+            rate(ours),
+            2.0 * rate(peer),
+        );
+    }
     if bench.wants("all-of-iati") {
         let [ours, _] = pairs(rounds, || two(&input.path), || {});
         let seconds = ALL_OF_IATI_MEGABYTES / rate(ours);
@@ -120,6 +131,22 @@ fn one(file: &Path, options: &Options) {
 
 fn two(file: &Path) {
     parallel(file, 2);
+}
+
+/// The whole file by each of two processes, side by side: what the machine has to give to two that share nothing.
+fn processes(input: &Input) {
+    let start = || {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .arg("--child")
+            .arg(&input.path)
+            .args(["--validate", "1"]);
+        command.spawn().unwrap()
+    };
+    for mut child in [start(), start()] {
+        let status = child.wait().unwrap();
+        assert!(status.success(), "a process ended with {status}");
+    }
 }
 
 /// Everything on so many threads.

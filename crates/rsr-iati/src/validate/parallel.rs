@@ -1,34 +1,36 @@
 //! One large file on several threads.
 //!
 //! The file is cut after activities; each part is read with the start of the file put before it, so that it is a document
-//! of its own. Groups come out in the order of the file. Where a part turns out not to end between two activities of the
-//! root (another root inside, an extension after the activities, a cut inside a comment, broken XML), the rest of the file,
-//! from that part on, is read on one thread: what comes out is always what [`validate`] gives.
+//! of its own. Each thread reads its part from the input itself, one thread at a time: its bytes are in the cache of the
+//! core that checks them then. Groups come out in the order of the file. Where a part turns out not to end between two
+//! activities of the root (another root inside, an extension after the activities, a cut inside a comment, broken XML), the
+//! rest of the file, from that part on, is read on one thread: what comes out is always what [`validate`] gives.
 
 use std::collections::VecDeque;
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::outlet::{Ended, Outlet};
 use super::run::Run;
 use super::source::{Part, Source, count_lines};
 use super::{Group, Options, Summary, validate, validate_any};
-use crate::xml::{Reader, Token};
+use crate::xml::{Reader, Token, as_text};
 
 /// Bytes of a part. It stays in the cache of the core that reads it.
 const PART_BYTES: usize = 1 << 18;
 
-const CLOSING: &[u8] = b"</iati-activities>";
+/// Memory of parts that is larger is given back: an unusual activity was in it.
+const MEMORY_MAX: usize = 4 * PART_BYTES;
 
 /// Checks one file as [`validate`] does, on several threads. Groups come in the order of the file, on the caller's own.
 ///
 /// Memory: for each thread that of [`validate`] and three parts of 256 KiB with their findings. With a ruleset of the
 /// caller's the file is read on one thread, since its rules may look past an activity.
-pub fn validate_parallel<R: Read>(
+pub fn validate_parallel<R: Read + Send>(
     mut input: R,
     options: &Options,
     n_threads: NonZero<usize>,
@@ -42,7 +44,7 @@ pub fn validate_parallel<R: Read>(
 
 /// The same with parts of that many bytes.
 pub(super) fn in_parts(
-    input: &mut dyn Read,
+    input: &mut (dyn Read + Send),
     options: &Options,
     n_threads: usize,
     part_bytes: usize,
@@ -54,22 +56,21 @@ pub(super) fn in_parts(
             return validate_any(Reader::of_unzipped(&mut Broken(Some(error))), options, sink);
         }
     };
-    let prologue = match source.prologue() {
-        Ok(Some(prologue)) => prologue,
-        Ok(None) => {
-            return validate_any(Reader::of_unzipped(&mut source.into_rest()), options, sink);
+    let trouble = match source.find_prologue() {
+        Ok(true) => {
+            let prologue = source.prologue().to_vec();
+            let team = Team {
+                prologue: &prologue,
+                options,
+                n_threads,
+            };
+            return team.read(source, Outlet::new(options, sink));
         }
-        Err(error) => {
-            let mut rest = source.into_rest().chain(Broken(Some(error)));
-            return validate_any(Reader::of_unzipped(&mut rest), options, sink);
-        }
+        Ok(false) => None,
+        Err(error) => Some(error),
     };
-    Team {
-        prologue: &prologue,
-        options,
-        n_threads,
-    }
-    .read(source, Outlet::new(options, sink))
+    let mut rest = source.into_rest().chain(Broken(trouble));
+    validate_any(Reader::of_unzipped(&mut rest), options, sink)
 }
 
 /// An input that was found unreadable.
@@ -91,9 +92,15 @@ struct Outcome {
     is_whole: bool,
 }
 
-type Job = (usize, Arc<Part>);
-/// A part's number, and what became of it.
-type Done = (usize, thread::Result<Outcome>);
+/// A part that was read, or the fault of a thread.
+type Done = thread::Result<(Part, Outcome)>;
+
+/// What the threads share.
+struct Shared<'r> {
+    source: Source<'r>,
+    /// Why the input could not be read on.
+    trouble: Option<io::Error>,
+}
 
 struct Team<'t> {
     prologue: &'t [u8],
@@ -102,121 +109,134 @@ struct Team<'t> {
 }
 
 impl Team<'_> {
-    fn read(&self, mut source: Source<'_>, mut outlet: Outlet<'_>) -> Summary {
-        let in_flight_max = self.n_threads * 2;
-        let (jobs, waiting) = sync_channel::<Job>(in_flight_max);
-        let (results, done) = sync_channel::<Done>(in_flight_max);
+    fn read(&self, source: Source<'_>, mut outlet: Outlet<'_>) -> Summary {
+        let n_in_flight = self.n_threads * 2;
+        // Memory for one part each. Who has some may read a part: as many are on their way as there is memory for.
+        let (memory, waiting) = sync_channel::<Vec<u8>>(n_in_flight);
+        let (results, done) = sync_channel::<Done>(n_in_flight);
         let waiting = Mutex::new(waiting);
-        thread::scope(|scope| {
-            // The threads end when it is dropped, which has to be before they are waited for.
-            let jobs = jobs;
+        let shared = Mutex::new(Shared {
+            source,
+            trouble: None,
+        });
+        // What is not taken yet, in the order of the file, from `n_taken` on.
+        let mut parts: VecDeque<Option<(Part, Outcome)>> = VecDeque::new();
+        let mut n_taken = 0;
+        let end = thread::scope(|scope| {
+            // The threads end when it is dropped.
+            let mut memory = Some(memory);
             for _ in 0..self.n_threads {
-                let (waiting, results) = (&waiting, results.clone());
-                scope.spawn(move || self.work(waiting, &results));
+                let (waiting, shared, results) = (&waiting, &shared, results.clone());
+                scope.spawn(move || self.work(waiting, shared, &results));
             }
             drop(results);
-            // Parts that were given out, and their outcomes where they are there, in the order of the file.
-            let mut parts: VecDeque<(Arc<Part>, Option<Outcome>)> = VecDeque::new();
-            let (mut n_given, mut n_taken) = (0, 0);
-            let mut trouble = None;
-            let mut is_ended = false;
-            loop {
-                while parts.len() < in_flight_max && !is_ended {
-                    match source.next_part() {
-                        Ok(Some(part)) => {
-                            let part = Arc::new(part);
-                            // It fits: there is room for all that are in flight.
-                            let given = jobs.send((n_given, Arc::clone(&part)));
-                            debug_assert!(given.is_ok(), "the threads wait for work");
-                            n_given += 1;
-                            parts.push_back((part, None));
-                        }
-                        Ok(None) => is_ended = true,
-                        Err(error) => {
-                            trouble = Some(error);
-                            is_ended = true;
-                        }
-                    }
+            for _ in 0..n_in_flight {
+                give(memory.as_ref(), Vec::new());
+            }
+            let mut end = None;
+            // All have ended once there is nothing more to receive.
+            while let Ok(result) = done.recv() {
+                // A fault in a thread is the caller's.
+                let (part, outcome) = result.unwrap_or_else(|fault| resume_unwind(fault));
+                let place = part.number - n_taken;
+                while parts.len() <= place {
+                    parts.push_back(None);
                 }
-                while let Some(outcome) = parts.front_mut().and_then(|(_, outcome)| outcome.take())
+                if let Some(slot) = parts.get_mut(place) {
+                    *slot = Some((part, outcome));
+                }
+                while let Some((part, outcome)) = parts
+                    .pop_front_if(|part| part.as_ref().is_some_and(is_next))
+                    .flatten()
                 {
-                    let Some((part, _)) = parts.pop_front() else {
-                        break;
-                    };
                     n_taken += 1;
-                    if !outcome.is_whole && !part.is_last {
-                        parts.push_front((part, None));
-                        return self.go_on_alone(parts, source, trouble, outlet);
-                    }
-                    let is_last = part.is_last;
-                    // Whoever read it is done with it.
-                    if let Some(part) = Arc::into_inner(part) {
-                        source.take_back(part);
-                    }
                     outlet.part(outcome.activities, outcome.file, &outcome.summary);
-                    if is_last {
-                        return outlet.finish(outcome.open);
+                    if part.is_last {
+                        end = Some(outcome.open);
                     }
+                    let is_usual = part.document.capacity() <= MEMORY_MAX;
+                    give(
+                        memory.as_ref(),
+                        if is_usual { part.document } else { Vec::new() },
+                    );
                 }
-                if parts.is_empty() {
-                    if is_ended {
-                        // Only trouble with the input ends without a last part.
-                        return self.go_on_alone(parts, source, trouble, outlet);
-                    }
-                    // Nothing is on its way that could be waited for.
-                    continue;
-                }
-                match done.recv() {
-                    Ok((number, Ok(outcome))) => {
-                        if let Some((_, slot)) = parts.get_mut(number - n_taken) {
-                            *slot = Some(outcome);
-                        }
-                    }
-                    // A fault in a thread is the caller's, who would else wait for a part that nobody reads.
-                    Ok((_, Err(fault))) => resume_unwind(fault),
-                    Err(_) => {
-                        unreachable!("threads end after `jobs` does, and hand every fault on")
-                    }
+                // What comes after a part that is not whole is read again, behind it.
+                if let Some(Some(_)) = parts.front() {
+                    memory = None;
                 }
             }
-        })
+            end
+        });
+        match end {
+            Some(open) => outlet.finish(open),
+            None => {
+                let shared = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+                let parts = parts.into_iter().flatten().map(|(part, _)| part);
+                self.go_on_alone(parts.collect(), shared, outlet)
+            }
+        }
     }
 
-    fn work(&self, waiting: &Mutex<Receiver<Job>>, results: &SyncSender<Done>) {
+    fn work(
+        &self,
+        waiting: &Mutex<Receiver<Vec<u8>>>,
+        shared: &Mutex<Shared<'_>>,
+        results: &SyncSender<Done>,
+    ) {
         loop {
-            let job = waiting
+            let memory = waiting
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .recv();
-            let Ok((number, part)) = job else { return };
-            let outcome = catch_unwind(AssertUnwindSafe(|| self.outcome(&part)));
-            // Its memory is used again as soon as the outcome is there.
-            drop(part);
-            if results.send((number, outcome)).is_err() {
+            let Ok(memory) = memory else { return };
+            let read = catch_unwind(AssertUnwindSafe(|| {
+                let part = next_part(shared, memory)?;
+                Some(self.outcome(part))
+            }));
+            let Some(done) = read.transpose() else {
+                return;
+            };
+            if results.send(done).is_err() {
                 return;
             }
         }
     }
 
     /// Reads one part.
-    fn outcome(&self, part: &Part) -> Outcome {
-        let prologue = if part.is_first {
-            &[][..]
+    fn outcome(&self, mut part: Part) -> (Part, Outcome) {
+        // Nearly all parts are text as they stand, and need not be copied.
+        let document = std::mem::take(&mut part.document);
+        let text = if part.is_first {
+            Err(document)
         } else {
-            self.prologue
+            as_text(document)
         };
-        let closing = if part.is_last { &[][..] } else { CLOSING };
-        let mut input = prologue.chain(part.bytes()).chain(closing);
-        let mut reader = Reader::of_unzipped(&mut input as &mut dyn Read);
+        let outcome;
+        match text {
+            Ok(text) => {
+                let mut reader = Reader::whole(text);
+                outcome = self.outcome_of(&mut reader, &part);
+                part.document = reader.into_whole().into_bytes();
+            }
+            Err(document) => {
+                let mut input = &*document;
+                let mut reader = Reader::of_unzipped(&mut input as &mut dyn Read);
+                outcome = self.outcome_of(&mut reader, &part);
+                part.document = document;
+            }
+        }
+        (part, outcome)
+    }
+
+    fn outcome_of(&self, reader: &mut Reader<&mut dyn Read>, part: &Part) -> Outcome {
         let mut run = Run::new(self.options);
         let mut activities = Vec::new();
         let mut keep = |ended| activities.push(ended);
-        let mut is_whole =
-            part.is_first || run.resume(&mut reader, self.line_shift(part), &mut keep);
+        let mut is_whole = part.is_first || run.resume(reader, self.line_shift(part), &mut keep);
         if part.is_last {
-            run.read_to_end_of_input(&mut reader, &mut keep);
+            run.read_to_end_of_input(reader, &mut keep);
         } else {
-            is_whole &= run.read_to_closing(&mut reader, &mut keep);
+            is_whole &= run.read_to_closing(reader, &mut keep);
         }
         let (open, file, summary) = run.finish();
         Outcome {
@@ -234,23 +254,16 @@ impl Team<'_> {
     }
 
     /// Reads what is left, from the first of these parts on, on this thread.
-    fn go_on_alone(
-        &self,
-        parts: VecDeque<(Arc<Part>, Option<Outcome>)>,
-        source: Source<'_>,
-        trouble: Option<io::Error>,
-        mut outlet: Outlet<'_>,
-    ) -> Summary {
-        let first = parts.front().map(|(part, _)| Arc::clone(part));
-        let mut input: Box<dyn Read> = Box::new(io::empty());
-        for (part, _) in parts {
-            input = Box::new(input.chain(Shared { part, at: 0 }));
-        }
-        let n_lines_before = source.n_lines();
+    fn go_on_alone(&self, parts: Vec<Part>, shared: Shared<'_>, mut outlet: Outlet<'_>) -> Summary {
+        let Shared { source, trouble } = shared;
         // Trouble may come before any part could be given.
-        let is_first = first
-            .as_ref()
-            .map_or(!source.is_begun(), |part| part.is_first);
+        let first = parts.first();
+        let is_first = first.map_or(!source.is_begun(), |part| part.is_first);
+        let n_lines_before = first.map_or(source.n_lines(), |part| part.n_lines_before);
+        let mut input: Box<dyn Read> = Box::new(io::empty());
+        for part in parts {
+            input = Box::new(input.chain(Cursor::new(part.into_bytes())));
+        }
         let mut input = input.chain(source.into_rest()).chain(Broken(trouble));
         let mut run = Run::new(self.options);
         let mut take = |ended| outlet.activity(ended);
@@ -260,8 +273,7 @@ impl Team<'_> {
                 &mut take,
             );
         } else {
-            let before = first.map_or(n_lines_before, |part| part.n_lines_before);
-            let shift = before - count_lines(self.prologue);
+            let shift = n_lines_before - count_lines(self.prologue);
             let mut input = self.prologue.chain(&mut input as &mut dyn Read);
             let mut reader = Reader::of_unzipped(&mut input as &mut dyn Read);
             // Where the root could not be gone on with, no part but the first was ever whole.
@@ -274,18 +286,31 @@ impl Team<'_> {
     }
 }
 
-/// The bytes of a part that a thread may still be reading.
-struct Shared {
-    part: Arc<Part>,
-    at: usize,
+/// Whether it may be taken, and what comes after it too.
+fn is_next((part, outcome): &(Part, Outcome)) -> bool {
+    outcome.is_whole || part.is_last
 }
 
-impl Read for Shared {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let mut rest = self.part.bytes().get(self.at..).unwrap_or_default();
-        let n = rest.read(into)?;
-        self.at += n;
-        Ok(n)
+/// Hands out memory, where anybody still waits for it.
+fn give(to: Option<&SyncSender<Vec<u8>>>, memory: Vec<u8>) {
+    if let Some(to) = to {
+        // There is room for all there is; and a thread that has ended needs none.
+        let _ended = to.try_send(memory);
+    }
+}
+
+/// The next part, into this memory; `None`: there is none, or the input cannot be read on.
+fn next_part(shared: &Mutex<Shared<'_>>, memory: Vec<u8>) -> Option<Part> {
+    let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+    if shared.trouble.is_some() {
+        return None;
+    }
+    match shared.source.next_part(memory) {
+        Ok(part) => part,
+        Err(error) => {
+            shared.trouble = Some(error);
+            None
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A file in parts that end with an activity.
 
 use std::io::{self, BufReader, Chain, Cursor, Read};
+use std::ops::Range;
 
 use memchr::{memchr_iter, memmem};
 
@@ -8,6 +9,9 @@ use crate::xml::{Gunzip, is_gzip};
 
 const END: &[u8] = b"</iati-activity>";
 const START: &[u8] = b"<iati-activity";
+
+/// What ends a part that is not the file's last.
+const CLOSING: &[u8] = b"</iati-activities>";
 
 /// How much is read at once.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -18,12 +22,18 @@ const HEAD_BYTES: usize = 256 * 1024;
 /// Past this an activity is not waited for: what there is of it becomes a part, and is found out not to end with one.
 const PART_BYTES_MAX: usize = 16 << 20;
 
+/// What an input is that a thread may read.
+pub(super) type Input<'r> = Box<dyn Read + Send + 'r>;
+
 /// A piece of the file.
 #[derive(Debug)]
 pub(super) struct Part {
-    /// With room at its end, so that it can hold another part afterwards.
-    buffer: Vec<u8>,
-    length: usize,
+    /// The start of the file, then the part, then the root's end tag: a document of its own. The first part begins with the
+    /// file itself, and the last one ends as the file does.
+    pub(super) document: Vec<u8>,
+    place: Range<usize>,
+    /// Its place among the parts.
+    pub(super) number: usize,
     /// Line feeds before it.
     pub(super) n_lines_before: u64,
     pub(super) is_first: bool,
@@ -32,32 +42,38 @@ pub(super) struct Part {
 }
 
 impl Part {
-    pub(super) fn bytes(&self) -> &[u8] {
-        self.buffer.get(..self.length).unwrap_or_default()
+    /// What stands in the file.
+    pub(super) fn into_bytes(mut self) -> Vec<u8> {
+        self.document.truncate(self.place.end);
+        self.document.drain(..self.place.start);
+        self.document
     }
 }
 
 /// Cuts after the last `</iati-activity>` of each piece. Where that stands in a comment or an activity lies deeper, the cut
 /// is wrong; whoever reads the part notices, since it does not end between two activities then.
 pub(super) struct Source<'r> {
-    input: Box<dyn Read + 'r>,
-    buffer: Vec<u8>,
-    /// How much of the buffer was read into it.
+    input: Input<'r>,
+    /// The next part's document, as far as it was read.
+    document: Vec<u8>,
+    /// Where in it the part begins.
+    from: usize,
+    /// How much of the part was read.
     n_held: usize,
-    /// Buffers of parts that were done with: new ones cost more than what is done with them.
-    spare: Vec<Vec<u8>>,
+    /// What is put before every part but the first.
+    prologue: Vec<u8>,
     /// The input has nothing more.
     is_ended: bool,
     /// All of it was given.
     is_done: bool,
     n_lines: u64,
-    is_begun: bool,
+    n_given: usize,
     part_bytes: usize,
 }
 
 impl<'r> Source<'r> {
     /// Looks at the first bytes for gzip.
-    pub(super) fn new(input: &'r mut dyn Read, part_bytes: usize) -> io::Result<Self> {
+    pub(super) fn new(input: &'r mut (dyn Read + Send), part_bytes: usize) -> io::Result<Self> {
         let mut input = BufReader::with_capacity(64 * 1024, input);
         let mut head = [0; 2];
         let n_held = read_head(&mut input, &mut head)?;
@@ -70,19 +86,20 @@ impl<'r> Source<'r> {
             } else {
                 Box::new(input)
             },
-            buffer: Vec::new(),
+            document: Vec::new(),
+            from: 0,
             n_held: 0,
-            spare: Vec::new(),
+            prologue: Vec::new(),
             is_ended: false,
             is_done: false,
             n_lines: 0,
-            is_begun: false,
+            n_given: 0,
             part_bytes,
         })
     }
 
-    /// What comes before the first activity, up to the root's start tag; `None` where that cannot be told at a glance.
-    pub(super) fn prologue(&mut self) -> io::Result<Option<Vec<u8>>> {
+    /// Finds what comes before the first activity, up to the root's start tag. `false`: it cannot be told at a glance.
+    pub(super) fn find_prologue(&mut self) -> io::Result<bool> {
         loop {
             if let Some(at) = first_activity(self.held()) {
                 let before = self.held().get(..at).unwrap_or_default().trim_ascii_end();
@@ -90,17 +107,18 @@ impl<'r> Source<'r> {
                     before.ends_with(b">") && !before.ends_with(b"-->") && !before.ends_with(b"?>");
                 // No part may end inside of it.
                 let is_whole = is_tag && memmem::find(before, END).is_none();
-                return Ok(is_whole.then(|| before.to_vec()));
+                self.prologue = before.to_vec();
+                return Ok(is_whole);
             }
             if self.is_ended || self.n_held >= HEAD_BYTES {
-                return Ok(None);
+                return Ok(false);
             }
             self.read_on()?;
         }
     }
 
-    /// The next part; after the last one `None`.
-    pub(super) fn next_part(&mut self) -> io::Result<Option<Part>> {
+    /// The next part; after the last one `None`. What comes after it is read into `memory`.
+    pub(super) fn next_part(&mut self, mut memory: Vec<u8>) -> io::Result<Option<Part>> {
         let mut wanted = self.part_bytes;
         let length = loop {
             while self.n_held < wanted && !self.is_ended {
@@ -120,40 +138,47 @@ impl<'r> Source<'r> {
         if self.is_done {
             return Ok(None);
         }
-        let n_lines_before = self.n_lines;
-        let mut buffer = self.spare.pop().unwrap_or_default();
         let (part, rest) = self.held().split_at_checked(length).unwrap_or_default();
-        buffer.resize(buffer.len().max(rest.len()), 0);
-        if let Some(start) = buffer.get_mut(..rest.len()) {
-            start.copy_from_slice(rest);
+        let (n_lines, n_left) = (count_lines(part), rest.len());
+        memory.clear();
+        memory.reserve_exact(self.prologue.len() + n_left.max(self.part_bytes) + 2 * PIECE_BYTES);
+        memory.extend_from_slice(&self.prologue);
+        memory.extend_from_slice(rest);
+        let mut document = std::mem::replace(&mut self.document, memory);
+        let place = self.from..self.from + length;
+        document.truncate(place.end);
+        if !self.is_ended {
+            document.extend_from_slice(CLOSING);
         }
-        let (n_lines, n_held) = (count_lines(part), rest.len());
-        self.n_lines += n_lines;
-        self.n_held = n_held;
-        self.is_done = self.is_ended;
-        Ok(Some(Part {
-            buffer: std::mem::replace(&mut self.buffer, buffer),
-            length,
-            n_lines_before,
-            is_first: !std::mem::replace(&mut self.is_begun, true),
+        let part = Part {
+            document,
+            place,
+            number: self.n_given,
+            n_lines_before: self.n_lines,
+            is_first: self.n_given == 0,
             is_last: self.is_ended,
-        }))
-    }
-
-    /// Takes back what a part was read into, unless it had to be much larger than most.
-    pub(super) fn take_back(&mut self, part: Part) {
-        if part.buffer.len() <= self.part_bytes + PIECE_BYTES {
-            self.spare.push(part.buffer);
-        }
+        };
+        self.from = self.prologue.len();
+        self.n_held = n_left;
+        self.n_lines += n_lines;
+        self.n_given += 1;
+        self.is_done = self.is_ended;
+        Ok(Some(part))
     }
 
     fn held(&self) -> &[u8] {
-        self.buffer.get(..self.n_held).unwrap_or_default()
+        let held = self.document.get(self.from..self.from + self.n_held);
+        held.unwrap_or_default()
+    }
+
+    /// What is put before every part but the first.
+    pub(super) fn prologue(&self) -> &[u8] {
+        &self.prologue
     }
 
     /// Whether any part was given.
     pub(super) fn is_begun(&self) -> bool {
-        self.is_begun
+        self.n_given > 0
     }
 
     /// Line feeds of all parts that were given.
@@ -162,22 +187,20 @@ impl<'r> Source<'r> {
     }
 
     /// What was read and not given, and then the rest of the input.
-    pub(super) fn into_rest(mut self) -> Chain<Cursor<Vec<u8>>, Box<dyn Read + 'r>> {
-        self.buffer.truncate(self.n_held);
-        Cursor::new(self.buffer).chain(self.input)
+    pub(super) fn into_rest(mut self) -> Chain<Cursor<Vec<u8>>, Input<'r>> {
+        self.document.truncate(self.from + self.n_held);
+        self.document.drain(..self.from);
+        Cursor::new(self.document).chain(self.input)
     }
 
     fn read_on(&mut self) -> io::Result<()> {
-        let needed = self.n_held + PIECE_BYTES;
-        if self.buffer.len() < needed {
-            self.buffer
-                .reserve_exact((self.part_bytes + PIECE_BYTES).saturating_sub(self.n_held));
-            self.buffer.resize(needed, 0);
+        let from = self.from + self.n_held;
+        let to = from + PIECE_BYTES;
+        if self.document.len() < to {
+            self.document.resize(to, 0);
         }
-        let free = self.buffer.get_mut(self.n_held..needed);
-        let read = self.input.read(free.unwrap_or_default());
-        self.n_held += read.as_ref().map_or(0, |n| *n);
-        match read {
+        let free = self.document.get_mut(from..to).unwrap_or_default();
+        match self.input.read(free) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             Err(error) => {
                 // It is not asked again: what was read before it comes first, then the trouble.
@@ -185,6 +208,7 @@ impl<'r> Source<'r> {
                 Err(error)
             }
             Ok(n) => {
+                self.n_held += n;
                 self.is_ended = n == 0;
                 Ok(())
             }

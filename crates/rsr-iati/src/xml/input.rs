@@ -1,6 +1,7 @@
 //! Bytes in, text out: gzip, byte-order marks, encodings, forbidden characters.
 
 use std::io::{self, Chain, Cursor, Read};
+use std::string::FromUtf8Error;
 
 use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use flate2::read::MultiGzDecoder;
@@ -369,16 +370,32 @@ fn decode_utf8(mut bytes: &[u8], last: bool, window: &mut String, found: &mut Ve
     }
 }
 
-/// Replaces the characters that XML forbids in the new part of the window; each kind is told once for each piece between
-/// two tags.
-fn clean(window: &mut String, from: usize, found: &mut Vec<Found>) {
-    let new = window.as_bytes().get(from..).unwrap_or_default();
-    let control = new.iter().fold(false, |any, &b| {
+/// Whether a text holds no character that XML forbids.
+fn is_clean(text: &[u8]) -> bool {
+    let control = text.iter().fold(false, |any, &b| {
         any | (b < 0x20 && b != b'\t' && b != b'\n' && b != b'\r')
     });
     // U+FFFE and U+FFFF are the only others, and begin with a byte that is rare.
-    let mut rare = memchr::memchr_iter(0xef, new);
-    if !control && !rare.any(|at| matches!(new.get(at + 1..at + 3), Some([0xbf, 0xbe | 0xbf]))) {
+    let is_other = |at| matches!(text.get(at + 1..at + 3), Some([0xbf, 0xbe | 0xbf]));
+    !control && !memchr::memchr_iter(0xef, text).any(is_other)
+}
+
+/// A document as text, where its bytes are that as they stand, and else as it was: another encoding, a byte-order mark or
+/// a forbidden character is for an [`Input`] to see to.
+pub(crate) fn as_text(document: Vec<u8>) -> Result<String, Vec<u8>> {
+    let head = document.get(..SNIFF).unwrap_or(&document);
+    let label = declared_encoding(head);
+    let is_utf8 = label.is_none_or(|label| Encoding::for_label(label) == Some(UTF_8));
+    if !is_utf8 || document.starts_with(&[0xef, 0xbb, 0xbf]) || !is_clean(&document) {
+        return Err(document);
+    }
+    String::from_utf8(document).map_err(FromUtf8Error::into_bytes)
+}
+
+/// Replaces the characters that XML forbids in the new part of the window; each kind is told once for each piece between
+/// two tags.
+fn clean(window: &mut String, from: usize, found: &mut Vec<Found>) {
+    if is_clean(window.as_bytes().get(from..).unwrap_or_default()) {
         return;
     }
     let new = window.split_off(from);

@@ -161,6 +161,11 @@ impl<R: Read> Reader<R> {
         Self::with(Window::whole(text), Limits::default())
     }
 
+    /// Gives back the text that [`whole`](Self::whole) was given.
+    pub(crate) fn into_whole(self) -> String {
+        self.window.into_text()
+    }
+
     fn with(window: Window<R>, limits: Limits) -> Self {
         Self {
             window,

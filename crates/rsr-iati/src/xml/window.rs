@@ -57,6 +57,10 @@ impl<R: Read> Window<R> {
         }
     }
 
+    pub(super) fn into_text(self) -> String {
+        self.text
+    }
+
     pub(super) fn text(&self) -> &str {
         &self.text
     }
