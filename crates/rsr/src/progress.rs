@@ -69,7 +69,7 @@ impl Progress {
     }
 
     /// A reader that moves the bar on as it is read.
-    pub(crate) fn read<R: Read>(&self, source: R) -> impl Read + use<R> {
+    pub(crate) fn read<R: Read + Send>(&self, source: R) -> impl Read + Send + use<R> {
         self.bar.wrap_read(source)
     }
 }

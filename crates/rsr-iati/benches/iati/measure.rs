@@ -8,10 +8,28 @@ use rsr_base::{Clock as _, SystemClock};
 
 use super::Input;
 
-/// Seconds that ours and the peer took, of the round with the median ratio. They run in turn, and which comes first
-/// changes from round to round; an extra round warms both up.
-pub(super) fn pairs(rounds: usize, mut ours: impl FnMut(), mut peer: impl FnMut()) -> [f64; 2] {
-    let mut all: Vec<[f64; 2]> = (0..=rounds)
+/// Seconds that ours and the peer took, of the round with the median ratio.
+pub(super) fn pairs(rounds: usize, ours: impl FnMut(), peer: impl FnMut()) -> [f64; 2] {
+    let mut all = in_turn(rounds, ours, peer);
+    all.sort_by(|[ours, peer], [ours_2, peer_2]| (ours / peer).total_cmp(&(ours_2 / peer_2)));
+    all[all.len() / 2]
+}
+
+/// Seconds that each of the two keeps to in the fastest quarter of twice as many rounds: for work on all cores, of which a
+/// neighbour takes one now and then.
+pub(super) fn quiet_pairs(rounds: usize, ours: impl FnMut(), peer: impl FnMut()) -> [f64; 2] {
+    let all = in_turn(2 * rounds, ours, peer);
+    [0, 1].map(|which| {
+        let mut seconds: Vec<f64> = all.iter().map(|pair| pair[which]).collect();
+        seconds.sort_by(f64::total_cmp);
+        seconds[seconds.len() / 4]
+    })
+}
+
+/// Seconds of both in each round. They run in turn, and which comes first changes from round to round; an extra round warms
+/// both up.
+fn in_turn(rounds: usize, mut ours: impl FnMut(), mut peer: impl FnMut()) -> Vec<[f64; 2]> {
+    (0..=rounds)
         .map(|round| {
             if round % 2 == 0 {
                 let ours = seconds(&mut ours);
@@ -22,9 +40,7 @@ pub(super) fn pairs(rounds: usize, mut ours: impl FnMut(), mut peer: impl FnMut(
             }
         })
         .skip(1)
-        .collect();
-    all.sort_by(|[ours, peer], [ours_2, peer_2]| (ours / peer).total_cmp(&(ours_2 / peer_2)));
-    all[all.len() / 2]
+        .collect()
 }
 
 fn seconds(work: &mut impl FnMut()) -> f64 {

@@ -9,7 +9,7 @@ use rsr_iati::validate::{Options, validate, validate_parallel};
 use rsr_testkit::Bench;
 
 use super::Input;
-use super::measure::{Peak, pairs, peak_of, peak_of_child};
+use super::measure::{Peak, pairs, peak_of, peak_of_child, quiet_pairs};
 
 /// All that is published in IATI, about.
 const ALL_OF_IATI_MEGABYTES: f64 = 20_000.0;
@@ -43,7 +43,7 @@ pub(super) fn run(bench: &Bench, input: &Input, rounds: usize) {
         }
     }
     if bench.wants("validate-two-threads") {
-        let [ours, peer] = pairs(
+        let [ours, peer] = quiet_pairs(
             rounds,
             || two(&input.path),
             || one(&input.path, &everything),
@@ -57,7 +57,7 @@ pub(super) fn run(bench: &Bench, input: &Input, rounds: usize) {
         );
     }
     if bench.wants("validate-two-processes") {
-        let [ours, peer] = pairs(rounds, || two(&input.path), || processes(input));
+        let [ours, peer] = quiet_pairs(rounds, || two(&input.path), || processes(input));
         let peer_is = "two processes, one thread each";
         bench.more(
             "validate-two-processes",
@@ -68,7 +68,7 @@ pub(super) fn run(bench: &Bench, input: &Input, rounds: usize) {
         );
     }
     if bench.wants("all-of-iati") {
-        let [ours, _] = pairs(rounds, || two(&input.path), || {});
+        let [ours, _] = quiet_pairs(rounds, || two(&input.path), || {});
         let seconds = ALL_OF_IATI_MEGABYTES / rate(ours);
         bench.less("all-of-iati", "the goal", "s", seconds, 60.0);
     }

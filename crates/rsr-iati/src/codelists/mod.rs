@@ -148,6 +148,11 @@ impl Checker {
         }
     }
 
+    /// Whether white space alone, at this place, may be part of a code.
+    pub(crate) fn minds_blanks(&self) -> bool {
+        self.node().is_some_and(|node| node.has_text_rule)
+    }
+
     /// Looks at a piece of text.
     pub(crate) fn text<R: Read>(&mut self, reader: &Reader<R>) {
         if self.node().is_some_and(|node| node.has_text_rule) {

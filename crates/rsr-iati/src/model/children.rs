@@ -189,7 +189,13 @@ macro_rules! children_of {
             pub(crate) fn pull(pull: &mut Pull<'_, '_>) -> Result<Self, Stop> {
                 if pull.xml.is_unqualified() {
                     match $Kind::of_name(pull.xml.local_name()) {
-                        $( Some($Kind::$variant) => return pull.element::<$ty>().map(Self::$variant), )*
+                        $( Some($Kind::$variant) => {
+                            let mut element = Self::$variant(<$ty>::default());
+                            if let Self::$variant(inner) = &mut element {
+                                pull.fill(inner)?;
+                            }
+                            return Ok(element);
+                        } )*
                         _ => {}
                     }
                 }

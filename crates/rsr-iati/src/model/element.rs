@@ -43,21 +43,20 @@ pub(crate) trait Element: Default {
 
 /// One child or many.
 pub(crate) trait Slot<E> {
-    /// Takes it in, or gives it back where there is one already and no more may be.
-    fn add(&mut self, element: E) -> Result<(), E>;
+    /// Makes room for one more, to be filled in; `None` where there is one already and no more may be.
+    fn make_room(&mut self) -> Option<&mut E>;
 
     fn each<'a>(&'a self) -> impl Iterator<Item = &'a E>
     where
         E: 'a;
 }
 
-impl<E> Slot<E> for Option<E> {
-    fn add(&mut self, element: E) -> Result<(), E> {
-        if self.is_some() {
-            return Err(element);
+impl<E: Default> Slot<E> for Option<E> {
+    fn make_room(&mut self) -> Option<&mut E> {
+        match self {
+            Some(_) => None,
+            None => Some(self.insert(E::default())),
         }
-        *self = Some(element);
-        Ok(())
     }
 
     fn each<'a>(&'a self) -> impl Iterator<Item = &'a E>
@@ -68,10 +67,14 @@ impl<E> Slot<E> for Option<E> {
     }
 }
 
-impl<E> Slot<E> for Vec<E> {
-    fn add(&mut self, element: E) -> Result<(), E> {
-        self.push(element);
-        Ok(())
+impl<E: Default> Slot<E> for Vec<E> {
+    fn make_room(&mut self) -> Option<&mut E> {
+        if self.is_empty() {
+            // Most stay alone, and need no room for more.
+            self.reserve_exact(1);
+        }
+        self.push(E::default());
+        self.last_mut()
     }
 
     fn each<'a>(&'a self) -> impl Iterator<Item = &'a E>

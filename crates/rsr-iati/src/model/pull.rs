@@ -98,7 +98,14 @@ impl Pull<'_, '_> {
     /// Reads the element whose start tag is at hand, up to its end tag.
     pub(crate) fn element<E: Element>(&mut self) -> Result<E, Stop> {
         let mut element = E::default();
-        self.attributes(&mut element);
+        self.fill(&mut element)?;
+        Ok(element)
+    }
+
+    /// The same into a fresh element where it is to stay: some are large, and each move would copy them. An element that
+    /// was not read to its end is of no use.
+    pub(crate) fn fill<E: Element>(&mut self, element: &mut E) -> Result<(), Stop> {
+        self.attributes(element);
         let mut text = String::new();
         loop {
             let token = if E::HOLDS_TEXT {
@@ -114,7 +121,7 @@ impl Pull<'_, '_> {
                         None
                     };
                     match known {
-                        Some(read) => read(&mut element, self)?,
+                        Some(read) => read(element, self)?,
                         None => self.unknown_element(element.extra_mut())?,
                     }
                 }
@@ -140,7 +147,7 @@ impl Pull<'_, '_> {
                 &format!("the text of <{}> is not {kind}", self.xml.name()),
             );
         }
-        Ok(element)
+        Ok(())
     }
 
     pub(crate) fn attributes<E: Element>(&mut self, element: &mut E) {
@@ -197,18 +204,19 @@ impl Pull<'_, '_> {
         slot: &mut impl Slot<E>,
         extra: &mut Extra,
     ) -> Result<(), Stop> {
-        let child = self.element::<E>()?;
-        if let Err(child) = slot.add(child) {
-            let name = self.xml.local_name().to_owned();
-            self.find(
-                Severity::Error,
-                "repeated-element",
-                &format!("<{name}> may stand here once; the first is used"),
-            );
-            let mut out = String::new();
-            super::fragment::Fragment::new(&mut out).element(&name, &child);
-            extra.push_element(raw_of(&out));
+        if let Some(child) = slot.make_room() {
+            return self.fill(child);
         }
+        let child = self.element::<E>()?;
+        let name = self.xml.local_name().to_owned();
+        self.find(
+            Severity::Error,
+            "repeated-element",
+            &format!("<{name}> may stand here once; the first is used"),
+        );
+        let mut out = String::new();
+        super::fragment::Fragment::new(&mut out).element(&name, &child);
+        extra.push_element(raw_of(&out));
         Ok(())
     }
 
@@ -267,7 +275,7 @@ impl Pull<'_, '_> {
             ))));
         }
         if text.is_empty() {
-            self.xml.text().clone_into(text);
+            *text = self.xml.text().to_owned();
             return Ok(());
         }
         let needed = text.len() + self.xml.text().len();

@@ -28,8 +28,10 @@ const MEMORY_MAX: usize = 4 * PART_BYTES;
 
 /// Checks one file as [`validate`] does, on several threads. Groups come in the order of the file, on the caller's own.
 ///
-/// Memory: for each thread that of [`validate`] and three parts of 256 KiB with their findings. With a ruleset of the
-/// caller's the file is read on one thread, since its rules may look past an activity.
+/// Memory: for each thread that of [`validate`], two parts of 256 KiB with what comes before the first activity, and their
+/// findings; for as long as there are larger activities, parts of up to 2 MiB. From an activity on that is larger, or that
+/// is not one of the root's, the file is read on one thread; so it is with a ruleset of the caller's, whose rules may look
+/// past an activity.
 pub fn validate_parallel<R: Read + Send>(
     mut input: R,
     options: &Options,

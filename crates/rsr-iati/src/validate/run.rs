@@ -91,8 +91,11 @@ impl<'o> Run<'o> {
     /// Moves to the next token. White space that no check asks for gives none, in most places.
     pub(super) fn advance<R: Read>(&self, reader: &mut Reader<R>) -> Result<Token, Error> {
         reader.advance_past_blanks_if(|| {
-            let rules = self.rules.as_ref();
-            !self.checker.minds_blanks() && !rules.is_some_and(rules::Checker::minds_blanks)
+            let (codes, rules) = (self.codes.as_ref(), self.rules.as_ref());
+            !(self.checker.minds_blanks()
+                || self.watch.minds_blanks()
+                || codes.is_some_and(codelists::Checker::minds_blanks)
+                || rules.is_some_and(rules::Checker::minds_blanks))
         })
     }
 

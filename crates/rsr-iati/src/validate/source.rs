@@ -20,7 +20,7 @@ const PIECE_BYTES: usize = 64 * 1024;
 const HEAD_BYTES: usize = 256 * 1024;
 
 /// Past this an activity is not waited for: what there is of it becomes a part, and is found out not to end with one.
-const PART_BYTES_MAX: usize = 16 << 20;
+const PART_BYTES_MAX: usize = 2 << 20;
 
 /// What an input is that a thread may read.
 pub(super) type Input<'r> = Box<dyn Read + Send + 'r>;
@@ -197,6 +197,8 @@ impl<'r> Source<'r> {
         let from = self.from + self.n_held;
         let to = from + PIECE_BYTES;
         if self.document.len() < to {
+            // Growing twofold would take twice what an unusual part needs.
+            self.document.reserve_exact(to - self.document.len());
             self.document.resize(to, 0);
         }
         let free = self.document.get_mut(from..to).unwrap_or_default();

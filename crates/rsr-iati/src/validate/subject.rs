@@ -78,6 +78,11 @@ impl Watch {
         }
     }
 
+    /// Whether white space alone, at this place, is part of what is kept.
+    pub(super) fn minds_blanks(&self) -> bool {
+        self.place != Place::Elsewhere
+    }
+
     pub(super) fn text<R: Read>(&mut self, reader: &Reader<R>) {
         if self.place == Place::Elsewhere {
             return;

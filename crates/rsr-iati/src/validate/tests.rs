@@ -49,6 +49,21 @@ fn findings_belong_to_their_activity() {
 }
 
 #[test]
+fn white_space_between_pieces_of_a_text_counts() {
+    let (lines, _) = groups(
+        "<iati-activities version='2.03'>
+        <iati-activity><iati-identifier><![CDATA[A-1]]> <![CDATA[2]]></iati-identifier>
+        <title><narrative>One<!-- x --> <!-- y -->two</narrative></title>
+        <crs-add><channel-code> <!-- x -->21039</channel-code></crs-add></iati-activity>
+        </iati-activities>",
+    );
+    assert_eq!(
+        lines,
+        ["A-1 2|One two|schema-unexpected-element@3 9.16.1@4"]
+    );
+}
+
+#[test]
 fn broken_xml_is_a_finding_and_what_came_before_is_kept() {
     let (lines, summary) =
         groups("<iati-activities version='2.03'>\n<iati-activity><title/>\n</oops>");
@@ -182,6 +197,14 @@ fn several_threads_find_what_one_finds() {
         (
             "an element over a limit",
             "<a>".repeat(200) + &"</a>".repeat(200),
+        ),
+        ("much white space", " ".repeat(100) + "<title/>"),
+        ("an end tag with a gap", format!("<title></title{}>", " ".repeat(2_000))),
+        ("an end tag without an end", format!("<title></title{}", "x".repeat(200_000))),
+        (
+            "an identifier in pieces",
+            "<iati-activity><iati-identifier><![CDATA[A-1]]> <![CDATA[2]]></iati-identifier></iati-activity>"
+                .to_owned(),
         ),
     ] {
         for root in [

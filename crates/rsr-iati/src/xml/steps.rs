@@ -389,8 +389,10 @@ impl<R: Read> Reader<R> {
     pub(super) fn end_tag(&mut self) -> Result<Token, ScanError> {
         loop {
             let rest = self.window.rest();
-            let Some(len) = memchr(b'>', rest) else {
-                if rest.len() > self.limits.name_bytes + 64 {
+            // How far is looked does not depend on how the tag came into the window.
+            let len_max = self.limits.name_bytes + 64;
+            let Some(len) = memchr(b'>', rest.get(..len_max).unwrap_or(rest)) else {
+                if rest.len() >= len_max {
                     return Err((syntax("an end tag has no end"), self.window.start));
                 }
                 if !self.fill()? {

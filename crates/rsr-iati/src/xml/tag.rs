@@ -274,6 +274,9 @@ fn plain_attribute(bytes: &[u8], from: usize, limits: &Limits) -> Option<(RawAtt
     let rest = bytes.get(from..)?;
     let prefix_len = if rest.starts_with(b"xml:") { 4 } else { 0 };
     let name_len = prefix_len + plain_name(rest.get(prefix_len..)?, limits)?;
+    if name_len > limits.name_bytes {
+        return None;
+    }
     let quote = match rest.get(name_len..)? {
         [b'=', quote @ (b'"' | b'\''), ..] => *quote,
         _ => return None,

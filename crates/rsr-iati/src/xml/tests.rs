@@ -235,6 +235,10 @@ fn an_element_over_a_limit_is_passed_over() {
         r#"<r> !over-limit "" "x" </r> done"#,
     );
     check(
+        format!("<r><a xml:{}='1'/>x</r>", "b".repeat(30)),
+        r#"<r> !over-limit "" "x" </r> done"#,
+    );
+    check(
         "<r><a b='' c='' d='' e='' f=''><b></r>",
         "<r> !over-limit \"\" error line 1, column 39: not well-formed: the input ends inside the element r",
     );
@@ -297,6 +301,62 @@ fn gzip_is_told_by_its_first_bytes() {
         cut.contains("error") && cut.contains("cannot be read"),
         "{cut}"
     );
+}
+
+#[test]
+fn white_space_of_any_length_is_blank() {
+    for (n, space) in (0..300).flat_map(|n| [(n, " "), (n, "\n"), (n, "\r\n")]) {
+        let blank = space.repeat(n);
+        let xml = format!("<a>{blank}<b/>{blank}x{blank}</a>");
+        let mut reader = Reader::new(xml.as_bytes());
+        let mut blanks = Vec::new();
+        while reader.advance().unwrap() != Token::Done {
+            if reader.token() == Token::Text {
+                blanks.push((reader.is_blank(), reader.text().trim().is_empty()));
+            }
+        }
+        let expected = if n == 0 { 1 } else { 2 };
+        assert_eq!(blanks.len(), expected, "{n} of {space:?}");
+        assert!(
+            blanks.iter().all(|(is, has_to)| is == has_to),
+            "{n} of {space:?}"
+        );
+        // Whoever takes no notice of it sees none.
+        let mut reader = Reader::new(xml.as_bytes());
+        let mut n_texts = 0;
+        while reader.advance_past_blanks().unwrap() != Token::Done {
+            n_texts += usize::from(reader.token() == Token::Text && !reader.is_blank());
+        }
+        assert_eq!(n_texts, 1, "{n} of {space:?}");
+    }
+}
+
+#[test]
+fn an_end_tag_is_looked_through_as_far_however_it_comes() {
+    let limits = Limits::default();
+    for (n, is_good) in [
+        (1_000, true),
+        (1_080, true),
+        (1_100, false),
+        (70_000, false),
+    ] {
+        let xml = format!("<a>{}</a{}>", "x".repeat(100), " ".repeat(n));
+        let read_to_end = |mut reader: Reader<&[u8]>| {
+            loop {
+                match reader.advance() {
+                    Ok(Token::Done) => return true,
+                    Ok(_) => {}
+                    Err(_) => return false,
+                }
+            }
+        };
+        assert_eq!(
+            read_to_end(Reader::with_limits(xml.as_bytes(), limits)),
+            is_good,
+            "{n}"
+        );
+        assert_eq!(read_to_end(Reader::whole(xml)), is_good, "{n} at once");
+    }
 }
 
 #[test]

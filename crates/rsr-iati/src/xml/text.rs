@@ -35,6 +35,10 @@ pub(super) struct Run {
 pub(super) fn run(bytes: &[u8]) -> Run {
     let mut at = block::skip(bytes, 0, block::not_blank);
     let is_blank = bytes.get(at) == Some(&b'<');
+    if bytes.get(at).copied().is_some_and(is_space) {
+        // There is more white space than is looked at here.
+        return long_run(bytes, at);
+    }
     if !is_blank {
         at = block::skip(bytes, at, block::special_in_text);
     }
