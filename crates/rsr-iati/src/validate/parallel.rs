@@ -29,7 +29,7 @@ const MEMORY_MAX: usize = 4 * PART_BYTES;
 /// Checks one file as [`validate`] does, on several threads. Groups come in the order of the file, on the caller's own.
 ///
 /// Memory: for each thread that of [`validate`], two parts of 256 KiB with what comes before the first activity, and their
-/// findings; for as long as there are larger activities, parts of up to 2 MiB. From an activity on that is larger, or that
+/// findings; for as long as there are larger activities, parts of up to 1 MiB. From an activity on that is larger, or that
 /// is not one of the root's, the file is read on one thread; so it is with a ruleset of the caller's, whose rules may look
 /// past an activity.
 pub fn validate_parallel<R: Read + Send>(
@@ -262,11 +262,8 @@ impl Team<'_> {
         let first = parts.first();
         let is_first = first.map_or(!source.is_begun(), |part| part.is_first);
         let n_lines_before = first.map_or(source.n_lines(), |part| part.n_lines_before);
-        let mut input: Box<dyn Read> = Box::new(io::empty());
-        for part in parts {
-            input = Box::new(input.chain(Cursor::new(part.into_bytes())));
-        }
-        let mut input = input.chain(source.into_rest()).chain(Broken(trouble));
+        let parts = Parts(parts.into_iter(), Cursor::default());
+        let mut input = parts.chain(source.into_rest()).chain(Broken(trouble));
         let mut run = Run::new(self.options);
         let mut take = |ended| outlet.activity(ended);
         if is_first {
@@ -285,6 +282,24 @@ impl Team<'_> {
         let (open, file, summary) = run.finish();
         outlet.part(Vec::new(), file, &summary);
         outlet.finish(open)
+    }
+}
+
+/// Parts one after the other; each is given back once it was read.
+struct Parts(std::vec::IntoIter<Part>, Cursor<Vec<u8>>);
+
+impl Read for Parts {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let n = self.1.read(into)?;
+            if n > 0 || into.is_empty() {
+                return Ok(n);
+            }
+            match self.0.next() {
+                Some(part) => self.1 = Cursor::new(part.into_bytes()),
+                None => return Ok(0),
+            }
+        }
     }
 }
 

@@ -20,7 +20,7 @@ const PIECE_BYTES: usize = 64 * 1024;
 const HEAD_BYTES: usize = 256 * 1024;
 
 /// Past this an activity is not waited for: what there is of it becomes a part, and is found out not to end with one.
-const PART_BYTES_MAX: usize = 2 << 20;
+const PART_BYTES_MAX: usize = 1 << 20;
 
 /// What an input is that a thread may read.
 pub(super) type Input<'r> = Box<dyn Read + Send + 'r>;
