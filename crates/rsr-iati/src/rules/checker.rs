@@ -140,6 +140,22 @@ impl<'r> Checker<'r> {
         }
     }
 
+    /// Makes it ready for another document, keeping its memory.
+    pub(crate) fn restart(&mut self) {
+        self.frames.clear();
+        self.active.truncate(1);
+        self.deep.truncate(usize::from(
+            self.set
+                .steps
+                .first()
+                .is_some_and(|root| root.has_deep_child),
+        ));
+        self.kept.clear();
+        self.n_open = 0;
+        self.counting.clear();
+        self.n_texts_open = 0;
+    }
+
     /// Looks at the token that the reader stands on.
     pub fn check<R: Read>(&mut self, reader: &Reader<R>, sink: &mut dyn FnMut(Finding)) {
         match reader.token() {

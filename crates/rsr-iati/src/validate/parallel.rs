@@ -20,15 +20,15 @@ use super::source::{Part, Source, count_lines};
 use super::{Group, Options, Summary, validate, validate_any};
 use crate::xml::{Reader, Token, as_text};
 
-/// Bytes of a part. It stays in the cache of the core that reads it.
-const PART_BYTES: usize = 1 << 18;
+/// Bytes of a part. It stays in the cache of the core that reads it, and its beginning costs little beside it.
+const PART_BYTES: usize = 1 << 19;
 
 /// Memory of parts that is larger is given back: an unusual activity was in it.
-const MEMORY_MAX: usize = 4 * PART_BYTES;
+const MEMORY_MAX: usize = 2 * PART_BYTES;
 
 /// Checks one file as [`validate`] does, on several threads. Groups come in the order of the file, on the caller's own.
 ///
-/// Memory: for each thread that of [`validate`], two parts of 256 KiB with what comes before the first activity, and their
+/// Memory: for each thread that of [`validate`], two parts of 512 KiB with what comes before the first activity, and their
 /// findings; for as long as there are larger activities, parts of up to 1 MiB. From an activity on that is larger, or that
 /// is not one of the root's, the file is read on one thread; so it is with a ruleset of the caller's, whose rules may look
 /// past an activity.
@@ -185,6 +185,7 @@ impl Team<'_> {
         shared: &Mutex<Shared<'_>>,
         results: &SyncSender<Done>,
     ) {
+        let mut run = Run::new(self.options);
         loop {
             let memory = waiting
                 .lock()
@@ -193,7 +194,8 @@ impl Team<'_> {
             let Ok(memory) = memory else { return };
             let read = catch_unwind(AssertUnwindSafe(|| {
                 let part = next_part(shared, memory)?;
-                Some(self.outcome(part))
+                run.restart();
+                Some(self.outcome(part, &mut run))
             }));
             let Some(done) = read.transpose() else {
                 return;
@@ -205,7 +207,7 @@ impl Team<'_> {
     }
 
     /// Reads one part.
-    fn outcome(&self, mut part: Part) -> (Part, Outcome) {
+    fn outcome(&self, mut part: Part, run: &mut Run<'_>) -> (Part, Outcome) {
         // Nearly all parts are text as they stand, and need not be copied.
         let document = std::mem::take(&mut part.document);
         let text = if part.is_first {
@@ -217,21 +219,25 @@ impl Team<'_> {
         match text {
             Ok(text) => {
                 let mut reader = Reader::whole(text);
-                outcome = self.outcome_of(&mut reader, &part);
+                outcome = self.outcome_of(&mut reader, &part, run);
                 part.document = reader.into_whole().into_bytes();
             }
             Err(document) => {
                 let mut input = &*document;
                 let mut reader = Reader::of_unzipped(&mut input as &mut dyn Read);
-                outcome = self.outcome_of(&mut reader, &part);
+                outcome = self.outcome_of(&mut reader, &part, run);
                 part.document = document;
             }
         }
         (part, outcome)
     }
 
-    fn outcome_of(&self, reader: &mut Reader<&mut dyn Read>, part: &Part) -> Outcome {
-        let mut run = Run::new(self.options);
+    fn outcome_of(
+        &self,
+        reader: &mut Reader<&mut dyn Read>,
+        part: &Part,
+        run: &mut Run<'_>,
+    ) -> Outcome {
         let mut activities = Vec::new();
         let mut keep = |ended| activities.push(ended);
         let mut is_whole = part.is_first || run.resume(reader, self.line_shift(part), &mut keep);

@@ -13,6 +13,7 @@ use crate::xml::{Error, NoticeKind, Reader, Token};
 
 /// One reading of a document or of a part of one.
 pub(super) struct Run<'o> {
+    options: &'o Options,
     checker: Checker,
     codes: Option<codelists::Checker>,
     rules: Option<rules::Checker<'o>>,
@@ -25,6 +26,7 @@ pub(super) struct Run<'o> {
 impl<'o> Run<'o> {
     pub(super) fn new(options: &'o Options) -> Self {
         Self {
+            options,
             checker: Checker::new(options.version),
             rules: options.rules.as_ref().map(|context| {
                 rules::Checker::new(
@@ -37,6 +39,19 @@ impl<'o> Run<'o> {
             watch: Watch::default(),
             told: Told::new(options.findings_max),
         }
+    }
+
+    /// Makes it ready for another document. What the rules look at needs much memory, and keeps it.
+    pub(super) fn restart(&mut self) {
+        let mut rules = self.rules.take();
+        if let Some(rules) = &mut rules {
+            rules.restart();
+        }
+        let fresh = Self::new(self.options);
+        *self = Self {
+            rules: rules.or(fresh.rules),
+            ..fresh
+        };
     }
 
     /// Reads the root's start tag again and goes on as if activities had come before: what was found at the root was told
@@ -186,14 +201,14 @@ impl<'o> Run<'o> {
 
     /// What is left once there is nothing more to read: an activity that the end of the input cut off, the findings of
     /// the file itself, and the numbers.
-    pub(super) fn finish(mut self) -> (Ended, Ended, Summary) {
-        let mut told = self.told;
+    pub(super) fn finish(&mut self) -> (Ended, Ended, Summary) {
+        let told = &mut self.told;
         told.summary.kind = self.checker.kind();
         told.summary.version = self.checker.version();
         let subject = self.watch.take_open();
         let open = told.inside.take(subject, String::new());
         let file = told.outside.take(Subject::default(), String::new());
-        (open, file, told.summary)
+        (open, file, std::mem::take(&mut told.summary))
     }
 }
 
