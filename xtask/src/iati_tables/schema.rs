@@ -73,17 +73,19 @@ pub(super) struct ComplexType {
     pub(super) open: bool,
 }
 
-/// All types of all schemas, each once; a type's number is its place.
+/// All types of all schemas, each once; a type's number is its place. Types of different names are different types, and
+/// one without a name is none of theirs, however alike they are: `xsi:type` tells them apart.
 #[derive(Debug, Default)]
 pub(super) struct TypePool {
-    numbers: BTreeMap<ComplexType, usize>,
+    numbers: BTreeMap<(Option<String>, ComplexType), usize>,
     pub(super) types: Vec<ComplexType>,
 }
 
 impl TypePool {
-    fn number(&mut self, it: ComplexType) -> usize {
+    fn number(&mut self, name: Option<&str>, it: ComplexType) -> usize {
         let next = self.types.len();
-        *self.numbers.entry(it.clone()).or_insert_with(|| {
+        let key = (name.map(str::to_owned), it.clone());
+        *self.numbers.entry(key).or_insert_with(|| {
             self.types.push(it);
             next
         })
@@ -184,22 +186,28 @@ impl<'a, 'i> Reader<'_, 'a, 'i> {
         }
         if let Some(name) = node.attribute("type") {
             return match builtin(node, name)? {
-                Some(simple) => Ok(self.pool.number(ComplexType {
-                    content: Content::Text(simple),
-                    attributes: Vec::new(),
-                    open: false,
-                })),
+                Some(simple) => Ok(self.pool.number(
+                    None,
+                    ComplexType {
+                        content: Content::Text(simple),
+                        attributes: Vec::new(),
+                        open: false,
+                    },
+                )),
                 None => self.complex(self.global("complexType", name)?),
             };
         }
         match children(node).next() {
             Some(own) => self.complex(own),
             // XML Schema's default for an element without a type: anything at all.
-            None => Ok(self.pool.number(ComplexType {
-                content: Content::Anything,
-                attributes: Vec::new(),
-                open: true,
-            })),
+            None => Ok(self.pool.number(
+                None,
+                ComplexType {
+                    content: Content::Anything,
+                    attributes: Vec::new(),
+                    open: true,
+                },
+            )),
         }
     }
 
@@ -209,7 +217,7 @@ impl<'a, 'i> Reader<'_, 'a, 'i> {
 
     fn complex(&mut self, node: Node<'a, 'i>) -> Result<usize> {
         let complete = self.complex_parts(node)?;
-        Ok(self.pool.number(complete))
+        Ok(self.pool.number(node.attribute("name"), complete))
     }
 
     fn complex_parts(&mut self, node: Node<'a, 'i>) -> Result<ComplexType> {

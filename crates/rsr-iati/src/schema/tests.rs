@@ -1,6 +1,7 @@
 use super::simple::trim;
 use super::tables::{Content, NO_NAME, SimpleType, lookup, name_of, type_of};
 use super::*;
+use crate::xml::{Reader, Token};
 
 #[track_caller]
 fn check(simple: SimpleType, good: &[&str], bad: &[&str]) {
@@ -279,4 +280,42 @@ fn the_model_has_every_element_and_attribute_of_2_03() {
     let mut reader = OrganisationReader::new(file.as_bytes());
     while reader.next_event().unwrap().is_some() {}
     assert_eq!(reader.take_findings(), []);
+}
+
+#[test]
+fn types_that_are_alike_are_not_the_same() {
+    let codes = |root: &str, inner: &str| {
+        let xml = format!(
+            "<{root} version='2.03' xmlns:i='http://www.w3.org/2001/XMLSchema-instance'>{inner}</{root}>"
+        );
+        let mut reader = Reader::new(xml.as_bytes());
+        let mut checker = Checker::new(None);
+        let mut n_bad_types = 0;
+        while reader.advance().unwrap() != Token::Done {
+            checker.check(&reader, &mut |finding| {
+                n_bad_types += usize::from(finding.code == Code::BadType.as_str());
+            });
+        }
+        n_bad_types
+    };
+    // `name` of an organisation has a type without a name; a recipient's document is no more than one.
+    for (n, root, inner) in [
+        (
+            0,
+            "iati-activities",
+            "<iati-activity><title i:type='textRequiredType'/></iati-activity>",
+        ),
+        (
+            1,
+            "iati-organisations",
+            "<iati-organisation><name i:type='textRequiredType'/></iati-organisation>",
+        ),
+        (
+            1,
+            "iati-activities",
+            "<iati-activity><result><document-link i:type='documentLinkBase'/></result></iati-activity>",
+        ),
+    ] {
+        assert_eq!(codes(root, inner), n, "{inner}");
+    }
 }
