@@ -56,6 +56,10 @@ pub fn explain(code: &str) -> Option<String> {
         "xml-late-declaration" => {
             "An XML declaration stands at the very start of a file.\nSource: XML 1.0, 2.8."
         }
+        "xml-bad-instruction" => {
+            "An XML declaration gives its version (1.0), then its encoding, then whether the document stands alone; any \
+             other instruction has a name, and white space before what it says.\nSource: XML 1.0, 2.6 and 2.8."
+        }
         "xml-hyphens-in-comment" => {
             "Two hyphens may not stand inside a comment.\nSource: XML 1.0, 2.5."
         }

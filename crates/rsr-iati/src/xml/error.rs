@@ -140,6 +140,8 @@ pub enum NoticeKind {
     UnknownEncoding(String),
     /// An XML declaration that is not at the very start.
     LateDeclaration,
+    /// An XML declaration or an instruction that is not formed as XML asks; passed over.
+    BadInstruction,
     /// Two hyphens inside a comment.
     HyphensInComment,
     /// An element that goes over a limit. It is passed over with all that is in it, of which no more is looked at than
@@ -166,6 +168,7 @@ impl NoticeKind {
             Self::UndeclaredPrefix(_) => "xml-undeclared-prefix",
             Self::UnknownEncoding(_) => "xml-unknown-encoding",
             Self::LateDeclaration => "xml-late-declaration",
+            Self::BadInstruction => "xml-bad-instruction",
             Self::HyphensInComment => "xml-hyphens-in-comment",
             Self::PassedOver { .. } => "over-limit",
         }
@@ -199,6 +202,10 @@ impl fmt::Display for NoticeKind {
             Self::LateDeclaration => {
                 f.write_str("an XML declaration stands only at the very start of a file")
             }
+            Self::BadInstruction => f.write_str(
+                "<? begins neither an XML declaration, such as <?xml version=\"1.0\" encoding=\"UTF-8\"?>, nor an \
+                 instruction with a name and white space after it",
+            ),
             Self::HyphensInComment => f.write_str("two hyphens inside a comment"),
             Self::PassedOver {
                 element,

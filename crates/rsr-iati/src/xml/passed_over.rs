@@ -2,11 +2,14 @@
 
 use std::io::Read;
 
-use memchr::memmem;
+use memchr::{memchr, memmem};
 
 use super::error::NoticeKind;
 use super::reader::{Pending, Reader};
-use super::tag::{ScanError, syntax};
+use super::tag::{ScanError, is_name_byte, is_space, syntax};
+
+/// No XML declaration is longer.
+const DECLARATION_BYTES: usize = 1024;
 
 impl<R: Read> Reader<R> {
     /// Something that begins with `<!`.
@@ -83,9 +86,14 @@ impl<R: Read> Reader<R> {
                 b'l' | b'L',
                 b' ' | b'\t' | b'\r' | b'\n' | b'?'
             ]
-        ) && !self.window.is_at_start()
-        {
-            self.note(NoticeKind::LateDeclaration, self.window.start);
+        ) {
+            if !self.window.is_at_start() {
+                self.note(NoticeKind::LateDeclaration, self.window.start);
+            } else if !self.begins_with_declaration()? {
+                self.note(NoticeKind::BadInstruction, self.window.start);
+            }
+        } else if !self.begins_with_instruction()? {
+            self.note(NoticeKind::BadInstruction, self.window.start);
         }
         self.window.start += 2;
         loop {
@@ -102,6 +110,27 @@ impl<R: Read> Reader<R> {
                 ));
             }
         }
+    }
+
+    /// Whether a well-formed XML declaration comes next.
+    fn begins_with_declaration(&mut self) -> Result<bool, ScanError> {
+        self.ensure(DECLARATION_BYTES)?;
+        let rest = self.window.rest();
+        let rest = rest.get(..DECLARATION_BYTES).unwrap_or(rest);
+        let inside = rest
+            .strip_prefix(b"<?xml")
+            .and_then(|inside| inside.get(..memmem::find(inside, b"?>")?));
+        Ok(inside.is_some_and(is_declaration))
+    }
+
+    /// Whether an instruction comes next whose name ends as a name has to.
+    fn begins_with_instruction(&mut self) -> Result<bool, ScanError> {
+        let len_max = self.limits.name_bytes + 4;
+        self.ensure(len_max)?;
+        let rest = self.window.rest().get(2..).unwrap_or_default();
+        let len = rest.iter().take(len_max).take_while(|b| is_name_byte(**b));
+        let after = rest.get(len.count()..).unwrap_or_default();
+        Ok(after.starts_with(b"?>") || after.first().copied().is_some_and(is_space))
     }
 
     /// Passes over a document type declaration: brackets and quotes are minded, nothing else.
@@ -143,4 +172,35 @@ impl<R: Read> Reader<R> {
             }
         }
     }
+}
+
+/// Whether this may stand in an XML declaration after its name: a version, an encoding and whether the document stands
+/// alone, in this order; all but the first may be absent.
+fn is_declaration(inside: &[u8]) -> bool {
+    let is_version = |value: &[u8]| {
+        let minor = value.strip_prefix(b"1.");
+        minor.is_some_and(|minor| minor.iter().all(u8::is_ascii_digit))
+    };
+    let Some((version, rest)) = said(inside, b"version") else {
+        return false;
+    };
+    let (encoding, rest) = said(rest, b"encoding").unwrap_or((b"UTF-8", rest));
+    let (standalone, rest) = said(rest, b"standalone").unwrap_or((b"no", rest));
+    let is_part = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    is_version(version)
+        && encoding.first().is_some_and(u8::is_ascii_alphabetic)
+        && encoding.iter().all(is_part)
+        && matches!(standalone, b"yes" | b"no")
+        && rest.iter().all(|b| is_space(*b))
+}
+
+/// The value that a declaration gives to a name, and what comes after it.
+fn said<'d>(rest: &'d [u8], name: &[u8]) -> Option<(&'d [u8], &'d [u8])> {
+    let (space, rest) = rest.split_at(rest.iter().take_while(|b| is_space(**b)).count());
+    let rest = rest.strip_prefix(name).filter(|_| !space.is_empty())?;
+    let rest = rest.trim_ascii_start().strip_prefix(b"=")?;
+    let (quote, rest) = rest.trim_ascii_start().split_first()?;
+    let value = rest.get(..memchr(*quote, rest)?)?;
+    let is_quote = matches!(quote, b'"' | b'\'');
+    is_quote.then_some((value, rest.get(value.len() + 1..)?))
 }

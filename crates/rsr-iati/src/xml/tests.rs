@@ -134,6 +134,29 @@ fn what_is_survived_is_noticed() {
         " <?xml version='1.0'?><a/>",
         "!xml-late-declaration <a> </a> done",
     );
+    for good in [
+        "<?xml version='1.0'?>",
+        "\u{feff}<?xml version = \"1.1\"\n encoding='utf-8' standalone='yes' ?>",
+        "<?xml version='1.0' standalone='no'?><?b?><?c d='?'?><?xml-stylesheet href='x'?>",
+    ] {
+        check(format!("{good}<a/>"), "<a> </a> done");
+    }
+    for bad in [
+        "<?xml ?>",
+        "<?xml vers ion='1.0'?>",
+        "<?xml version='2.0'?>",
+        "<?xml version=1.0?>",
+        "<?xml version='1.0'encoding='utf-8'?>",
+        "<?xml version='1.0' standalone='no' encoding='utf-8'?>",
+        "<?xml version='1.0' standalone='maybe'?>",
+        "<?xml version='1.0' more=''?>",
+        "<?Xml version='1.0'?>",
+        "<?xmlversion='1.0'?>",
+        "<?b=c?>",
+        "<!-- --><?b+ c?>",
+    ] {
+        check(format!("{bad}<a/>"), "!xml-bad-instruction <a> </a> done");
+    }
     check(
         "<?xml version='1.0' encoding='klingon'?><a/>",
         "!xml-unknown-encoding <a> </a> done",
