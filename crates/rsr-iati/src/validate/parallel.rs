@@ -28,8 +28,8 @@ const MEMORY_MAX: usize = 2 * PART_BYTES;
 
 /// Checks one file as [`validate`] does, on several threads. Groups come in the order of the file, on the caller's own.
 ///
-/// Memory: for each thread that of [`validate`], two parts of 512 KiB with what comes before the first activity, and their
-/// findings; for as long as there are larger activities, parts of up to 1 MiB. From an activity on that is larger, or that
+/// Memory: for each thread that of [`validate`], two parts of 512 KiB with what comes before the first activity, and all
+/// findings of these parts; for as long as there are larger activities, parts of up to 1 MiB. From an activity on that is larger, or that
 /// is not one of the root's, the file is read on one thread; so it is with a ruleset of the caller's, whose rules may look
 /// past an activity.
 pub fn validate_parallel<R: Read + Send>(

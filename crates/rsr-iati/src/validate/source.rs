@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use memchr::{memchr_iter, memmem};
 
-use crate::xml::{Gunzip, is_gzip};
+use crate::xml::{Gunzip, Reader, Token, is_gzip};
 
 const END: &[u8] = b"</iati-activity>";
 const START: &[u8] = b"<iati-activity";
@@ -105,8 +105,9 @@ impl<'r> Source<'r> {
                 let before = self.held().get(..at).unwrap_or_default().trim_ascii_end();
                 let is_tag =
                     before.ends_with(b">") && !before.ends_with(b"-->") && !before.ends_with(b"?>");
-                // No part may end inside of it.
-                let is_whole = is_tag && memmem::find(before, END).is_none();
+                // No part may end inside of it, and what each part begins with must not be found in each again.
+                let is_whole =
+                    is_tag && memmem::find(before, END).is_none() && is_root_alone(before);
                 self.prologue = before.to_vec();
                 return Ok(is_whole);
             }
@@ -214,6 +215,22 @@ impl<'r> Source<'r> {
                 self.is_ended = n == 0;
                 Ok(())
             }
+        }
+    }
+}
+
+/// Whether this is a start tag with nothing but white space and comments after it.
+fn is_root_alone(mut prologue: &[u8]) -> bool {
+    let mut reader = Reader::of_unzipped(&mut prologue as &mut dyn Read);
+    if !matches!(reader.advance(), Ok(Token::Start)) {
+        return false;
+    }
+    let _of_the_root = reader.take_notices();
+    loop {
+        let token = reader.advance();
+        let is_blank = matches!(token, Ok(Token::Text)) && reader.is_blank();
+        if reader.has_notices() || !is_blank {
+            return token.is_err() && !reader.has_notices();
         }
     }
 }

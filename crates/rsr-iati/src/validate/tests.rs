@@ -212,12 +212,20 @@ fn several_threads_find_what_one_finds() {
             "<iati-activities version='1.05' xmlns:z='v'><!-- x -->",
             "<iati-activities nothing=''>",
             "<!-- <iati-activity > --><iati-activities version='2.02'> ",
+            "<iati-activities version='1.05'><x:y xmlns:x='u'><iati-identifier zz=''/></x:y>",
+            "<iati-activities version='2.03'><!-- -- --><?b+ c?>",
             "<other>",
         ] {
             let file = format!("{root}{bad}{middle}{bad}</iati-activities>");
             check_in_parts(file.as_bytes(), &format!("{what} in {root}"));
         }
     }
+    let deep = "<a>".repeat(200) + &"</a>".repeat(200);
+    let over_limit = format!("<iati-activities version='2.03'>{deep}{bad}</iati-activities>");
+    check_in_parts(
+        over_limit.as_bytes(),
+        "an element over a limit before all activities",
+    );
     check_in_parts(b"", "nothing");
     check_in_parts(b"<iati-activities version='2.03'/>", "no activity");
     check_in_parts(bad.as_bytes(), "no root");

@@ -68,7 +68,7 @@ impl<R: Read> Reader<R> {
     pub(super) fn instruction(&mut self) -> Result<(), ScanError> {
         self.ensure(6)?;
         let rest = self.window.rest();
-        let target = rest.get(2..6).unwrap_or_default();
+        let target = rest.get(2..6).or(rest.get(2..)).unwrap_or_default();
         if !target
             .first()
             .is_some_and(|&b| b.is_ascii_alphabetic() || matches!(b, b'_' | b':') || b >= 0x80)
@@ -114,23 +114,34 @@ impl<R: Read> Reader<R> {
 
     /// Whether a well-formed XML declaration comes next.
     fn begins_with_declaration(&mut self) -> Result<bool, ScanError> {
-        self.ensure(DECLARATION_BYTES)?;
-        let rest = self.window.rest();
-        let rest = rest.get(..DECLARATION_BYTES).unwrap_or(rest);
-        let inside = rest
-            .strip_prefix(b"<?xml")
-            .and_then(|inside| inside.get(..memmem::find(inside, b"?>")?));
-        Ok(inside.is_some_and(is_declaration))
+        loop {
+            let rest = self.window.rest();
+            if let Some(end) = memmem::find(rest, b"?>") {
+                let inside = rest.get(..end).and_then(|all| all.strip_prefix(b"<?xml"));
+                return Ok(inside.is_some_and(is_declaration));
+            }
+            // What came before trouble with the input is given before it, so no more is asked for than is needed.
+            if rest.len() >= DECLARATION_BYTES || !self.fill()? {
+                return Ok(false);
+            }
+        }
     }
 
     /// Whether an instruction comes next whose name ends as a name has to.
     fn begins_with_instruction(&mut self) -> Result<bool, ScanError> {
-        let len_max = self.limits.name_bytes + 4;
-        self.ensure(len_max)?;
-        let rest = self.window.rest().get(2..).unwrap_or_default();
-        let len = rest.iter().take(len_max).take_while(|b| is_name_byte(**b));
-        let after = rest.get(len.count()..).unwrap_or_default();
-        Ok(after.starts_with(b"?>") || after.first().copied().is_some_and(is_space))
+        loop {
+            let rest = self.window.rest().get(2..).unwrap_or_default();
+            let len = rest.iter().take_while(|b| is_name_byte(**b)).count();
+            match rest.get(len..).unwrap_or_default() {
+                [b'?', b'>', ..] => return Ok(true),
+                [b'?'] | [] if len <= self.limits.name_bytes => {
+                    if !self.fill()? {
+                        return Ok(false);
+                    }
+                }
+                after => return Ok(after.first().copied().is_some_and(is_space)),
+            }
+        }
     }
 
     /// Passes over a document type declaration: brackets and quotes are minded, nothing else.

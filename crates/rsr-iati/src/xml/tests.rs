@@ -43,6 +43,15 @@ fn trace(input: impl Read) -> String {
     }
 }
 
+/// A source that cannot be read.
+struct Failing;
+
+impl Read for Failing {
+    fn read(&mut self, _into: &mut [u8]) -> std::io::Result<usize> {
+        Err(std::io::Error::other("broken"))
+    }
+}
+
 /// A source that gives a few bytes at a time.
 struct Drip<'a>(&'a [u8], usize);
 
@@ -141,6 +150,12 @@ fn what_is_survived_is_noticed() {
     ] {
         check(format!("{good}<a/>"), "<a> </a> done");
     }
+    check("<a/><?b?>", "<a> </a> done");
+    // What was read before the input broke off comes before the trouble.
+    let broken = Drip(b"<?xml version='1.0'?><?b?><a>", 7).chain(Failing);
+    let mut reader = Reader::new(broken);
+    assert_eq!(reader.advance().unwrap(), Token::Start);
+    assert!(reader.advance().is_err(), "it cannot be read on");
     for bad in [
         "<?xml ?>",
         "<?xml vers ion='1.0'?>",

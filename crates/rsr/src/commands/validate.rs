@@ -1,10 +1,9 @@
 //! `rsr validate iati`: schema, codelists and rules over files, in one pass each.
 
 use std::io::{self, BufWriter, Seek, Write};
-use std::num::NonZero;
 
 use rsr_iati::report::{JsonReport, Severity, TextReport, explain};
-use rsr_iati::validate::{Group, Options, Summary, validate_parallel};
+use rsr_iati::validate::{Group, Options, Summary, validate};
 use serde_json::json;
 use tempfile::SpooledTempFile;
 
@@ -15,9 +14,6 @@ use crate::context::{Context, IatiWork};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{Format, Out};
 use crate::progress::Progress;
-
-/// A file by itself is checked on as many threads at most: each holds some parts of it.
-const N_THREADS_MAX: usize = 8;
 
 /// Bytes of a report that wait in memory.
 const HELD_BYTES_MAX: usize = 64 << 10;
@@ -36,8 +32,7 @@ pub(crate) fn run(context: &Context, which: &Validate) -> Outcome {
     let mut out = Out::new();
     if let [only] = &inputs[..] {
         // Its findings are shown as they are found.
-        let n_threads = n_cores().min(N_THREADS_MAX);
-        let checked = one(context, flags, only, n_threads, &progress, &mut out)?;
+        let checked = one(context, flags, only, &progress, &mut out)?;
         total.take(context, only, &checked, &progress)?;
     } else {
         many(context, flags, &inputs, &progress, &mut out, &mut total)?;
@@ -74,19 +69,13 @@ fn many(
     out: &mut Out,
     total: &mut Total,
 ) -> Result<(), Failure> {
+    let n_workers = std::thread::available_parallelism().map_or(1, usize::from);
     let work = |input: &Input| -> Result<(Checked, SpooledTempFile), Failure> {
         let mut report = SpooledTempFile::new(HELD_BYTES_MAX);
-        let checked = one(
-            context,
-            flags,
-            input,
-            1,
-            progress,
-            BufWriter::new(&mut report),
-        )?;
+        let checked = one(context, flags, input, progress, BufWriter::new(&mut report))?;
         Ok((checked, report))
     };
-    side_by_side(inputs, n_cores(), &work, &mut |input, done| {
+    side_by_side(inputs, n_workers, &work, &mut |input, done| {
         let (checked, mut report) = done?;
         report
             .rewind()
@@ -106,10 +95,6 @@ fn many(
         }
         Ok(())
     })
-}
-
-fn n_cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// What came of one file.
@@ -167,7 +152,6 @@ fn one(
     context: &Context,
     flags: &ValidateIati,
     input: &Input,
-    n_threads: usize,
     progress: &Progress,
     mut out: impl Write,
 ) -> Result<Checked, Failure> {
@@ -180,7 +164,6 @@ fn one(
         options.rules = None;
         options.duplicates = false;
     }
-    let n_threads = NonZero::new(n_threads).unwrap_or(NonZero::<usize>::MIN);
     let mut n_bad = 0;
     let mut count = |group: &Group| {
         let errors = group.findings.iter();
@@ -189,7 +172,7 @@ fn one(
     };
     let (summary, written) = if context.is_json() {
         let mut report = JsonReport::new(&mut out).about(name);
-        let summary = validate_parallel(source, &options, n_threads, &mut |group| {
+        let summary = validate(source, &options, &mut |group| {
             count(&group);
             report.group(&group);
         });
@@ -197,7 +180,7 @@ fn one(
         (summary, written)
     } else {
         let mut report = TextReport::new(&mut out, name);
-        let summary = validate_parallel(source, &options, n_threads, &mut |group| {
+        let summary = validate(source, &options, &mut |group| {
             count(&group);
             report.group(&group);
         });
