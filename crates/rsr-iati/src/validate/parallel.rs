@@ -23,15 +23,18 @@ use crate::xml::{Reader, Token, as_text};
 /// Bytes of a part. It stays in the cache of the core that reads it, and its beginning costs little beside it.
 const PART_BYTES: usize = 1 << 19;
 
+/// A part with more findings is read again on one thread, which holds those of one activity at a time.
+const FINDINGS_MAX: usize = 1024;
+
 /// Memory of parts that is larger is given back: an unusual activity was in it.
 const MEMORY_MAX: usize = 2 * PART_BYTES;
 
 /// Checks one file as [`validate`] does, on several threads. Groups come in the order of the file, on the caller's own.
 ///
-/// Memory: for each thread that of [`validate`], two parts of 512 KiB with what comes before the first activity, and all
-/// findings of these parts; for as long as there are larger activities, parts of up to 1 MiB. From an activity on that is larger, or that
-/// is not one of the root's, the file is read on one thread; so it is with a ruleset of the caller's, whose rules may look
-/// past an activity.
+/// Memory: for each thread that of [`validate`], and two parts of 512 KiB with what comes before the first activity and up
+/// to 1,024 findings; for as long as there are larger activities, parts of up to 1 MiB. From an activity on that is larger or
+/// that is not one of the root's, and from a part on with more findings, the file is read on one thread; so it is with a
+/// ruleset of the caller's, whose rules may look past an activity.
 pub fn validate_parallel<R: Read + Send>(
     mut input: R,
     options: &Options,
@@ -92,6 +95,8 @@ struct Outcome {
     summary: Summary,
     /// It ends where the next part can be begun afresh.
     is_whole: bool,
+    /// It has more findings than are held, and is of no use.
+    is_overfull: bool,
 }
 
 /// A part that was read, or the fault of a thread.
@@ -239,7 +244,13 @@ impl Team<'_> {
         run: &mut Run<'_>,
     ) -> Outcome {
         let mut activities = Vec::new();
-        let mut keep = |ended| activities.push(ended);
+        let mut n_findings = 0;
+        let mut keep = |ended: Ended| {
+            n_findings += ended.findings.len();
+            if n_findings <= FINDINGS_MAX {
+                activities.push(ended);
+            }
+        };
         let mut is_whole = part.is_first || run.resume(reader, self.line_shift(part), &mut keep);
         if part.is_last {
             run.read_to_end_of_input(reader, &mut keep);
@@ -253,6 +264,7 @@ impl Team<'_> {
             file,
             summary,
             is_whole,
+            is_overfull: n_findings > FINDINGS_MAX,
         }
     }
 
@@ -311,7 +323,7 @@ impl Read for Parts {
 
 /// Whether it may be taken, and what comes after it too.
 fn is_next((part, outcome): &(Part, Outcome)) -> bool {
-    outcome.is_whole || part.is_last
+    !outcome.is_overfull && (outcome.is_whole || part.is_last)
 }
 
 /// Hands out memory, where anybody still waits for it.

@@ -226,6 +226,9 @@ fn several_threads_find_what_one_finds() {
         over_limit.as_bytes(),
         "an element over a limit before all activities",
     );
+    let full = "<iati-activity/>".repeat(3_000);
+    let full = format!("<iati-activities version='2.03'>{bad}{full}{bad}</iati-activities>");
+    check_in_parts(full.as_bytes(), "more findings than are held");
     check_in_parts(b"", "nothing");
     check_in_parts(b"<iati-activities version='2.03'/>", "no activity");
     check_in_parts(bad.as_bytes(), "no root");
