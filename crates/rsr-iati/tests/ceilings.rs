@@ -11,6 +11,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
+use std::num::NonZero;
 
 use rsr_base::ByteSize;
 use rsr_iati::export::{ActivitySource, ExportOptions, export, export_to_file};
@@ -20,7 +21,7 @@ use rsr_iati::model::{
     Identifier, Narrative, ParticipatingOrg, ReportingOrg, TextBlock, Transaction,
 };
 use rsr_iati::reader::{ActivityReader, Counts, Event};
-use rsr_iati::validate::{Options, validate};
+use rsr_iati::validate::{Options, validate, validate_parallel};
 use rsr_testkit::{CountingAllocator, peak_of};
 
 #[global_allocator]
@@ -264,6 +265,7 @@ fn memory_stays_under_its_ceilings() {
     });
 
     hostile_input_is_validated();
+    bad_activities_take_no_more_on_several_threads();
     a_long_text_is_held_twice_at_most();
     many_activities_take_what_ten_thousand_take();
 
@@ -514,4 +516,24 @@ fn a_long_text_is_held_twice_at_most() {
         read(Repeated::new(&head, "abcdefghij", 1_500_000, &tail))
     });
     assert_eq!((counts.n_read, counts.n_skipped), (2, 0));
+}
+
+/// Threads hold back what they found until it is its turn, and that is bounded.
+fn bad_activities_take_no_more_on_several_threads() {
+    // Nothing but findings: more than a hundred thousand.
+    let activity = "<iati-activity><no-such/></iati-activity>\n";
+    let n = 40_000;
+    let input = Repeated::new(
+        "<iati-activities version='2.03'>",
+        activity,
+        n,
+        "</iati-activities>",
+    );
+    let two = NonZero::new(2).unwrap();
+    let mut n_shown = 0_u64;
+    let limit = ByteSize::from_mib(8);
+    let summary = check("bad activities on two threads", limit, || {
+        validate_parallel(input, &Options::default(), two, &mut |_| n_shown += 1)
+    });
+    assert_eq!((summary.n_subjects, n_shown), (n, n));
 }

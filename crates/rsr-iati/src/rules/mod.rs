@@ -18,6 +18,7 @@
 //! the whole of an `if` or `then` is a path, and so never reports rule 3.7.1, and reports a missing value twice.
 //! **Source:** IATI-Rulesets, version 2.03: `standard.json` and its tests.
 
+mod capture;
 mod case;
 mod checker;
 mod date;

@@ -53,8 +53,20 @@ impl Names {
         }
     }
 
+    /// The attributes of the tag that the ruleset mentions, with their values.
+    pub(super) fn of_attributes<'t, R: Read>(
+        &'t self,
+        tag: &'t StartTag,
+        reader: &'t Reader<R>,
+    ) -> impl Iterator<Item = (Name, &'t str)> {
+        (0..reader.n_attributes()).filter_map(|place| {
+            let name = self.of_attribute(tag, place, reader)?;
+            Some((name, reader.value_at(place)))
+        })
+    }
+
     /// The number of an attribute, by its place in the tag.
-    pub(super) fn of_attribute<R: Read>(
+    fn of_attribute<R: Read>(
         &self,
         tag: &StartTag,
         place: usize,

@@ -21,6 +21,7 @@
 //! # Ok::<(), rsr_iati::xml::Error>(())
 //! ```
 
+mod attributes;
 mod block;
 mod error;
 mod escape;
@@ -37,8 +38,9 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+pub use attributes::Attribute;
 pub use error::{Error, ErrorKind, Malformed, Notice, NoticeKind, Position};
 pub use escape::{escape_attribute, escape_text};
 pub(crate) use input::{Gunzip, as_text, is_gzip};
 pub use namespace::XML_NAMESPACE;
-pub use reader::{Attribute, Limits, Reader, Token};
+pub use reader::{Limits, Reader, Token};
