@@ -265,6 +265,11 @@ impl<'a, 'i> Reader<'_, 'a, 'i> {
             }
         }
         self.depth -= 1;
+        // In the tables it would be the simple type itself, whose place others of XML Schema may take.
+        ensure!(
+            it.open || !it.attributes.is_empty() || !matches!(it.content, Content::Text(_)),
+            "a complex type that adds nothing to a simple one has no form in the tables"
+        );
         Ok(it)
     }
 

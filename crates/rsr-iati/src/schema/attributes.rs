@@ -8,7 +8,9 @@ use super::StartTag;
 use super::checker::{Mode, Sink, quote};
 use super::code::Code;
 use super::simple::trim;
-use super::tables::{ComplexType, NO_NAME, Schema, SimpleType, TypeId, lookup, name_of, type_of};
+use super::tables::{
+    ComplexType, Content, NO_NAME, Schema, SimpleType, TypeId, lookup, name_of, type_of,
+};
 
 const INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
 const XSD: &str = "http://www.w3.org/2001/XMLSchema";
@@ -203,8 +205,8 @@ fn instance<R: Read>(
     result
 }
 
-/// The mode under the type that `xsi:type` names: the element's own type, one that extends it, or any for an element
-/// that is unknown.
+/// The mode under the type that `xsi:type` names: the element's own type, one that extends or restricts it, or any for an
+/// element that is unknown.
 fn replaced<R: Read>(
     schema: &'static Schema,
     mode: Mode,
@@ -219,6 +221,12 @@ fn replaced<R: Read>(
     match namespace {
         Some(XSD) if local == "anyType" => (mode == Mode::Lax).then_some(Mode::Lax),
         Some(XSD) if mode == Mode::Lax => SimpleType::of_schema_name(local).map(Mode::Simple),
+        // No other type is wide enough to have this one below it.
+        Some(XSD) if local != "anySimpleType" => {
+            let own = simple_alone(mode)?;
+            let given = SimpleType::of_schema_name(local)?;
+            given.is_or_restricts(own).then_some(Mode::Simple(given))
+        }
         None | Some("") if prefix.is_empty() => {
             let named = |id: TypeId| schema.types.iter().find(move |(_, known, _)| *known == id);
             let (_, id, _) = schema.types.iter().find(|(known, _, _)| *known == local)?;
@@ -231,6 +239,19 @@ fn replaced<R: Read>(
             }
             None
         }
+        _ => None,
+    }
+}
+
+/// The simple type of an element that has one of XML Schema's own and no attributes.
+fn simple_alone(mode: Mode) -> Option<SimpleType> {
+    let Mode::Typed(id) = mode else { return None };
+    match type_of(id) {
+        ComplexType {
+            content: Content::Text(simple),
+            attributes: [],
+            open: false,
+        } => Some(*simple),
         _ => None,
     }
 }

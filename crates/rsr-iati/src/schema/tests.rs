@@ -319,3 +319,58 @@ fn types_that_are_alike_are_not_the_same() {
         assert_eq!(codes(root, inner), n, "{inner}");
     }
 }
+
+#[test]
+fn simple_types_give_way_to_what_restricts_them() {
+    let check = |inner: &str| {
+        let xml = format!(
+            "<iati-activities version='2.03' xmlns:i='http://www.w3.org/2001/XMLSchema-instance' \
+             xmlns:x='http://www.w3.org/2001/XMLSchema'><iati-activity>{inner}</iati-activity></iati-activities>"
+        );
+        let mut reader = Reader::new(xml.as_bytes());
+        let mut checker = Checker::new(None);
+        let mut found = Vec::new();
+        while reader.advance().unwrap() != Token::Done {
+            checker.check(&reader, &mut |finding| {
+                let is_of_the_value = [Code::BadType, Code::BadValue]
+                    .iter()
+                    .any(|code| finding.code == code.as_str());
+                found.extend(is_of_the_value.then(|| finding.code.to_string()));
+            });
+        }
+        found
+    };
+    // As xmllint 2.9.14 has it.
+    for (given, text, expected) in [
+        ("x:decimal", "1.5", None),
+        ("x:integer", "1", None),
+        ("x:integer", "1.5", Some(Code::BadValue)),
+        ("x:positiveInteger", "0", Some(Code::BadValue)),
+        ("x:string", "1", Some(Code::BadType)),
+        ("x:anySimpleType", "1", Some(Code::BadType)),
+    ] {
+        let inner = format!(
+            "<crs-add><loan-status year='2014' currency='USD' value-date='2013-05-24'>\
+             <interest-received i:type='{given}'>{text}</interest-received></loan-status></crs-add>"
+        );
+        let expected: Vec<String> = expected
+            .iter()
+            .map(|code| code.as_str().to_owned())
+            .collect();
+        assert_eq!(check(&inner), expected, "{given} {text}");
+    }
+    for (given, text, expected) in [
+        ("x:token", "1 2", None),
+        ("x:NMTOKEN", "1 2", Some(Code::BadValue)),
+        ("x:decimal", "1", Some(Code::BadType)),
+        ("x:anyType", "1", Some(Code::BadType)),
+    ] {
+        let inner =
+            format!("<crs-add><channel-code i:type='{given}'>{text}</channel-code></crs-add>");
+        let expected: Vec<String> = expected
+            .iter()
+            .map(|code| code.as_str().to_owned())
+            .collect();
+        assert_eq!(check(&inner), expected, "{given} {text}");
+    }
+}

@@ -23,13 +23,17 @@ use crate::xml::{Reader, Token, as_text};
 /// Bytes of a part. It stays in the cache of the core that reads it, and its beginning costs little beside it.
 const PART_BYTES: usize = 1 << 19;
 
+/// Parts of each thread that are being read or wait for an earlier one.
+const PARTS_AHEAD: usize = 2;
+
 /// A part with more findings is read again on one thread, which holds those of one activity at a time.
 const FINDINGS_MAX: usize = 1024;
 
 /// Memory of parts that is larger is given back: an unusual activity was in it.
 const MEMORY_MAX: usize = 2 * PART_BYTES;
 
-/// Checks one file as [`validate`] does, on several threads. Groups come in the order of the file, on the caller's own.
+/// Checks one file as [`validate`] does, on the caller's thread and others. Groups come in the order of the file, on the
+/// caller's own between two parts of its own.
 ///
 /// Memory: for each thread that of [`validate`], and two parts of 512 KiB with what comes before the first activity and up
 /// to 1,024 findings; for as long as there are larger activities, parts of up to 1 MiB. From an activity on that is larger or
@@ -99,14 +103,85 @@ struct Outcome {
     is_overfull: bool,
 }
 
-/// A part that was read, or the fault of a thread.
-type Done = thread::Result<(Part, Outcome)>;
+/// A part that was read.
+struct Done {
+    part: Part,
+    outcome: Outcome,
+    /// Whose memory it is in: the number of a helper, from 0 on; `None`: the leader's.
+    helper: Option<usize>,
+}
+
+impl Done {
+    /// Whether it may be taken, and what comes after it too.
+    fn is_sound(&self) -> bool {
+        !self.outcome.is_overfull && (self.outcome.is_whole || self.part.is_last)
+    }
+}
 
 /// What the threads share.
 struct Shared<'r> {
     source: Source<'r>,
     /// Why the input could not be read on.
     trouble: Option<io::Error>,
+}
+
+/// What was read, on its way out in the order of the file.
+struct Queue<'s> {
+    outlet: Outlet<'s>,
+    /// What is not taken yet, from `n_taken` on.
+    parts: VecDeque<Option<Done>>,
+    n_taken: usize,
+    /// What was open at the end of the file, once that was taken.
+    end: Option<Ended>,
+    /// Memory for a part each: who has some may read one. It goes back to the thread it came from, whose core has it near.
+    own: Vec<Vec<u8>>,
+    /// That of the others, who end when this is dropped.
+    helpers: Vec<SyncSender<Vec<u8>>>,
+}
+
+impl Queue<'_> {
+    /// Takes in a part, and out all that can be.
+    fn put(&mut self, done: Done) {
+        let place = done.part.number - self.n_taken;
+        while self.parts.len() <= place {
+            self.parts.push_back(None);
+        }
+        if let Some(slot) = self.parts.get_mut(place) {
+            *slot = Some(done);
+        }
+        let is_sound = |part: &mut Option<Done>| part.as_ref().is_some_and(Done::is_sound);
+        while let Some(done) = self.parts.pop_front_if(is_sound).flatten() {
+            self.take(done);
+        }
+        // What comes after a part that is not sound is read again, behind it.
+        if let Some(Some(_)) = self.parts.front() {
+            self.own.clear();
+            self.helpers.clear();
+        }
+    }
+
+    fn take(&mut self, done: Done) {
+        self.n_taken += 1;
+        let outcome = done.outcome;
+        self.outlet
+            .part(outcome.activities, outcome.file, &outcome.summary);
+        if done.part.is_last {
+            self.end = Some(outcome.open);
+        }
+        let mut memory = done.part.document;
+        if memory.capacity() > MEMORY_MAX {
+            memory = Vec::new();
+        }
+        match done.helper {
+            None => self.own.push(memory),
+            Some(helper) => {
+                if let Some(helper) = self.helpers.get(helper) {
+                    // There is room for all there is; and a thread that has ended needs none.
+                    let _ended = helper.try_send(memory);
+                }
+            }
+        }
+    }
 }
 
 struct Team<'t> {
@@ -116,91 +191,88 @@ struct Team<'t> {
 }
 
 impl Team<'_> {
-    fn read(&self, source: Source<'_>, mut outlet: Outlet<'_>) -> Summary {
-        let n_in_flight = self.n_threads * 2;
-        // Memory for one part each. Who has some may read a part: as many are on their way as there is memory for.
-        let (memory, waiting) = sync_channel::<Vec<u8>>(n_in_flight);
-        let (results, done) = sync_channel::<Done>(n_in_flight);
-        let waiting = Mutex::new(waiting);
+    fn read(&self, source: Source<'_>, outlet: Outlet<'_>) -> Summary {
         let shared = Mutex::new(Shared {
             source,
             trouble: None,
         });
-        // What is not taken yet, in the order of the file, from `n_taken` on.
-        let mut parts: VecDeque<Option<(Part, Outcome)>> = VecDeque::new();
-        let mut n_taken = 0;
-        let end = thread::scope(|scope| {
-            // The threads end when it is dropped.
-            let mut memory = Some(memory);
-            for _ in 0..self.n_threads {
-                let (waiting, shared, results) = (&waiting, &shared, results.clone());
-                scope.spawn(move || self.work(waiting, shared, &results));
+        let queue = thread::scope(|scope| {
+            let (results, done) = sync_channel(self.n_threads * PARTS_AHEAD);
+            // It is dropped when the caller's sink panics, and all helpers end.
+            let mut queue = Queue {
+                outlet,
+                parts: VecDeque::new(),
+                n_taken: 0,
+                end: None,
+                own: vec![Vec::new(); PARTS_AHEAD],
+                helpers: Vec::new(),
+            };
+            for helper in 0..self.n_threads - 1 {
+                let (memory, waiting) = sync_channel(PARTS_AHEAD);
+                for _ in 0..PARTS_AHEAD {
+                    let _has_room = memory.try_send(Vec::new());
+                }
+                queue.helpers.push(memory);
+                let (shared, results) = (&shared, results.clone());
+                scope.spawn(move || self.help(helper, &waiting, shared, &results));
             }
             drop(results);
-            for _ in 0..n_in_flight {
-                give(memory.as_ref(), Vec::new());
-            }
-            let mut end = None;
-            // All have ended once there is nothing more to receive.
-            while let Ok(result) = done.recv() {
-                // A fault in a thread is the caller's.
-                let (part, outcome) = result.unwrap_or_else(|fault| resume_unwind(fault));
-                let place = part.number - n_taken;
-                while parts.len() <= place {
-                    parts.push_back(None);
-                }
-                if let Some(slot) = parts.get_mut(place) {
-                    *slot = Some((part, outcome));
-                }
-                while let Some((part, outcome)) = parts
-                    .pop_front_if(|part| part.as_ref().is_some_and(is_next))
-                    .flatten()
-                {
-                    n_taken += 1;
-                    outlet.part(outcome.activities, outcome.file, &outcome.summary);
-                    if part.is_last {
-                        end = Some(outcome.open);
-                    }
-                    let is_usual = part.document.capacity() <= MEMORY_MAX;
-                    give(
-                        memory.as_ref(),
-                        if is_usual { part.document } else { Vec::new() },
-                    );
-                }
-                // What comes after a part that is not whole is read again, behind it.
-                if let Some(Some(_)) = parts.front() {
-                    memory = None;
-                }
-            }
-            end
+            self.lead(&shared, &done, &mut queue);
+            queue
         });
-        match end {
-            Some(open) => outlet.finish(open),
+        match queue.end {
+            Some(open) => queue.outlet.finish(open),
             None => {
                 let shared = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
-                let parts = parts.into_iter().flatten().map(|(part, _)| part);
-                self.go_on_alone(parts.collect(), shared, outlet)
+                let parts = queue.parts.into_iter().flatten().map(|done| done.part);
+                self.go_on_alone(parts.collect(), shared, queue.outlet)
             }
         }
     }
 
-    fn work(
+    /// Reads parts as the helpers do, and takes what all have read; a thread more for that would take turns with them.
+    fn lead(
         &self,
-        waiting: &Mutex<Receiver<Vec<u8>>>,
         shared: &Mutex<Shared<'_>>,
-        results: &SyncSender<Done>,
+        done: &Receiver<thread::Result<Done>>,
+        queue: &mut Queue<'_>,
+    ) {
+        // A fault in a helper is the caller's.
+        let sound =
+            |result: thread::Result<Done>| result.unwrap_or_else(|fault| resume_unwind(fault));
+        let mut run = Run::new(self.options);
+        let mut has_more = true;
+        loop {
+            while let Ok(result) = done.try_recv() {
+                queue.put(sound(result));
+            }
+            if let Some(memory) = queue.own.pop().filter(|_| has_more) {
+                match next_part(shared, memory) {
+                    Some(part) => queue.put(self.outcome(part, None, &mut run)),
+                    None => has_more = false,
+                }
+            } else if let Ok(result) = done.recv() {
+                queue.put(sound(result));
+            } else {
+                // All helpers have ended.
+                return;
+            }
+        }
+    }
+
+    /// Reads parts for as long as there is memory and anything to read.
+    fn help(
+        &self,
+        helper: usize,
+        waiting: &Receiver<Vec<u8>>,
+        shared: &Mutex<Shared<'_>>,
+        results: &SyncSender<thread::Result<Done>>,
     ) {
         let mut run = Run::new(self.options);
-        loop {
-            let memory = waiting
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .recv();
-            let Ok(memory) = memory else { return };
+        while let Ok(memory) = waiting.recv() {
             let read = catch_unwind(AssertUnwindSafe(|| {
                 let part = next_part(shared, memory)?;
-                run.restart();
-                Some(self.outcome(part, &mut run))
+                Some(self.outcome(part, Some(helper), &mut run))
             }));
             let Some(done) = read.transpose() else {
                 return;
@@ -212,7 +284,8 @@ impl Team<'_> {
     }
 
     /// Reads one part.
-    fn outcome(&self, mut part: Part, run: &mut Run<'_>) -> (Part, Outcome) {
+    fn outcome(&self, mut part: Part, helper: Option<usize>, run: &mut Run<'_>) -> Done {
+        run.restart();
         // Nearly all parts are text as they stand, and need not be copied.
         let document = std::mem::take(&mut part.document);
         let text = if part.is_first {
@@ -234,7 +307,11 @@ impl Team<'_> {
                 part.document = document;
             }
         }
-        (part, outcome)
+        Done {
+            part,
+            outcome,
+            helper,
+        }
     }
 
     fn outcome_of(
@@ -318,19 +395,6 @@ impl Read for Parts {
                 None => return Ok(0),
             }
         }
-    }
-}
-
-/// Whether it may be taken, and what comes after it too.
-fn is_next((part, outcome): &(Part, Outcome)) -> bool {
-    !outcome.is_overfull && (outcome.is_whole || part.is_last)
-}
-
-/// Hands out memory, where anybody still waits for it.
-fn give(to: Option<&SyncSender<Vec<u8>>>, memory: Vec<u8>) {
-    if let Some(to) = to {
-        // There is room for all there is; and a thread that has ended needs none.
-        let _ended = to.try_send(memory);
     }
 }
 

@@ -88,7 +88,7 @@ impl<'o> Run<'o> {
                 Ok(token) => self.token(token, reader, sink),
                 Err(error) => {
                     if reader.has_notices() {
-                        self.notices(reader);
+                        self.notices(false, reader);
                     }
                     self.told.summary.is_cut_short = true;
                     let finding = schema::Code::NotWellFormed.at(
@@ -121,7 +121,7 @@ impl<'o> Run<'o> {
         sink: &mut dyn FnMut(Ended),
     ) {
         if reader.has_notices() {
-            self.notices(reader);
+            self.notices(token == Token::Start, reader);
         }
         match token {
             Token::Start => self.start(reader),
@@ -178,12 +178,17 @@ impl<'o> Run<'o> {
         }
     }
 
-    fn notices<R: Read>(&mut self, reader: &mut Reader<R>) {
-        let path = reader.path();
+    fn notices<R: Read>(&mut self, is_at_start: bool, reader: &mut Reader<R>) {
+        let (path, from) = (reader.path(), reader.position());
+        // What stands before a start tag is its parent's.
+        let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         for notice in reader.take_notices() {
-            let mut path = path.clone();
+            let is_before = is_at_start && notice.position < from;
+            let mut path = if is_before { parent } else { &path }.to_owned();
             if let NoticeKind::PassedOver { element, .. } = &notice.kind {
-                path.push('/');
+                if !path.is_empty() {
+                    path.push('/');
+                }
                 path.push_str(element);
                 let is_subject = matches!(&**element, "iati-activity" | "iati-organisation");
                 self.told.summary.n_subjects += u64::from(is_subject && !self.watch.is_inside());

@@ -13,7 +13,7 @@ const START: &[u8] = b"<iati-activity";
 /// What ends a part that is not the file's last.
 const CLOSING: &[u8] = b"</iati-activities>";
 
-/// How much is read at once.
+/// How much is read at once of what comes before the first activity.
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// How much is looked at to find the first activity.
@@ -54,12 +54,8 @@ impl Part {
 /// is wrong; whoever reads the part notices, since it does not end between two activities then.
 pub(super) struct Source<'r> {
     input: Input<'r>,
-    /// The next part's document, as far as it was read.
-    document: Vec<u8>,
-    /// Where in it the part begins.
-    from: usize,
-    /// How much of the part was read.
-    n_held: usize,
+    /// What was read and not given.
+    held: Vec<u8>,
     /// What is put before every part but the first.
     prologue: Vec<u8>,
     /// The input has nothing more.
@@ -74,21 +70,18 @@ pub(super) struct Source<'r> {
 impl<'r> Source<'r> {
     /// Looks at the first bytes for gzip.
     pub(super) fn new(input: &'r mut (dyn Read + Send), part_bytes: usize) -> io::Result<Self> {
-        let mut input = BufReader::with_capacity(64 * 1024, input);
-        let mut head = [0; 2];
-        let n_held = read_head(&mut input, &mut head)?;
-        let head = head.get(..n_held).unwrap_or_default();
-        let is_zipped = is_gzip(head);
-        let input = Cursor::new(head.to_vec()).chain(input);
+        let mut input = BufReader::with_capacity(PIECE_BYTES, input);
+        let mut head = Vec::new();
+        read_at_most(2, &mut input, &mut head)?;
+        let is_zipped = is_gzip(&head);
+        let input = Cursor::new(head).chain(input);
         Ok(Self {
             input: if is_zipped {
                 Box::new(Gunzip::new(input))
             } else {
                 Box::new(input)
             },
-            document: Vec::new(),
-            from: 0,
-            n_held: 0,
+            held: Vec::new(),
             prologue: Vec::new(),
             is_ended: false,
             is_done: false,
@@ -101,8 +94,8 @@ impl<'r> Source<'r> {
     /// Finds what comes before the first activity, up to the root's start tag. `false`: it cannot be told at a glance.
     pub(super) fn find_prologue(&mut self) -> io::Result<bool> {
         loop {
-            if let Some(at) = first_activity(self.held()) {
-                let before = self.held().get(..at).unwrap_or_default().trim_ascii_end();
+            if let Some(at) = first_activity(&self.held) {
+                let before = self.held.get(..at).unwrap_or_default().trim_ascii_end();
                 let is_tag =
                     before.ends_with(b">") && !before.ends_with(b"-->") && !before.ends_with(b"?>");
                 // No part may end inside of it, and what each part begins with must not be found in each again.
@@ -111,65 +104,77 @@ impl<'r> Source<'r> {
                 self.prologue = before.to_vec();
                 return Ok(is_whole);
             }
-            if self.is_ended || self.n_held >= HEAD_BYTES {
+            if self.is_ended || self.held.len() >= HEAD_BYTES {
                 return Ok(false);
             }
-            self.read_on()?;
+            let mut held = std::mem::take(&mut self.held);
+            let read = self.read_on(PIECE_BYTES, &mut held);
+            self.held = held;
+            read?;
         }
     }
 
-    /// The next part; after the last one `None`. What comes after it is read into `memory`.
+    /// The next part, in `memory`; after the last one `None`.
     pub(super) fn next_part(&mut self, mut memory: Vec<u8>) -> io::Result<Option<Part>> {
-        let mut wanted = self.part_bytes;
-        let length = loop {
-            while self.n_held < wanted && !self.is_ended {
-                self.read_on()?;
-            }
-            if self.is_ended {
-                break self.n_held;
-            }
-            if let Some(at) = memmem::rfind(self.held(), END) {
-                break at + END.len();
-            }
-            if wanted >= PART_BYTES_MAX {
-                break self.n_held;
-            }
-            wanted *= 2;
-        };
         if self.is_done {
             return Ok(None);
         }
-        let (part, rest) = self.held().split_at_checked(length).unwrap_or_default();
-        let (n_lines, n_left) = (count_lines(part), rest.len());
+        let is_first = self.n_given == 0;
         memory.clear();
-        memory.reserve_exact(self.prologue.len() + n_left.max(self.part_bytes) + 2 * PIECE_BYTES);
-        memory.extend_from_slice(&self.prologue);
-        memory.extend_from_slice(rest);
-        let mut document = std::mem::replace(&mut self.document, memory);
-        let place = self.from..self.from + length;
-        document.truncate(place.end);
-        if !self.is_ended {
-            document.extend_from_slice(CLOSING);
+        if !is_first {
+            memory.extend_from_slice(&self.prologue);
         }
-        let part = Part {
-            document,
-            place,
-            number: self.n_given,
-            n_lines_before: self.n_lines,
-            is_first: self.n_given == 0,
-            is_last: self.is_ended,
+        let from = memory.len();
+        memory.append(&mut self.held);
+        let length = match self.fill_part(&mut memory, from) {
+            Ok(length) => length,
+            Err(error) => {
+                self.held = memory.split_off(from);
+                return Err(error);
+            }
         };
-        self.from = self.prologue.len();
-        self.n_held = n_left;
-        self.n_lines += n_lines;
+        let place = from..from + length;
+        self.held
+            .extend_from_slice(memory.get(place.end..).unwrap_or_default());
+        let n_lines_before = self.n_lines;
+        self.n_lines += count_lines(memory.get(place.clone()).unwrap_or_default());
+        memory.truncate(place.end);
+        if !self.is_ended {
+            memory.extend_from_slice(CLOSING);
+        }
+        let number = self.n_given;
         self.n_given += 1;
         self.is_done = self.is_ended;
-        Ok(Some(part))
+        Ok(Some(Part {
+            document: memory,
+            place,
+            number,
+            n_lines_before,
+            is_first,
+            is_last: self.is_ended,
+        }))
     }
 
-    fn held(&self) -> &[u8] {
-        let held = self.document.get(self.from..self.from + self.n_held);
-        held.unwrap_or_default()
+    /// Reads on until the last activity of a part has ended; gives where, behind `from`.
+    fn fill_part(&mut self, document: &mut Vec<u8>, from: usize) -> io::Result<usize> {
+        let mut wanted = self.part_bytes;
+        loop {
+            let n_held = document.len() - from;
+            if n_held < wanted && !self.is_ended {
+                self.read_on(wanted - n_held, document)?;
+            }
+            let held = document.get(from..).unwrap_or_default();
+            if self.is_ended {
+                return Ok(held.len());
+            }
+            if let Some(at) = memmem::rfind(held, END) {
+                return Ok(at + END.len());
+            }
+            if wanted >= PART_BYTES_MAX {
+                return Ok(held.len());
+            }
+            wanted *= 2;
+        }
     }
 
     /// What is put before every part but the first.
@@ -188,35 +193,32 @@ impl<'r> Source<'r> {
     }
 
     /// What was read and not given, and then the rest of the input.
-    pub(super) fn into_rest(mut self) -> Chain<Cursor<Vec<u8>>, Input<'r>> {
-        self.document.truncate(self.from + self.n_held);
-        self.document.drain(..self.from);
-        Cursor::new(self.document).chain(self.input)
+    pub(super) fn into_rest(self) -> Chain<Cursor<Vec<u8>>, Input<'r>> {
+        Cursor::new(self.held).chain(self.input)
     }
 
-    fn read_on(&mut self) -> io::Result<()> {
-        let from = self.from + self.n_held;
-        let to = from + PIECE_BYTES;
-        if self.document.len() < to {
-            // Growing twofold would take twice what an unusual part needs.
-            self.document.reserve_exact(to - self.document.len());
-            self.document.resize(to, 0);
-        }
-        let free = self.document.get_mut(from..to).unwrap_or_default();
-        match self.input.read(free) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+    /// Reads so many bytes behind what is there; there are fewer where the input ends.
+    fn read_on(&mut self, n: usize, document: &mut Vec<u8>) -> io::Result<()> {
+        // Growing twofold would take twice what an unusual part needs.
+        document.reserve_exact(n + CLOSING.len());
+        match read_at_most(n, &mut self.input, document) {
+            Ok(n_read) => {
+                self.is_ended = n_read < n;
+                Ok(())
+            }
             Err(error) => {
                 // It is not asked again: what was read before it comes first, then the trouble.
                 self.input = Box::new(io::empty());
                 Err(error)
             }
-            Ok(n) => {
-                self.n_held += n;
-                self.is_ended = n == 0;
-                Ok(())
-            }
         }
     }
+}
+
+/// Reads so many bytes behind what is there, or all there are; gives their number.
+#[expect(clippy::disallowed_methods, reason = "it reads no more than it may")]
+fn read_at_most(n: usize, input: &mut impl Read, into: &mut Vec<u8>) -> io::Result<usize> {
+    input.take(n as u64).read_to_end(into)
 }
 
 /// Whether this is a start tag with nothing but white space and comments after it.
@@ -233,20 +235,6 @@ fn is_root_alone(mut prologue: &[u8]) -> bool {
             return token.is_err() && !reader.has_notices();
         }
     }
-}
-
-/// Reads the first bytes; gives how many there are.
-fn read_head(input: &mut impl Read, head: &mut [u8]) -> io::Result<usize> {
-    let mut n = 0;
-    while let Some(free) = head.get_mut(n..).filter(|free| !free.is_empty()) {
-        match input.read(free) {
-            Ok(0) => break,
-            Ok(more) => n += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(n)
 }
 
 pub(super) fn count_lines(bytes: &[u8]) -> u64 {

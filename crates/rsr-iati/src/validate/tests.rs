@@ -139,6 +139,38 @@ fn schema_codelists_and_rules_are_checked_in_one_reading() {
     );
 }
 
+#[test]
+fn what_stands_before_a_tag_is_not_its_own() {
+    let deep = "<a>".repeat(200) + &"</a>".repeat(200);
+    let file = format!(
+        "<?xml version='1.0' foo='1'?><iati-activities version='2.03'><!-- -- -->\
+         <iati-activity>{deep}<title><!-- -- -->\x01</title></iati-activity></iati-activities>"
+    );
+    let mut paths = Vec::new();
+    let _summary = validate(file.as_bytes(), &Options::default(), &mut |group| {
+        for finding in group.findings {
+            if finding.code.starts_with("xml-") || finding.code == "over-limit" {
+                paths.push(format!(
+                    "{} {}",
+                    finding.code,
+                    finding.path.replace("/a", "")
+                ));
+            }
+        }
+    });
+    paths.sort();
+    assert_eq!(
+        paths,
+        [
+            "over-limit iati-activities/iati-activity",
+            "xml-bad-instruction ",
+            "xml-forbidden-character iati-activities/iati-activity/title",
+            "xml-hyphens-in-comment iati-activities",
+            "xml-hyphens-in-comment iati-activities/iati-activity/title",
+        ]
+    );
+}
+
 /// What is shown of a file, and the numbers.
 type Shown = (Vec<Group>, Summary);
 
@@ -262,6 +294,22 @@ fn several_threads_find_in_real_files_what_one_finds() {
             assert!(alone == together, "{}", path.display());
         }
     }
+}
+
+#[test]
+fn a_sink_that_panics_ends_all_threads() {
+    let file = "<iati-activities version='2.03'>".to_owned() + &"<iati-activity/>".repeat(2_000);
+    let told = std::panic::catch_unwind(|| {
+        parallel::in_parts(
+            &mut file.as_bytes(),
+            &Options::default(),
+            3,
+            1_000,
+            &mut |_| panic!("of the caller"),
+        )
+    });
+    let fault = told.expect_err("the panic reaches the caller");
+    assert_eq!(fault.downcast_ref(), Some(&"of the caller"));
 }
 
 /// Pieces of files; those that make trouble stand between those that a part may end with.

@@ -1,9 +1,11 @@
 //! `rsr validate iati`: schema, codelists and rules over files, in one pass each.
 
 use std::io::{self, BufWriter, Seek, Write};
+use std::num::NonZero;
+use std::thread::available_parallelism;
 
 use rsr_iati::report::{JsonReport, Severity, TextReport, explain};
-use rsr_iati::validate::{Group, Options, Summary, validate};
+use rsr_iati::validate::{Group, Options, Summary, validate_parallel};
 use serde_json::json;
 use tempfile::SpooledTempFile;
 
@@ -32,7 +34,8 @@ pub(crate) fn run(context: &Context, which: &Validate) -> Outcome {
     let mut out = Out::new();
     if let [only] = &inputs[..] {
         // Its findings are shown as they are found.
-        let checked = one(context, flags, only, &progress, &mut out)?;
+        let n_threads = available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+        let checked = one(context, flags, only, n_threads, &progress, &mut out)?;
         total.take(context, only, &checked, &progress)?;
     } else {
         many(context, flags, &inputs, &progress, &mut out, &mut total)?;
@@ -69,10 +72,11 @@ fn many(
     out: &mut Out,
     total: &mut Total,
 ) -> Result<(), Failure> {
-    let n_workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let n_workers = available_parallelism().map_or(1, usize::from);
     let work = |input: &Input| -> Result<(Checked, SpooledTempFile), Failure> {
         let mut report = SpooledTempFile::new(HELD_BYTES_MAX);
-        let checked = one(context, flags, input, progress, BufWriter::new(&mut report))?;
+        let out = BufWriter::new(&mut report);
+        let checked = one(context, flags, input, NonZero::<usize>::MIN, progress, out)?;
         Ok((checked, report))
     };
     side_by_side(inputs, n_workers, &work, &mut |input, done| {
@@ -152,6 +156,7 @@ fn one(
     context: &Context,
     flags: &ValidateIati,
     input: &Input,
+    n_threads: NonZero<usize>,
     progress: &Progress,
     mut out: impl Write,
 ) -> Result<Checked, Failure> {
@@ -172,7 +177,7 @@ fn one(
     };
     let (summary, written) = if context.is_json() {
         let mut report = JsonReport::new(&mut out).about(name);
-        let summary = validate(source, &options, &mut |group| {
+        let summary = validate_parallel(source, &options, n_threads, &mut |group| {
             count(&group);
             report.group(&group);
         });
@@ -180,7 +185,7 @@ fn one(
         (summary, written)
     } else {
         let mut report = TextReport::new(&mut out, name);
-        let summary = validate(source, &options, &mut |group| {
+        let summary = validate_parallel(source, &options, n_threads, &mut |group| {
             count(&group);
             report.group(&group);
         });
