@@ -4,7 +4,7 @@
 --
 --   psql --single-transaction --set ON_ERROR_STOP=1 --file distribute.sql rsr
 --
--- Run it on a copy, with schema version 5, while no process of rsr runs. There is no way back but the copy's original.
+-- Run it on a copy, with schema version 6, while no process of rsr runs. There is no way back but the copy's original.
 
 SELECT pg_advisory_xact_lock(32215080808480769);
 

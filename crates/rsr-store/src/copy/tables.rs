@@ -30,7 +30,7 @@ const ID: &[&str] = &["id"];
 const ELEMENT: &[&str] = &["project_id", "place"];
 
 /// All but `meta`, which is each database's own.
-pub(super) const TABLES: [Whole; 31] = [
+pub(super) const TABLES: [Whole; 32] = [
     table("organisations", ID),
     table("users", ID),
     table("projects", ID),
@@ -64,5 +64,6 @@ pub(super) const TABLES: [Whole; 31] = [
     table("tokens", ID),
     table("import_runs", ID),
     table("import_files", &[]),
+    table("import_seen", &["run", "project_id"]),
     table("mails", ID),
 ];

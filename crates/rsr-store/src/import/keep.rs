@@ -22,6 +22,9 @@ const SEEN: Table = Table {
     columns: &["run", "project_id", "file", "is_changed"],
 };
 
+/// How long ago a run began that is not waited for any more: a week.
+const CUT_OFF_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+
 /// Which run and file an activity comes from, and when.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stamp {
@@ -47,20 +50,22 @@ impl Kept {
     }
 }
 
-/// Makes the temporary tables where they are missing: where big activities wait, and what a run has seen.
+/// Makes the temporary table where it is missing in which big activities wait.
 pub(super) fn prepare(db: &dyn Session) -> Result<(), Error> {
     db.script(
         "CREATE TEMPORARY TABLE IF NOT EXISTS import_spill (
-             nth BIGINT PRIMARY KEY, xml TEXT NOT NULL, pos BIGINT, line BIGINT, col BIGINT);
-         CREATE TEMPORARY TABLE IF NOT EXISTS import_seen (
-             run BIGINT NOT NULL, project_id BIGINT NOT NULL, file BIGINT NOT NULL, is_changed BIGINT NOT NULL,
-             PRIMARY KEY (run, project_id))",
+             nth BIGINT PRIMARY KEY, xml TEXT NOT NULL, pos BIGINT, line BIGINT, col BIGINT)",
     )
 }
 
-/// Forgets what a run has seen.
-pub(super) fn drop_seen(db: &dyn Session, run: i64) -> Result<(), Error> {
-    db.execute("DELETE FROM import_seen WHERE run = ?1", params![run])?;
+/// Forgets what a run has seen, and what runs had seen that were cut off long ago. One that began lately may still go on,
+/// in another process.
+pub(super) fn drop_seen(db: &dyn Session, run: i64, now_ms: i64) -> Result<(), Error> {
+    db.execute(
+        "DELETE FROM import_seen WHERE run = ?1
+         OR run IN (SELECT id FROM import_runs WHERE id < ?1 AND started_ms < ?2)",
+        params![run, now_ms - CUT_OFF_MS],
+    )?;
     Ok(())
 }
 

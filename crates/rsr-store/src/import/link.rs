@@ -47,7 +47,6 @@ pub(super) fn link(tx: &mut Tx, run: i64, hear: Hear<'_>) -> Result<LinkReport, 
         report.n_findings += finding.count;
         hear(ImportNote::Link { finding });
     };
-    keep::prepare(tx.db())?;
     let n_seen = "SELECT count(*) FROM import_seen WHERE run = ?1 AND is_changed = 1";
     if tx.db().number(n_seen, params![run])? >= MANY {
         tx.db().note_bulk(&FILLED)?;

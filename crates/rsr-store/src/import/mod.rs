@@ -181,7 +181,7 @@ impl Importer {
                  is_linked = 1 WHERE id <= ?1 AND is_linked = 0",
             params![self.run, tx.now_ms()],
         )?;
-        keep::drop_seen(tx.db(), self.run)?;
+        keep::drop_seen(tx.db(), self.run, tx.now_ms())?;
         tx.commit()?;
         Ok(report)
     }

@@ -8,7 +8,7 @@ use super::import::{activity, file, import, importer};
 use super::support::TestStore;
 
 /// A result with one indicator and a period a year: the actuals of each, with their dimension values.
-fn result(title: &str, measure: &str, years: &[(u32, &[(&str, i64)])]) -> String {
+pub(crate) fn result(title: &str, measure: &str, years: &[(u32, &[(&str, i64)])]) -> String {
     let mut periods = String::new();
     for (year, actuals) in years {
         periods += &format!(

@@ -56,7 +56,7 @@ const SPREAD: [(&str, &str, &str); 22] = [
 ];
 
 /// What every server of a distribution has in full: `positions`, which leads from a project to its root, and small tables.
-const EVERYWHERE: [&str; 10] = [
+const EVERYWHERE: [&str; 11] = [
     "meta",
     "organisations",
     "positions",
@@ -67,6 +67,7 @@ const EVERYWHERE: [&str; 10] = [
     "mails",
     "import_runs",
     "import_files",
+    "import_seen",
 ];
 
 /// What is asked of all trees, and why.

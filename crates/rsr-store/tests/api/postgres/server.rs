@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use ::postgres::{Client, NoTls};
@@ -9,6 +10,8 @@ use rsr_settings::DatabaseSettings;
 use rsr_store::{Error, NewProject, Store};
 use rsr_testkit::{ManualClock, PostgresDatabase};
 
+use super::import::{activity, file, importer};
+use super::reimport::result;
 use super::support::{TestDatabase, TestStore};
 
 fn open(settings: &DatabaseSettings) -> Result<Store, Error> {
@@ -70,13 +73,7 @@ fn a_connection_that_broke_is_made_anew() {
     let Some(mut client) = client(&test.database.settings()) else {
         return;
     };
-    client
-        .execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-             WHERE datname = current_database() AND pid <> pg_backend_pid()",
-            &[],
-        )
-        .unwrap();
+    terminate(&mut client);
     let broken = snapshot.project(id).unwrap_err();
     assert!(matches!(broken, Error::ConnectionLost { .. }), "{broken:?}");
     assert!(broken.is_retryable());
@@ -84,6 +81,56 @@ fn a_connection_that_broke_is_made_anew() {
     test.store.snapshot().unwrap().project(id).unwrap();
     test.store.version().unwrap();
     test.project("another", None);
+}
+
+/// What a run has seen decides which of two activities stands, which results are linked and what is said of links.
+#[test]
+fn an_import_goes_on_over_a_connection_that_breaks_between_two_files() {
+    let later = "2024-02-01T00:00:00Z";
+    let wells = result("Wells", "1", &[(2024, &[("", 5)])]);
+    let parent = "<related-activity type=\"1\" ref=\"A\"/>";
+    let first = file(&[
+        activity("A", later, &wells),
+        activity("B", later, &format!("{parent}{wells}")),
+        activity("C", later, "<related-activity type=\"1\" ref=\"none\"/>"),
+    ]);
+    let second = file(&[activity("C", later, &wells)]);
+    let take = |is_cut: bool| {
+        let test = TestStore::new();
+        let mut client = client(&test.database.settings())?;
+        let mut importer = importer(&test);
+        let mut notes = Vec::new();
+        let mut files = Vec::new();
+        for text in [&first, &second] {
+            let never = AtomicBool::new(false);
+            let report = importer.file("file", text.as_bytes(), false, &never, &mut |note| {
+                notes.push(format!("{note:?}"));
+            });
+            files.push(report.unwrap());
+            if is_cut {
+                terminate(&mut client);
+            }
+        }
+        let links = importer.finish(&mut |note| notes.push(format!("{note:?}")));
+        let n_left = client.query_one("SELECT count(*) FROM import_seen", &[]);
+        assert_eq!(n_left.unwrap().get::<_, i64>(0), 0, "rows that nobody asks for");
+        Some(format!("{files:?} {:?} {notes:#?}", links.unwrap()))
+    };
+    let (Some(whole), Some(cut)) = (take(false), take(true)) else {
+        return;
+    };
+    assert!(whole.contains("n_periods_matched: 1"), "{whole}");
+    assert_eq!(whole, cut);
+}
+
+/// Ends all other connections to a database.
+fn terminate(client: &mut Client) {
+    let ended = client.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        &[],
+    );
+    ended.unwrap();
 }
 
 #[test]
