@@ -231,7 +231,7 @@ impl Checker {
                 &type_of(id).content,
                 Content::Text(simple) if *simple != SimpleType::Text
             ),
-            Mode::Simple(_) => true,
+            Mode::Simple(simple) => simple != SimpleType::Text,
             Mode::Lax | Mode::Skip => false,
         })
     }
@@ -243,8 +243,8 @@ impl Checker {
         };
         let content = match frame.mode {
             Mode::Typed(id) => &type_of(id).content,
+            Mode::Simple(SimpleType::Text) | Mode::Lax | Mode::Skip => return,
             Mode::Simple(_) => return self.gather(reader, sink),
-            Mode::Lax | Mode::Skip => return,
         };
         match content {
             Content::Text(SimpleType::Text) | Content::Anything => {}

@@ -77,17 +77,18 @@ impl SimpleType {
         }
     }
 
-    /// Whether every value of this type is one of the other, by XML Schema's own hierarchy of types.
-    pub(super) fn is_or_restricts(self, other: Self) -> bool {
-        self == other
-            || match other {
-                Self::Text => matches!(self, Self::NameToken | Self::Language | Self::Name),
-                Self::Decimal => matches!(
-                    self,
-                    Self::Int | Self::Integer | Self::NonNegative | Self::Positive
-                ),
-                _ => false,
-            }
+    /// Whether this type restricts the other, by XML Schema's own hierarchy of types.
+    pub(super) fn restricts(self, other: Self) -> bool {
+        match other {
+            Self::Text => matches!(self, Self::NameToken | Self::Language | Self::Name),
+            Self::Decimal => matches!(
+                self,
+                Self::Int | Self::Integer | Self::NonNegative | Self::Positive
+            ),
+            Self::Integer => matches!(self, Self::Int | Self::NonNegative | Self::Positive),
+            Self::NonNegative => self == Self::Positive,
+            _ => false,
+        }
     }
 
     /// The type of this name in XML Schema's own namespace, as far as these tables know it.

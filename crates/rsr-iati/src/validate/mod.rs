@@ -51,7 +51,7 @@ pub struct Options {
     /// Whether an identifier that stands twice in the file is found. It takes 7 MB from some thousand activities on, and
     /// stops at a million.
     pub duplicates: bool,
-    /// Findings kept for one activity. More are counted, not kept. 10,000.
+    /// Findings kept for one activity, of 4 MiB at most. More are counted, not kept. 10,000.
     pub findings_max: usize,
 }
 
@@ -126,7 +126,7 @@ fn validate_any(
 ) -> Summary {
     let mut outlet = Outlet::new(options, sink);
     let mut run = Run::new(options);
-    run.read_to_end_of_input(&mut reader, &mut |ended| outlet.activity(ended));
+    run.read_to_end_of_input(&mut reader, usize::MAX, &mut |ended| outlet.activity(ended));
     let (open, file, summary) = run.finish();
     outlet.part(Vec::new(), file, &summary);
     outlet.finish(open)

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::identifiers::Identifiers;
+use super::run::{FINDINGS_BYTES_MAX, held_bytes};
 use super::subject::Subject;
 use super::{Group, Options, Summary};
 use crate::report::{Finding, Severity};
@@ -16,6 +17,13 @@ pub(super) struct Ended {
     pub(super) n_left_out: u64,
 }
 
+impl Ended {
+    /// Whether there is anything to say of it, or anything that another one may repeat.
+    pub(super) fn is_of_interest(&self) -> bool {
+        !self.findings.is_empty() || self.n_left_out > 0 || !self.subject.identifier.is_empty()
+    }
+}
+
 /// Takes activities in the order of the file.
 pub(super) struct Outlet<'s> {
     sink: &'s mut dyn FnMut(Group),
@@ -24,6 +32,7 @@ pub(super) struct Outlet<'s> {
     n_repeated: u64,
     /// What was found of the file itself.
     file: Ended,
+    n_file_bytes: usize,
     summary: Summary,
 }
 
@@ -44,6 +53,7 @@ impl<'s> Outlet<'s> {
                 findings: Vec::new(),
                 n_left_out: 0,
             },
+            n_file_bytes: 0,
             summary: Summary::default(),
         }
     }
@@ -81,12 +91,17 @@ impl<'s> Outlet<'s> {
         for ended in activities {
             self.activity(ended);
         }
-        let room = self.findings_max.saturating_sub(self.file.findings.len());
-        let n_too_many = file.findings.len().saturating_sub(room);
-        self.file
-            .findings
-            .extend(file.findings.into_iter().take(room));
-        self.file.n_left_out += file.n_left_out + n_too_many as u64;
+        self.file.n_left_out += file.n_left_out;
+        for finding in file.findings {
+            let is_full = self.file.findings.len() >= self.findings_max
+                || self.n_file_bytes >= FINDINGS_BYTES_MAX;
+            if is_full {
+                self.file.n_left_out += 1;
+            } else {
+                self.n_file_bytes += held_bytes(&finding);
+                self.file.findings.push(finding);
+            }
+        }
         let total = &mut self.summary;
         total.n_critical += summary.n_critical;
         total.n_error += summary.n_error;

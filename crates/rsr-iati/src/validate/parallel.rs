@@ -26,8 +26,11 @@ const PART_BYTES: usize = 1 << 19;
 /// Parts of each thread that are being read or wait for an earlier one.
 const PARTS_AHEAD: usize = 2;
 
-/// A part with more findings is read again on one thread, which holds those of one activity at a time.
-const FINDINGS_MAX: usize = 1024;
+/// A part with more to say, in bytes, is read again on one thread, which holds what is found in one activity at a time.
+const HELD_MAX: usize = PART_BYTES;
+
+/// More threads than this would wait for the one that reads.
+const THREADS_MAX: usize = 64;
 
 /// Memory of parts that is larger is given back: an unusual activity was in it.
 const MEMORY_MAX: usize = 2 * PART_BYTES;
@@ -36,9 +39,9 @@ const MEMORY_MAX: usize = 2 * PART_BYTES;
 /// caller's own between two parts of its own.
 ///
 /// Memory: for each thread that of [`validate`], and two parts of 512 KiB with what comes before the first activity and up
-/// to 1,024 findings; for as long as there are larger activities, parts of up to 1 MiB. From an activity on that is larger or
-/// that is not one of the root's, and from a part on with more findings, the file is read on one thread; so it is with a
-/// ruleset of the caller's, whose rules may look past an activity.
+/// to 512 KiB of what was found; for as long as there are larger activities, parts of up to 1 MiB. From an activity on that is
+/// larger or that is not one of the root's, and from a part on in which more is found, the file is read on one thread; so it is
+/// with a ruleset of the caller's, whose rules may look past an activity. More than 64 threads are not used.
 pub fn validate_parallel<R: Read + Send>(
     mut input: R,
     options: &Options,
@@ -48,7 +51,8 @@ pub fn validate_parallel<R: Read + Send>(
     if n_threads.get() == 1 || options.ruleset.is_some() {
         return validate(input, options, sink);
     }
-    in_parts(&mut input, options, n_threads.get(), PART_BYTES, sink)
+    let n_threads = n_threads.get().min(THREADS_MAX);
+    in_parts(&mut input, options, n_threads, PART_BYTES, sink)
 }
 
 /// The same with parts of that many bytes.
@@ -99,7 +103,7 @@ struct Outcome {
     summary: Summary,
     /// It ends where the next part can be begun afresh.
     is_whole: bool,
-    /// It has more findings than are held, and is of no use.
+    /// More was found in it than is held, and it is of no use.
     is_overfull: bool,
 }
 
@@ -214,7 +218,12 @@ impl Team<'_> {
                 }
                 queue.helpers.push(memory);
                 let (shared, results) = (&shared, results.clone());
-                scope.spawn(move || self.help(helper, &waiting, shared, &results));
+                let help = move || self.help(helper, &waiting, shared, &results);
+                // Where the system has no thread to give, those that are there do the work.
+                if thread::Builder::new().spawn_scoped(scope, help).is_err() {
+                    queue.helpers.pop();
+                    break;
+                }
             }
             drop(results);
             self.lead(&shared, &done, &mut queue);
@@ -321,27 +330,29 @@ impl Team<'_> {
         run: &mut Run<'_>,
     ) -> Outcome {
         let mut activities = Vec::new();
-        let mut n_findings = 0;
         let mut keep = |ended: Ended| {
-            n_findings += ended.findings.len();
-            if n_findings <= FINDINGS_MAX {
+            if ended.is_of_interest() {
                 activities.push(ended);
             }
         };
         let mut is_whole = part.is_first || run.resume(reader, self.line_shift(part), &mut keep);
         if part.is_last {
-            run.read_to_end_of_input(reader, &mut keep);
+            run.read_to_end_of_input(reader, HELD_MAX, &mut keep);
         } else {
-            is_whole &= run.read_to_closing(reader, &mut keep);
+            is_whole &= run.read_to_closing(reader, HELD_MAX, &mut keep);
         }
-        let (open, file, summary) = run.finish();
+        let is_overfull = run.n_held_bytes() > HELD_MAX;
+        let (mut open, mut file, summary) = run.finish();
+        if is_overfull {
+            (activities, open, file) = (Vec::new(), Ended::default(), Ended::default());
+        }
         Outcome {
             activities,
             open,
             file,
             summary,
             is_whole,
-            is_overfull: n_findings > FINDINGS_MAX,
+            is_overfull,
         }
     }
 
@@ -362,17 +373,15 @@ impl Team<'_> {
         let mut run = Run::new(self.options);
         let mut take = |ended| outlet.activity(ended);
         if is_first {
-            run.read_to_end_of_input(
-                &mut Reader::of_unzipped(&mut input as &mut dyn Read),
-                &mut take,
-            );
+            let mut reader = Reader::of_unzipped(&mut input as &mut dyn Read);
+            run.read_to_end_of_input(&mut reader, usize::MAX, &mut take);
         } else {
             let shift = n_lines_before - count_lines(self.prologue);
             let mut input = self.prologue.chain(&mut input as &mut dyn Read);
             let mut reader = Reader::of_unzipped(&mut input as &mut dyn Read);
             // Where the root could not be gone on with, no part but the first was ever whole.
             run.resume(&mut reader, shift, &mut take);
-            run.read_to_end_of_input(&mut reader, &mut take);
+            run.read_to_end_of_input(&mut reader, usize::MAX, &mut take);
         }
         let (open, file, summary) = run.finish();
         outlet.part(Vec::new(), file, &summary);
@@ -419,9 +428,10 @@ impl Run<'_> {
     fn read_to_closing<R: Read>(
         &mut self,
         reader: &mut Reader<R>,
+        held_max: usize,
         sink: &mut dyn FnMut(Ended),
     ) -> bool {
-        loop {
+        while self.n_held_bytes() <= held_max {
             match self.advance(reader) {
                 Ok(Token::End) if reader.depth() == 1 => {
                     return self.is_between_activities(reader)
@@ -432,5 +442,6 @@ impl Run<'_> {
                 Ok(token) => self.token(token, reader, sink),
             }
         }
+        false
     }
 }

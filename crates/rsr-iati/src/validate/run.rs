@@ -11,6 +11,10 @@ use crate::rules::{self, Ruleset};
 use crate::schema::{self, Checker, StartTag, Version};
 use crate::xml::{Error, NoticeKind, Reader, Token};
 
+/// Bytes of findings of one activity, or of the file itself, after which no more are kept. Where elements lie deep and have
+/// long names, a finding's path alone is a hundred kilobytes.
+pub(super) const FINDINGS_BYTES_MAX: usize = 4 << 20;
+
 /// One reading of a document or of a part of one.
 pub(super) struct Run<'o> {
     options: &'o Options,
@@ -71,18 +75,24 @@ impl<'o> Run<'o> {
         self.checker.resume_after_activity()
     }
 
+    /// Bytes of what was found since the beginning, and of the activities it was found in.
+    pub(super) fn n_held_bytes(&self) -> usize {
+        self.told.n_bytes
+    }
+
     /// Whether all that was read of the root since it began are activities, and nothing is open inside of it.
     pub(super) fn is_between_activities<R: Read>(&self, reader: &Reader<R>) -> bool {
         reader.depth() == 1 && self.checker.is_after_activity()
     }
 
-    /// Reads to the end of the input, or to where it cannot be read on.
+    /// Reads to the end of the input, or to where it cannot be read on, or past so many bytes of what was found.
     pub(super) fn read_to_end_of_input<R: Read>(
         &mut self,
         reader: &mut Reader<R>,
+        held_max: usize,
         sink: &mut dyn FnMut(Ended),
     ) {
-        loop {
+        while self.n_held_bytes() <= held_max {
             match self.advance(reader) {
                 Ok(Token::Done) => return,
                 Ok(token) => self.token(token, reader, sink),
@@ -120,7 +130,8 @@ impl<'o> Run<'o> {
         reader: &mut Reader<R>,
         sink: &mut dyn FnMut(Ended),
     ) {
-        if reader.has_notices() {
+        // Of an element that is passed over all is told at once, after it.
+        if reader.has_notices() && !reader.is_passing_over() {
             self.notices(token == Token::Start, reader);
         }
         match token {
@@ -174,7 +185,7 @@ impl<'o> Run<'o> {
         }
         if let Some(subject) = self.watch.end(reader) {
             self.told.summary.n_subjects += 1;
-            sink(self.told.inside.take(subject, reader.path()));
+            sink(self.told.take_inside(subject, reader.path()));
         }
     }
 
@@ -213,6 +224,7 @@ impl<'o> Run<'o> {
         let subject = self.watch.take_open();
         let open = told.inside.take(subject, String::new());
         let file = told.outside.take(Subject::default(), String::new());
+        told.n_bytes = 0;
         (open, file, std::mem::take(&mut told.summary))
     }
 }
@@ -241,6 +253,8 @@ struct Told {
     /// Outside of all activities.
     outside: Gathered,
     summary: Summary,
+    /// What was found since the beginning, and of which activities, in bytes.
+    n_bytes: usize,
 }
 
 impl Told {
@@ -253,7 +267,17 @@ impl Told {
             inside: gathered(),
             outside: gathered(),
             summary: Summary::default(),
+            n_bytes: 0,
         }
+    }
+
+    fn take_inside(&mut self, subject: Subject, path: String) -> Ended {
+        let ended = self.inside.take(subject, path);
+        if ended.is_of_interest() {
+            let subject = ended.subject.identifier.len() + ended.subject.title.len();
+            self.n_bytes += size_of::<Ended>() + subject + ended.path.len();
+        }
+        ended
     }
 
     #[cold]
@@ -263,42 +287,50 @@ impl Told {
         } else {
             &mut self.outside
         };
-        gathered.add(finding, &mut self.summary);
+        self.n_bytes += gathered.add(finding, &mut self.summary);
     }
 
     fn forget(&mut self) {
         self.outside.clear();
         self.summary = Summary::default();
+        self.n_bytes = 0;
     }
 }
 
 #[derive(Debug, Default)]
 struct Gathered {
     findings: Vec<Finding>,
+    n_bytes: usize,
     n_left_out: u64,
     max: usize,
 }
 
 impl Gathered {
-    fn add(&mut self, finding: Finding, summary: &mut Summary) {
+    /// Answers how many bytes are held for it.
+    fn add(&mut self, finding: Finding, summary: &mut Summary) -> usize {
         match finding.severity {
             Severity::Critical => summary.n_critical += 1,
             Severity::Error => summary.n_error += 1,
             Severity::Warning | Severity::Note => summary.n_warning += 1,
         }
-        if self.findings.len() < self.max {
-            self.findings.push(finding);
-        } else {
+        if self.findings.len() >= self.max || self.n_bytes >= FINDINGS_BYTES_MAX {
             self.n_left_out += 1;
+            return 0;
         }
+        let n = held_bytes(&finding);
+        self.n_bytes += n;
+        self.findings.push(finding);
+        n
     }
 
     fn clear(&mut self) {
         self.findings.clear();
+        self.n_bytes = 0;
         self.n_left_out = 0;
     }
 
     fn take(&mut self, subject: Subject, path: String) -> Ended {
+        self.n_bytes = 0;
         Ended {
             subject,
             path,
@@ -306,4 +338,9 @@ impl Gathered {
             n_left_out: std::mem::take(&mut self.n_left_out),
         }
     }
+}
+
+/// Bytes that a finding takes while it is held.
+pub(super) fn held_bytes(finding: &Finding) -> usize {
+    size_of::<Finding>() + finding.message.len() + finding.path.len()
 }

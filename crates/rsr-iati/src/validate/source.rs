@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use memchr::{memchr_iter, memmem};
 
-use crate::xml::{Gunzip, Reader, Token, is_gzip};
+use crate::xml::{Gunzip, Reader, Token, is_ascii_compatible, is_gzip};
 
 const END: &[u8] = b"</iati-activity>";
 const START: &[u8] = b"<iati-activity";
@@ -99,8 +99,10 @@ impl<'r> Source<'r> {
                 let is_tag =
                     before.ends_with(b">") && !before.ends_with(b"-->") && !before.ends_with(b"?>");
                 // No part may end inside of it, and what each part begins with must not be found in each again.
-                let is_whole =
-                    is_tag && memmem::find(before, END).is_none() && is_root_alone(before);
+                let is_whole = is_tag
+                    && is_ascii_compatible(before)
+                    && memmem::find(before, END).is_none()
+                    && is_root_alone(before);
                 self.prologue = before.to_vec();
                 return Ok(is_whole);
             }
@@ -108,7 +110,7 @@ impl<'r> Source<'r> {
                 return Ok(false);
             }
             let mut held = std::mem::take(&mut self.held);
-            let read = self.read_on(PIECE_BYTES, &mut held);
+            let read = self.read_on(PIECE_BYTES.min(self.part_bytes), &mut held);
             self.held = held;
             read?;
         }

@@ -183,9 +183,14 @@ fn shown(read: impl FnOnce(&mut dyn FnMut(Group)) -> Summary) -> Shown {
 /// Holds several threads with small parts to one.
 #[track_caller]
 fn check_in_parts(file: &[u8], what: &str) {
+    check_in_parts_of(file, &[64, 1000, 30_000], what);
+}
+
+#[track_caller]
+fn check_in_parts_of(file: &[u8], sizes: &[usize], what: &str) {
     let options = Options::default();
     let alone = shown(|sink| validate(file, &options, sink));
-    for part_bytes in [64, 1000, 30_000] {
+    for &part_bytes in sizes {
         let together =
             shown(|sink| parallel::in_parts(&mut { file }, &options, 3, part_bytes, sink));
         assert!(alone == together, "{what} in parts of {part_bytes}");
@@ -310,6 +315,87 @@ fn a_sink_that_panics_ends_all_threads() {
     });
     let fault = told.expect_err("the panic reaches the caller");
     assert_eq!(fault.downcast_ref(), Some(&"of the caller"));
+}
+
+/// Windows of the reader, and parts of the file, end anywhere in what is long.
+#[test]
+fn where_windows_end_changes_nothing() {
+    let long = |open: &str, close: &str| {
+        let piece = format!("{open}{}{close}\n", "a".repeat(1_000));
+        piece.repeat(150)
+    };
+    let attributes: String = (0..300).map(|n| format!(" a{n}=''")).collect();
+    let y = "y".repeat(9_000);
+    let cases = [
+        format!("<title>{}</title>", long("\x01", "")),
+        format!("<title>{}</title>", long("\x01", "<!---->")),
+        format!("<title/><q{attributes}>{}</q>", long("<b>\x01", "</b>")),
+        format!("<title><!-- \x01{y} -- \x02 --></title>"),
+        format!("<!-- \x01{y} \n--><title x='&#1;'></title>"),
+    ];
+    for (case, inside) in cases.iter().enumerate() {
+        for pad in (0..140_000).step_by(20_011) {
+            let pad = "x".repeat(pad);
+            let file = format!(
+                "<iati-activities version='1.05'>\n<iati-activity><!--{pad}--><title/></iati-activity>\
+                 <iati-activity>{inside}</iati-activity><iati-activity><title/></iati-activity></iati-activities>"
+            );
+            let mut bytes = file.into_bytes();
+            check_in_parts_of(&bytes, &[1_000, 1 << 19], &format!("case {case}"));
+            // The same where it is the encoding that is wrong.
+            bytes
+                .iter_mut()
+                .filter(|b| **b == 1)
+                .for_each(|b| *b = 0xff);
+            check_in_parts_of(&bytes, &[1_000, 1 << 19], &format!("bytes of case {case}"));
+        }
+    }
+}
+
+/// An encoding whose bytes below 128 mean now this, now that.
+#[test]
+fn what_cannot_be_cut_at_a_byte_is_read_whole() {
+    let mut file =
+        b"<?xml version='1.0' encoding='ISO-2022-JP'?><iati-activities version='1.05'>".to_vec();
+    file.extend_from_slice(b"<iati-activity><!-- \x1b$B\n\x1b(J --></iati-activity>");
+    for n in 0..60 {
+        let activity = format!(
+            "<iati-activity><iati-identifier>A\\{n}</iati-identifier><no-such/></iati-activity>"
+        );
+        file.extend_from_slice(activity.as_bytes());
+    }
+    file.extend_from_slice(b"</iati-activities>");
+    check_in_parts(&file, "ISO-2022-JP");
+}
+
+/// The paths of what is found in deep elements with long names are long.
+#[test]
+fn findings_of_one_activity_are_kept_to_a_size() {
+    let name = format!("x:{}", "a".repeat(1_000));
+    let (open, close) = (
+        format!("<{name}>").repeat(120),
+        format!("</{name}>").repeat(120),
+    );
+    let titles = "<title zz=''/>".repeat(100);
+    let activity = format!("<iati-activity>{open}{titles}{close}</iati-activity>");
+    let root = "<iati-activities version='2.03' xmlns:x='u'>";
+    let file = format!("{root}{activity}{activity}</iati-activities>");
+    let mut n_bytes = Vec::new();
+    let summary = validate(file.as_bytes(), &Options::default(), &mut |group| {
+        n_bytes.push(group.findings.iter().map(run::held_bytes).sum::<usize>());
+        assert!(
+            group.n_left_out > 0 || n_bytes.len() > 2,
+            "some are left out"
+        );
+    });
+    assert!(summary.n_critical >= 200, "all are counted: {summary:?}");
+    assert!(
+        n_bytes
+            .iter()
+            .all(|n| *n < run::FINDINGS_BYTES_MAX + 200_000),
+        "{n_bytes:?}"
+    );
+    check_in_parts(file.as_bytes(), "long paths");
 }
 
 /// Pieces of files; those that make trouble stand between those that a part may end with.

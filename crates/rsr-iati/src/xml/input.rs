@@ -103,6 +103,16 @@ pub(super) struct Input<R> {
     /// Trouble that came after bytes that were given first.
     trouble: Option<io::Error>,
     bom_bytes: u64,
+    told: Told,
+}
+
+/// What was told of the piece of text between two tags at hand, which may go on over many windows.
+#[derive(Debug, Default)]
+struct Told {
+    /// That something could not be read in its encoding.
+    undecodable: bool,
+    /// The forbidden character that was told last.
+    forbidden: Option<char>,
 }
 
 impl<R: Read> Input<R> {
@@ -140,6 +150,7 @@ impl<R: Read> Input<R> {
             ended: false,
             trouble: None,
             bom_bytes: 0,
+            told: Told::default(),
         }
     }
 
@@ -169,7 +180,7 @@ impl<R: Read> Input<R> {
             }
             self.decode(window, found);
         }
-        clean(window, before, found);
+        clean(window, before, &mut self.told.forbidden, found);
         Ok(window.len() > before)
     }
 
@@ -270,6 +281,7 @@ impl<R: Read> Input<R> {
                     self.raw.get(..self.held).unwrap_or_default(),
                     self.ended,
                     window,
+                    &mut self.told.undecodable,
                     found,
                 );
                 self.raw.copy_within(used..self.held, 0);
@@ -288,8 +300,11 @@ impl<R: Read> Input<R> {
                     let before = window.len();
                     let (result, used, replaced) =
                         decoder.decode_to_string(bytes, window, self.ended);
+                    let is_told = &mut self.told.undecodable;
                     if replaced {
-                        note_replaced(window, before, name, found);
+                        note_replaced(window, before, name, is_told, found);
+                    } else if *is_told && is_past_tag(window.get(before..)) {
+                        *is_told = false;
                     }
                     bytes = bytes.get(used..).unwrap_or_default();
                     if result == CoderResult::InputEmpty {
@@ -325,12 +340,17 @@ fn read_head<R: Read>(read: &mut R, n: usize) -> io::Result<Vec<u8>> {
 }
 
 /// Notes the characters that stand for what could not be read, from `from` on: one for each piece between two tags.
-fn note_replaced(window: &str, from: usize, encoding: &'static str, found: &mut Vec<Found>) {
-    let mut is_told = false;
+fn note_replaced(
+    window: &str,
+    from: usize,
+    encoding: &'static str,
+    is_told: &mut bool,
+    found: &mut Vec<Found>,
+) {
     for (at, c) in window.get(from..).unwrap_or_default().char_indices() {
         match c {
-            '<' | '>' => is_told = false,
-            '\u{fffd}' if !std::mem::replace(&mut is_told, true) => {
+            '<' | '>' => *is_told = false,
+            '\u{fffd}' if !std::mem::replace(is_told, true) => {
                 found.push((NoticeKind::WrongEncoding(encoding), from + at));
             }
             _ => {}
@@ -340,13 +360,24 @@ fn note_replaced(window: &str, from: usize, encoding: &'static str, found: &mut 
 
 /// Appends what is valid UTF-8, U+FFFD for what is not; gives back how many bytes are done with. The start of a
 /// character whose rest has not come yet is left for the next call.
-fn decode_utf8(mut bytes: &[u8], last: bool, window: &mut String, found: &mut Vec<Found>) -> usize {
+fn decode_utf8(
+    mut bytes: &[u8],
+    last: bool,
+    window: &mut String,
+    is_told: &mut bool,
+    found: &mut Vec<Found>,
+) -> usize {
     let all = bytes.len();
-    let mut last_bad = None;
+    let push = |text: &str, window: &mut String, is_told: &mut bool| {
+        if *is_told && is_past_tag(Some(text)) {
+            *is_told = false;
+        }
+        window.push_str(text);
+    };
     loop {
         let error = match std::str::from_utf8(bytes) {
             Ok(text) => {
-                window.push_str(text);
+                push(text, window, is_told);
                 return all;
             }
             Err(error) => error,
@@ -354,20 +385,27 @@ fn decode_utf8(mut bytes: &[u8], last: bool, window: &mut String, found: &mut Ve
         let (good, rest) = bytes
             .split_at_checked(error.valid_up_to())
             .unwrap_or((bytes, &[]));
-        window.push_str(std::str::from_utf8(good).unwrap_or_default());
+        push(
+            std::str::from_utf8(good).unwrap_or_default(),
+            window,
+            is_told,
+        );
         let skip = match error.error_len() {
             Some(n) => n,
             None if last => rest.len(),
             None => return all - rest.len(),
         };
-        let since = last_bad.and_then(|at| window.get(at..));
-        if since.is_none_or(|since| since.contains(['<', '>'])) {
+        if !std::mem::replace(is_told, true) {
             found.push((NoticeKind::WrongEncoding("UTF-8"), window.len()));
         }
-        last_bad = Some(window.len());
         window.push('\u{fffd}');
         bytes = rest.get(skip..).unwrap_or_default();
     }
+}
+
+/// Whether a tag begins or ends in a text.
+fn is_past_tag(text: Option<&str>) -> bool {
+    text.is_some_and(|text| text.contains(['<', '>']))
 }
 
 /// Whether a text holds no character that XML forbids.
@@ -394,12 +432,14 @@ pub(crate) fn as_text(document: Vec<u8>) -> Result<String, Vec<u8>> {
 
 /// Replaces the characters that XML forbids in the new part of the window; each kind is told once for each piece between
 /// two tags.
-fn clean(window: &mut String, from: usize, found: &mut Vec<Found>) {
+fn clean(window: &mut String, from: usize, told: &mut Option<char>, found: &mut Vec<Found>) {
     if is_clean(window.as_bytes().get(from..).unwrap_or_default()) {
+        if told.is_some() && is_past_tag(window.get(from..)) {
+            *told = None;
+        }
         return;
     }
     let new = window.split_off(from);
-    let mut told = None;
     for c in new.chars() {
         if is_forbidden(c) {
             if told.replace(c) != Some(c) {
@@ -408,13 +448,19 @@ fn clean(window: &mut String, from: usize, found: &mut Vec<Found>) {
             window.push('\u{fffd}');
         } else {
             if matches!(c, '<' | '>') {
-                told = None;
+                *told = None;
             }
             window.push(c);
         }
     }
     // What could not be decoded was found earlier, and may stand between.
     found.sort_by_key(|(_, at)| *at);
+}
+
+/// Whether every byte below 128 is the ASCII character, whatever comes before it: so a document can be cut at one.
+pub(crate) fn is_ascii_compatible(head: &[u8]) -> bool {
+    let named = declared_encoding(head.get(..SNIFF).unwrap_or(head)).and_then(Encoding::for_label);
+    named.is_none_or(Encoding::is_ascii_compatible)
 }
 
 /// The encoding that the XML declaration names, where one can be read as ASCII.

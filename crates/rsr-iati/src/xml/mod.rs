@@ -41,6 +41,6 @@ mod tests;
 pub use attributes::Attribute;
 pub use error::{Error, ErrorKind, Malformed, Notice, NoticeKind, Position};
 pub use escape::{escape_attribute, escape_text};
-pub(crate) use input::{Gunzip, as_text, is_gzip};
+pub(crate) use input::{Gunzip, as_text, is_ascii_compatible, is_gzip};
 pub use namespace::XML_NAMESPACE;
 pub use reader::{Limits, Reader, Token};

@@ -370,9 +370,17 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// What was survived since the last call: forbidden characters, undefined entities and the like.
+    /// What was survived since the last call, in the order of the input: forbidden characters, undefined entities and the
+    /// like.
     pub fn take_notices(&mut self) -> Vec<Notice> {
-        std::mem::take(&mut self.notices)
+        let mut notices = std::mem::take(&mut self.notices);
+        notices.sort_by_key(|notice| notice.position.offset);
+        notices
+    }
+
+    /// Whether the text at hand stands for a part of an element that is passed over, and more of it comes.
+    pub(crate) fn is_passing_over(&self) -> bool {
+        self.passing_over.is_some()
     }
 
     /// Whether [`take_notices`](Self::take_notices) has something to give.
@@ -451,6 +459,10 @@ impl<R: Read> Reader<R> {
         // One a kind until they are taken, so that nothing can pile up.
         if let Some(known) = self.notices.iter_mut().find(|known| known.kind == kind) {
             known.count += 1;
+            // What was read ahead is noted late.
+            if self.window.offset(at) < known.position.offset {
+                known.position = self.window.position(at);
+            }
         } else if self.notices.len() < 64 {
             self.notices.push(Notice {
                 kind,

@@ -135,6 +135,11 @@ impl<R: Read> Window<R> {
         }
     }
 
+    /// Bytes of the input before a byte of the window.
+    pub(super) fn offset(&self, index: usize) -> u64 {
+        self.base + index as u64
+    }
+
     /// The position of a byte of the window. Cheap for a place at or after the last one asked for.
     pub(super) fn position(&self, index: usize) -> Position {
         let (from, position) = self.anchor.get();
