@@ -11,7 +11,9 @@ mod wrapped;
 
 pub(crate) use head::{head_from_xml, head_to_xml};
 pub(crate) use results::{ResultRows, n_without_number};
-pub(crate) use row::{ElementRow, ElementWriter, NewActivity, Summary, clear, organisation, place};
+pub(crate) use row::{
+    ElementRow, ElementWriter, KnownOrganisations, NewActivity, Summary, clear, organisation, place,
+};
 pub(crate) use wrapped::{indicator_from_xml, period_from_xml, result_from_xml};
 
 use rsr_iati::model::{Date, Narrative, TextBlock};

@@ -1,6 +1,7 @@
 //! Elements into rows, and the columns of a project that follow from them.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use rsr_base::{OrganisationId, ProjectId};
 use rsr_iati::model::{ActivityElement, ActivityHead, ElementKind, Value as _};
@@ -129,8 +130,13 @@ impl Summary {
     }
 
     /// Stores a project for an activity, with the columns that follow from its elements and head. Answers its id.
-    pub(crate) fn create(&self, db: &dyn Session, new: &NewActivity<'_>) -> Result<i64, Error> {
-        let organisation = self.organisation(db)?;
+    pub(crate) fn create(
+        &self,
+        db: &dyn Session,
+        new: &NewActivity<'_>,
+        known: &mut KnownOrganisations,
+    ) -> Result<i64, Error> {
+        let organisation = self.organisation(db, known)?;
         let [planned_start, actual_start, planned_end, actual_end] = &self.dates;
         db.put_new(
             &ACTIVITY,
@@ -165,8 +171,9 @@ impl Summary {
         (project, root): (ProjectId, Root),
         head: &ActivityHead,
         now_ms: i64,
+        known: &mut KnownOrganisations,
     ) -> Result<(), Error> {
-        let organisation = self.organisation(db)?;
+        let organisation = self.organisation(db, known)?;
         let [planned_start, actual_start, planned_end, actual_end] = &self.dates;
         db.execute(
             "UPDATE projects SET title = ?2, title_folded = ?3, activity_status = ?4, planned_start = ?5,
@@ -194,18 +201,36 @@ impl Summary {
         Ok(())
     }
 
-    fn organisation(&self, db: &dyn Session) -> Result<Option<OrganisationId>, Error> {
+    fn organisation(
+        &self,
+        db: &dyn Session,
+        known: &mut KnownOrganisations,
+    ) -> Result<Option<OrganisationId>, Error> {
         if self.reporting_ref.is_none() && self.reporting_name.is_empty() {
             return Ok(None);
         }
-        organisation(
-            db,
-            self.reporting_ref.as_deref(),
-            &self.reporting_name,
-            &self.reporting_kind,
-        )
-        .map(Some)
+        let (reference, name) = (self.reporting_ref.as_deref(), &*self.reporting_name);
+        let key = reference
+            .ok_or(name)
+            .map_err(str::to_owned)
+            .map(str::to_owned);
+        if let Some(id) = known.by_key.get(&key) {
+            return Ok(Some(*id));
+        }
+        let (id, is_named) = stored_organisation(db, reference, name, &self.reporting_kind)?;
+        if is_named {
+            known.by_key.insert(key, id);
+        }
+        Ok(Some(id))
     }
+}
+
+/// Organisations that a transaction has looked up or made, and whose names are settled: one import names a few of them
+/// thousands of times.
+#[derive(Debug, Default)]
+pub(crate) struct KnownOrganisations {
+    /// By reference, or by name where there is none.
+    by_key: HashMap<Result<String, String>, OrganisationId>,
 }
 
 /// The organisation of that reference, or of that name among those without one; made where there is none.
@@ -215,27 +240,40 @@ pub(crate) fn organisation(
     name: &str,
     kind: &str,
 ) -> Result<OrganisationId, Error> {
+    stored_organisation(db, reference, name, kind).map(|(id, _is_named)| id)
+}
+
+/// The same, and whether it has a name now.
+fn stored_organisation(
+    db: &dyn Session,
+    reference: Option<&str>,
+    name: &str,
+    kind: &str,
+) -> Result<(OrganisationId, bool), Error> {
     let known = db.row(
         "SELECT id, name FROM organisations WHERE ref = ?1
          UNION ALL SELECT id, name FROM organisations WHERE ?1 IS NULL AND ref IS NULL AND name = ?2 LIMIT 1",
         params![reference, name],
         |row| Ok((row.int(0)?, row.text(1)?.is_empty())),
     )?;
-    let id = match known {
-        None => db.number(
-            "INSERT INTO organisations (ref, name, type) VALUES (?1, ?2, ?3) RETURNING id",
-            params![reference, name, kind],
-        )?,
+    let (id, is_named) = match known {
+        None => {
+            let id = db.number(
+                "INSERT INTO organisations (ref, name, type) VALUES (?1, ?2, ?3) RETURNING id",
+                params![reference, name, kind],
+            )?;
+            (id, !name.is_empty())
+        }
         Some((id, true)) if !name.is_empty() => {
             db.execute(
                 "UPDATE organisations SET name = ?2, type = ?3 WHERE id = ?1",
                 params![id, name, kind],
             )?;
-            id
+            (id, true)
         }
-        Some((id, _)) => id,
+        Some((id, is_nameless)) => (id, !is_nameless),
     };
-    Ok(OrganisationId(id))
+    Ok((OrganisationId(id), is_named))
 }
 
 /// Writes the elements of one activity, in any order.

@@ -10,7 +10,9 @@ use rsr_iati::schema::FragmentChecker;
 use rsr_iati::xml::Position;
 
 use super::draft::{Draft, Held};
-use crate::elements::{ElementWriter, NewActivity, ResultRows, clear, n_without_number};
+use crate::elements::{
+    ElementWriter, KnownOrganisations, NewActivity, ResultRows, clear, n_without_number,
+};
 use crate::error::Error;
 use crate::sql::{Root, Session, Table, params};
 use crate::tree::positions;
@@ -87,6 +89,7 @@ pub(super) struct Recent {
     by_identifier: HashMap<String, Stored>,
     /// The parent that was asked for last, and its root: siblings follow each other.
     last_parent: Option<(String, Option<Root>)>,
+    organisations: KnownOrganisations,
 }
 
 impl Recent {
@@ -173,7 +176,8 @@ pub(super) fn activity(
             // Above them some may go, and others get another value.
             tx.queue_periods_above(project.0)?;
             let of = (project, tx.root_of(project)?);
-            rewrite(tx.db(), draft, of, &hash, stamp, checker, findings)?;
+            rewrite(tx.db(), draft, of, &hash, stamp, &mut recent.organisations)?;
+            write(tx.db(), draft, of, false, checker, findings)?;
             tx.queue_periods_written(project.0)?;
             project
         }
@@ -195,7 +199,7 @@ pub(super) fn activity(
                 root,
             };
             let db = tx.db();
-            let project = ProjectId(draft.summary.create(db, &new)?);
+            let project = ProjectId(draft.summary.create(db, &new, &mut recent.organisations)?);
             let root = positions::insert_waiting(db, project, root)?;
             write(db, draft, (project, root), true, checker, findings)?;
             made_in = Some(root);
@@ -219,21 +223,20 @@ pub(super) fn activity(
     Ok(kept)
 }
 
-/// Puts an activity in place of what is stored of it.
+/// Puts an activity in place of what is stored of it, but for the rows of its elements.
 fn rewrite(
     db: &dyn Session,
     draft: &Draft,
     (project, root): (ProjectId, Root),
     hash: &[u8],
     stamp: &Stamp,
-    checker: &mut FragmentChecker,
-    findings: &mut Vec<Finding>,
+    organisations: &mut KnownOrganisations,
 ) -> Result<(), Error> {
     clear(db, project, root)?;
-    write(db, draft, (project, root), false, checker, findings)?;
+    let of = (project, root);
     draft
         .summary
-        .write(db, (project, root), &draft.head, stamp.now_ms)?;
+        .write(db, of, &draft.head, stamp.now_ms, organisations)?;
     db.execute(
         "UPDATE projects SET content_hash = ?2 WHERE id = ?1 /*! AND root_id = ?root */",
         params![project, hash, root],

@@ -15,8 +15,7 @@ use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rsr_base::{ByteSize, Reservation};
-use rsr_iati::reader::{ActivityReader, Event, ReadError, ReadOptions};
-use rsr_iati::reader::{Finding, Severity};
+use rsr_iati::reader::{ActivityReader, Counts, Event, Finding, ReadError, ReadOptions, Severity};
 use rsr_iati::schema::FragmentChecker;
 use rsr_settings::IatiSettings;
 
@@ -158,12 +157,8 @@ impl Importer {
                 Err(error) => break Some(CutShort::Unreadable(error)),
             }
         };
-        self.commit(&mut chunk, &mut report)?;
         report.kind = reader.file().kind;
-        report.read = reader.counts().n_read;
-        report.skipped = report.read.saturating_sub(report.kept);
-        report.n_findings += reader.counts().n_findings;
-        self.note_file(&report)?;
+        self.close(&mut chunk, &mut report, reader.counts())?;
         Ok(report)
     }
 
@@ -262,32 +257,46 @@ impl Importer {
         if let Some(tx) = chunk.tx {
             tx.commit()?;
         }
-        report.kept = report
-            .kept
-            .saturating_add(chunk.kept.kept)
-            .saturating_sub(chunk.kept.replaced_here);
-        report.unchanged += chunk.kept.unchanged;
+        report.take(&chunk.kept);
         Ok(())
     }
 
-    fn note_file(&self, report: &FileReport) -> Result<(), Error> {
-        let int = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-        let cut_short = report.cut_short.as_ref().map(ToString::to_string);
-        self.store.write(|tx| {
-            tx.db().execute(
-                "INSERT INTO import_files (run_id, file, n_read, n_kept, n_skipped, n_findings, cut_short)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                params![
-                    self.run,
-                    &report.file,
-                    int(report.read),
-                    int(report.kept),
-                    int(report.skipped),
-                    int(report.n_findings),
-                    cut_short.as_deref()
-                ],
-            )?;
-            Ok(())
-        })
+    /// Keeps what is left of a file, and what is known of it: both or neither.
+    fn close(
+        &self,
+        chunk: &mut Chunk,
+        report: &mut FileReport,
+        counts: Counts,
+    ) -> Result<(), Error> {
+        let chunk = std::mem::take(chunk);
+        let tx = match chunk.tx {
+            Some(tx) => tx,
+            None => self.store.begin()?,
+        };
+        report.take(&chunk.kept);
+        report.read = counts.n_read;
+        report.skipped = report.read.saturating_sub(report.kept);
+        report.n_findings += counts.n_findings;
+        note_file(&tx, self.run, report)?;
+        tx.commit()
     }
+}
+
+fn note_file(tx: &Tx, run: i64, report: &FileReport) -> Result<(), Error> {
+    let int = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let cut_short = report.cut_short.as_ref().map(ToString::to_string);
+    tx.db().execute(
+        "INSERT INTO import_files (run_id, file, n_read, n_kept, n_skipped, n_findings, cut_short)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            run,
+            &report.file,
+            int(report.read),
+            int(report.kept),
+            int(report.skipped),
+            int(report.n_findings),
+            cut_short.as_deref()
+        ],
+    )?;
+    Ok(())
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use rsr_iati::reader::{FileKind, Finding, ReadError};
 
+use super::keep::Kept;
+
 /// What happened while a file was taken in.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -70,6 +72,15 @@ impl FileReport {
             n_findings: 0,
             cut_short: None,
         }
+    }
+
+    /// Adds what a transaction keeps.
+    pub(super) fn take(&mut self, kept: &Kept) {
+        self.kept = self
+            .kept
+            .saturating_add(kept.kept)
+            .saturating_sub(kept.replaced_here);
+        self.unchanged += kept.unchanged;
     }
 }
 

@@ -5,7 +5,7 @@ use rsr_iati::model::{ActivityElement, ActivityHead, ElementKind, Narrative, Tex
 use rsr_iati::schema::FragmentChecker;
 
 use super::Tx;
-use crate::elements::{ElementWriter, Summary, clear, place};
+use crate::elements::{ElementWriter, KnownOrganisations, Summary, clear, place};
 use crate::error::Error;
 use crate::sql::params;
 
@@ -43,7 +43,8 @@ impl Tx {
             let objection = writer.write(element, &element.to_xml())?;
             left_out.extend(objection.map(|reason| (element.kind().name(), reason)));
         }
-        summary.write(self.db(), (project, root), head, self.now_ms)?;
+        let mut known = KnownOrganisations::default();
+        summary.write(self.db(), (project, root), head, self.now_ms, &mut known)?;
         Ok(left_out)
     }
 

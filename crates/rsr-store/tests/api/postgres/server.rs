@@ -113,7 +113,11 @@ fn an_import_goes_on_over_a_connection_that_breaks_between_two_files() {
         }
         let links = importer.finish(&mut |note| notes.push(format!("{note:?}")));
         let n_left = client.query_one("SELECT count(*) FROM import_seen", &[]);
-        assert_eq!(n_left.unwrap().get::<_, i64>(0), 0, "rows that nobody asks for");
+        assert_eq!(
+            n_left.unwrap().get::<_, i64>(0),
+            0,
+            "rows that nobody asks for"
+        );
         Some(format!("{files:?} {:?} {notes:#?}", links.unwrap()))
     };
     let (Some(whole), Some(cut)) = (take(false), take(true)) else {
