@@ -133,6 +133,14 @@ fn deep(out: &mut dyn Write) -> io::Result<()> {
     around(out, "", "<x>", 10_000, &"</x>".repeat(10_000))
 }
 
+/// What is found has paths of 120 KB.
+fn long_paths(out: &mut dyn Write) -> io::Result<()> {
+    let name = format!("x:{}", "a".repeat(1_000));
+    let before = format!("<{name} xmlns:x=\"u\">") + &format!("<{name}>").repeat(119);
+    let after = format!("</{name}>").repeat(120);
+    around(out, &before, "<title zz=\"\"/>", 20_000, &after)
+}
+
 fn attributes(out: &mut dyn Write) -> io::Result<()> {
     around(out, "<title", " a=\"1\"", 1_000_000, "/>")
 }
@@ -333,6 +341,17 @@ const FILES: &[(&str, Fill, u64, [Expected; 4])] = &[
             (Validate, 1, "schema-unexpected-element", 64),
             (Import, 0, "field-too-large", 64),
             (Stats, 0, "field-too-large", STORED),
+            (Split, 0, "", SMALL),
+        ],
+    ),
+    (
+        "long-paths.xml",
+        long_paths,
+        2,
+        [
+            (Validate, 1, "schema-unknown-attribute", CHECKED),
+            (Import, 0, "", STORED),
+            (Stats, 0, "", CHECKED),
             (Split, 0, "", SMALL),
         ],
     ),
