@@ -32,6 +32,7 @@ pub(super) fn check<R: Read>(
     }
     let tag = Tag { reader, start };
     match mode {
+        Mode::Typed(_) if is_anything(mode) => tag.lax(schema, sink),
         Mode::Typed(id) => tag.typed(type_of(id), sink),
         Mode::Lax => tag.lax(schema, sink),
         Mode::Simple(_) => {
@@ -213,6 +214,7 @@ fn replaced<R: Read>(
     reader: &Reader<R>,
     name: &str,
 ) -> Option<Mode> {
+    let mode = if is_anything(mode) { Mode::Lax } else { mode };
     let (prefix, local) = trim(name).split_once(':').unwrap_or(("", trim(name)));
     let namespace = reader
         .namespaces_in_scope()
@@ -244,6 +246,11 @@ fn replaced<R: Read>(
         }
         _ => None,
     }
+}
+
+/// Whether the schema knows the element and gives it no type.
+fn is_anything(mode: Mode) -> bool {
+    matches!(mode, Mode::Typed(id) if matches!(type_of(id).content, Content::Anything))
 }
 
 /// The simple type of an element that has one of XML Schema's own and no attributes.

@@ -374,3 +374,30 @@ fn simple_types_give_way_to_what_restricts_them() {
         assert_eq!(check(&inner), expected, "{given} {text}");
     }
 }
+
+#[test]
+fn an_element_without_a_type_takes_any_attribute() {
+    // As xmllint 2.9.14 has it: `organisation-identifier` has no type in 2.01.
+    for (attribute, expected) in [
+        ("code='1'", vec![]),
+        ("i:type='x:string'", vec![]),
+        ("i:type='no-such'", vec![Code::BadType.as_str().to_owned()]),
+    ] {
+        let xml = format!(
+            "<iati-organisations version='2.01' xmlns:i='http://www.w3.org/2001/XMLSchema-instance' \
+             xmlns:x='http://www.w3.org/2001/XMLSchema'><iati-organisation>\
+             <organisation-identifier {attribute}>A</organisation-identifier></iati-organisation></iati-organisations>"
+        );
+        let mut reader = Reader::new(xml.as_bytes());
+        let mut checker = Checker::new(None);
+        let mut found = Vec::new();
+        while reader.advance().unwrap() != Token::Done {
+            checker.check(&reader, &mut |finding| {
+                if finding.path.contains("organisation-identifier") {
+                    found.push(finding.code.to_string());
+                }
+            });
+        }
+        assert_eq!(found, expected, "{attribute}");
+    }
+}

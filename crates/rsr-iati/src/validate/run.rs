@@ -94,7 +94,13 @@ impl<'o> Run<'o> {
     ) {
         while self.n_held_bytes() <= held_max {
             match self.advance(reader) {
-                Ok(Token::Done) => return,
+                Ok(Token::Done) => {
+                    // What stands behind the root.
+                    if reader.has_notices() {
+                        self.notices(false, reader);
+                    }
+                    return;
+                }
                 Ok(token) => self.token(token, reader, sink),
                 Err(error) => {
                     if reader.has_notices() {

@@ -144,7 +144,7 @@ fn what_stands_before_a_tag_is_not_its_own() {
     let deep = "<a>".repeat(200) + &"</a>".repeat(200);
     let file = format!(
         "<?xml version='1.0' foo='1'?><iati-activities version='2.03'><!-- -- -->\
-         <iati-activity>{deep}<title><!-- -- -->\x01</title></iati-activity></iati-activities>"
+         <iati-activity>{deep}<title><!-- -- -->\x01</title></iati-activity></iati-activities><?a+b?>"
     );
     let mut paths = Vec::new();
     let _summary = validate(file.as_bytes(), &Options::default(), &mut |group| {
@@ -163,6 +163,7 @@ fn what_stands_before_a_tag_is_not_its_own() {
         paths,
         [
             "over-limit iati-activities/iati-activity",
+            "xml-bad-instruction ",
             "xml-bad-instruction ",
             "xml-forbidden-character iati-activities/iati-activity/title",
             "xml-hyphens-in-comment iati-activities",
