@@ -136,7 +136,7 @@ impl<'o> Run<'o> {
         reader: &mut Reader<R>,
         sink: &mut dyn FnMut(Ended),
     ) {
-        // Of an element that is passed over all is told at once, after it.
+        // Of an element that is passed over all is told at once, at its end.
         if reader.has_notices() && !reader.is_passing_over() {
             self.notices(token == Token::Start, reader);
         }

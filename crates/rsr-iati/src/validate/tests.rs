@@ -343,14 +343,46 @@ fn where_windows_end_changes_nothing() {
             );
             let mut bytes = file.into_bytes();
             check_in_parts_of(&bytes, &[1_000, 1 << 19], &format!("case {case}"));
-            // The same where it is the encoding that is wrong.
-            bytes
-                .iter_mut()
-                .filter(|b| **b == 1)
-                .for_each(|b| *b = 0xff);
-            check_in_parts_of(&bytes, &[1_000, 1 << 19], &format!("bytes of case {case}"));
+            // The same where it is the encoding that is wrong, now and then and always.
+            for every in [3, 1] {
+                let bad = bytes.iter_mut().filter(|b| **b == 1);
+                bad.step_by(every).for_each(|b| *b = 0xff);
+                check_in_parts_of(&bytes, &[1_000, 1 << 19], &format!("bytes of case {case}"));
+            }
         }
     }
+}
+
+#[test]
+fn elements_over_a_limit_that_touch_are_each_told() {
+    let attributes: String = (0..300).map(|n| format!(" a{n}=''")).collect();
+    let file = format!(
+        "<iati-activities version='2.03'>{}</iati-activities>",
+        format!("<iati-activity{attributes}/>").repeat(100)
+    );
+    let mut n_told = 0;
+    let summary = validate(file.as_bytes(), &Options::default(), &mut |group| {
+        let told = group.findings.iter();
+        n_told += told.filter(|finding| finding.code == "over-limit").count();
+    });
+    assert_eq!((n_told, summary.n_subjects), (100, 100));
+}
+
+/// Where a character that is no UTF-8 stands is not moved by forbidden ones before it.
+#[test]
+fn what_is_wrong_is_found_where_it_stands() {
+    let before = format!("<title>{}</title>", "\u{1}\n".repeat(50));
+    let mut file = format!("<iati-activities version='2.03'><iati-activity>{before}<description>")
+        .into_bytes();
+    file.extend_from_slice(b"\xff</description></iati-activity></iati-activities>");
+    let mut places = Vec::new();
+    let _summary = validate(&file[..], &Options::default(), &mut |group| {
+        let found = group.findings.iter();
+        let found = found.filter(|finding| finding.code == "xml-wrong-encoding");
+        places.extend(found.map(|finding| (finding.line(), finding.path.clone())));
+    });
+    let path = "iati-activities/iati-activity/description".to_owned();
+    assert_eq!(places, [(51, path)]);
 }
 
 /// An encoding whose bytes below 128 mean now this, now that.

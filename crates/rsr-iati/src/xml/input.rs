@@ -440,10 +440,17 @@ fn clean(window: &mut String, from: usize, told: &mut Option<char>, found: &mut 
         return;
     }
     let new = window.split_off(from);
-    for c in new.chars() {
+    let mut forbidden = Vec::new();
+    // What could not be decoded was found earlier; it moves along where more bytes come before it.
+    let earlier = found.partition_point(|(_, at)| *at < from);
+    let mut moved = found.iter_mut().skip(earlier).peekable();
+    for (at, c) in new.char_indices() {
+        while let Some((_, place)) = moved.next_if(|(_, place)| *place <= from + at) {
+            *place = window.len();
+        }
         if is_forbidden(c) {
             if told.replace(c) != Some(c) {
-                found.push((NoticeKind::ForbiddenCharacter(u32::from(c)), window.len()));
+                forbidden.push((NoticeKind::ForbiddenCharacter(u32::from(c)), window.len()));
             }
             window.push('\u{fffd}');
         } else {
@@ -453,7 +460,7 @@ fn clean(window: &mut String, from: usize, told: &mut Option<char>, found: &mut 
             window.push(c);
         }
     }
-    // What could not be decoded was found earlier, and may stand between.
+    found.append(&mut forbidden);
     found.sort_by_key(|(_, at)| *at);
 }
 

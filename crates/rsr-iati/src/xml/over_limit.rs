@@ -63,9 +63,10 @@ impl<R: Read> Reader<R> {
         Token::Text
     }
 
-    /// Goes on to the end of the element. `None`: it is reached. Otherwise a piece of text of no length, once for each
-    /// window, so that whoever keeps what is written can take it in time.
-    pub(super) fn pass_over(&mut self, mut at: PassingOver) -> Result<Option<Token>, ScanError> {
+    /// Goes on to the end of the element. Gives a piece of text of no length, once for each window, so that whoever keeps
+    /// what is written can take it in time, and once at the end, so that whoever reads sees all of one element told before
+    /// anything that is told of the next.
+    pub(super) fn pass_over(&mut self, mut at: PassingOver) -> Result<Token, ScanError> {
         loop {
             self.passing_over = Some(at);
             if self.window.rest().is_empty() {
@@ -74,7 +75,7 @@ impl<R: Read> Reader<R> {
                     let kind = ErrorKind::Malformed(Malformed::EndInside(open));
                     return Err((kind, self.window.start));
                 }
-                return Ok(Some(self.nothing()));
+                return Ok(self.nothing());
             }
             at.place = match at.place {
                 Place::Content => self.next_markup()?,
@@ -110,7 +111,7 @@ impl<R: Read> Reader<R> {
             };
             if at.depth == 0 && matches!(at.place, Place::Content) {
                 self.passing_over = None;
-                return Ok(None);
+                return Ok(self.nothing());
             }
         }
     }

@@ -227,7 +227,7 @@ impl<R: Read> Reader<R> {
         }
         let token = loop {
             let step = if let Some(passing_over) = self.passing_over {
-                self.pass_over(passing_over)
+                self.pass_over(passing_over).map(Some)
             } else if self.pending == Pending::CData {
                 self.cdata()
             } else {

@@ -97,11 +97,12 @@ fn parents(tx: &mut Tx, run: i64, report: &mut LinkReport) -> Result<u64, Error>
         params![],
     )?;
     db.execute(
+        // Of runs that were cut off too, which linked none of theirs, and of those that still go on.
         "INSERT INTO import_touched (project_id)
-         SELECT project_id FROM import_seen WHERE run = ?1 AND is_changed = 1",
-        params![run],
+         SELECT project_id FROM import_seen WHERE is_changed = 1 ON CONFLICT DO NOTHING",
+        params![],
     )?;
-    // An import that was cut off has kept activities, and linked none of them.
+    // One of a version that kept nothing of what it had seen.
     db.execute(
         "INSERT INTO import_touched (project_id) SELECT p.id FROM projects p WHERE p.content_hash IS NOT NULL
          AND EXISTS (SELECT 1 FROM import_runs r WHERE r.id < ?1 AND r.is_linked = 0)

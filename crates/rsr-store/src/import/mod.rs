@@ -173,7 +173,7 @@ impl Importer {
         let report = link::link(&mut tx, self.run, hear)?;
         tx.db().execute(
             "UPDATE import_runs SET finished_ms = CASE WHEN id = ?1 THEN CAST(?2 AS BIGINT) ELSE finished_ms END,
-                 is_linked = 1 WHERE id <= ?1 AND is_linked = 0",
+                 is_linked = 1 WHERE id = ?1 OR (id < ?1 AND is_linked = 0)",
             params![self.run, tx.now_ms()],
         )?;
         keep::drop_seen(tx.db(), self.run, tx.now_ms())?;
