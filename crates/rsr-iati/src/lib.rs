@@ -79,6 +79,7 @@
 //! | bytes of one name or namespace | 1,024 | [`xml::Limits`] |
 //! | namespace declarations in force | 1,024 | [`xml::Limits`] |
 //! | findings held until they are taken | 256, then counted | fixed |
+//! | findings of one activity, while validating | 10,000 or 4 MiB, then counted | [`validate::Options`]; fixed |
 //!
 //! An element over a limit costs its activity, which is skipped and told; the next one is read. Only a root over a limit
 //! ends reading.

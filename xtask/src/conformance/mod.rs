@@ -6,6 +6,7 @@
 mod codelists;
 mod files;
 mod mutants;
+mod pieces;
 mod rules;
 mod schema;
 #[cfg(test)]

@@ -227,10 +227,10 @@ fn replaced<R: Read>(
         Some(XSD) if local != "anySimpleType" => {
             let own = simple_alone(mode)?;
             let given = SimpleType::of_schema_name(local)?;
-            match given == own {
-                true => Some(mode),
-                false => given.restricts(own).then_some(Mode::Simple(given)),
+            if given == own {
+                return Some(mode);
             }
+            given.restricts(own).then_some(Mode::Simple(given))
         }
         None | Some("") if prefix.is_empty() => {
             let named = |id: TypeId| schema.types.iter().find(move |(_, known, _)| *known == id);

@@ -210,10 +210,7 @@ impl Summary {
             return Ok(None);
         }
         let (reference, name) = (self.reporting_ref.as_deref(), &*self.reporting_name);
-        let key = reference
-            .ok_or(name)
-            .map_err(str::to_owned)
-            .map(str::to_owned);
+        let key = (reference.map(str::to_owned), name.to_owned());
         if let Some(id) = known.by_key.get(&key) {
             return Ok(Some(*id));
         }
@@ -229,8 +226,8 @@ impl Summary {
 /// thousands of times.
 #[derive(Debug, Default)]
 pub(crate) struct KnownOrganisations {
-    /// By reference, or by name where there is none.
-    by_key: HashMap<Result<String, String>, OrganisationId>,
+    /// By reference and name, as an activity gives them.
+    by_key: HashMap<(Option<String>, String), OrganisationId>,
 }
 
 /// The organisation of that reference, or of that name among those without one; made where there is none.

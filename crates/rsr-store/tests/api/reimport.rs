@@ -144,45 +144,28 @@ fn rule_33_whatever_an_import_changes_is_queued_with_it() {
 
 #[test]
 fn what_an_import_that_was_cut_off_has_kept_is_linked_by_the_next() {
-    let test = TestStore::new();
-    let years = result("Wells", "1", &[(2024, &[("", 5)])]);
-    let first = file(&[
-        activity("A", "2024-01-01", &years),
-        activity("B", "2024-01-01", &below("A", "")),
-    ]);
-    import(&test, &[&first]);
-    let second = file(&[activity("B", "2024-01-02", &below("A", &years))]);
-    let mut cut_off = importer(&test);
-    let never = AtomicBool::new(false);
-    cut_off
-        .file("second", second.as_bytes(), false, &never, &mut |_note| {})
-        .unwrap();
-    drop(cut_off);
-    let again = import(&test, &[&second]);
-    assert_eq!(again.files[0].unchanged, 1);
-    assert_eq!(again.links.n_periods_matched, 1);
-    settle(&test, "linked by the second");
-}
-
-#[test]
-fn an_import_that_ends_meanwhile_takes_nothing_from_one_that_is_cut_off() {
-    let test = TestStore::new();
-    let years = result("Wells", "1", &[(2024, &[("", 5)])]);
-    let first = file(&[
-        activity("A", "2024-01-01", &years),
-        activity("B", "2024-01-01", &below("A", "")),
-    ]);
-    import(&test, &[&first]);
-    let mut cut_off = importer(&test);
-    import(&test, &[&first]);
-    let second = file(&[activity("B", "2024-01-02", &below("A", &years))]);
-    let never = AtomicBool::new(false);
-    cut_off
-        .file("second", second.as_bytes(), false, &never, &mut |_note| {})
-        .unwrap();
-    drop(cut_off);
-    let again = import(&test, &[&second]);
-    assert_eq!(again.files[0].unchanged, 1);
-    assert_eq!(again.links.n_periods_matched, 1);
-    settle(&test, "linked by the last");
+    for another_ends_meanwhile in [false, true] {
+        let test = TestStore::new();
+        let years = result("Wells", "1", &[(2024, &[("", 5)])]);
+        let first = file(&[
+            activity("A", "2024-01-01", &years),
+            activity("B", "2024-01-01", &below("A", "")),
+        ]);
+        import(&test, &[&first]);
+        let second = file(&[activity("B", "2024-01-02", &below("A", &years))]);
+        let mut cut_off = importer(&test);
+        if another_ends_meanwhile {
+            import(&test, &[&first]);
+        }
+        let never = AtomicBool::new(false);
+        cut_off
+            .file("second", second.as_bytes(), false, &never, &mut |_note| {})
+            .unwrap();
+        drop(cut_off);
+        let again = import(&test, &[&second]);
+        let case = format!("another ends meanwhile: {another_ends_meanwhile}");
+        assert_eq!(again.files[0].unchanged, 1, "{case}");
+        assert_eq!(again.links.n_periods_matched, 1, "{case}");
+        settle(&test, &case);
+    }
 }
