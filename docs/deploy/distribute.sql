@@ -4,7 +4,7 @@
 --
 --   psql --single-transaction --set ON_ERROR_STOP=1 --file distribute.sql rsr
 --
--- Run it on a copy, with schema version 6, while no process of rsr runs. There is no way back but the copy's original.
+-- Run it on a copy, with schema version 7, while no process of rsr runs. There is no way back but the copy's original.
 
 SELECT pg_advisory_xact_lock(32215080808480769);
 
@@ -48,20 +48,35 @@ BEGIN
   END LOOP;
 END $$;
 
+-- What step 7 leaves where programs of before step 5 may have run.
+ALTER TABLE updates DROP CONSTRAINT IF EXISTS updates_id_key;
+ALTER TABLE project_elements DROP CONSTRAINT IF EXISTS project_elements_project_id_place_key;
+ALTER TABLE indicator_dimension_names DROP CONSTRAINT IF EXISTS indicator_dimension_names_indicator_id_name_id_key;
+ALTER TABLE contributions DROP CONSTRAINT IF EXISTS contributions_period_disaggregation_id_project_id_key;
+ALTER TABLE dimension_names DROP CONSTRAINT IF EXISTS dimension_names_project_id_name_key;
+ALTER TABLE dimension_values DROP CONSTRAINT IF EXISTS dimension_values_name_id_value_key;
+ALTER TABLE disaggregations DROP CONSTRAINT IF EXISTS disaggregations_update_id_dimension_value_id_key;
+ALTER TABLE period_disaggregations DROP CONSTRAINT IF EXISTS period_disaggregations_period_id_dimension_value_id_key;
+DO $$
+DECLARE
+  of_tree TEXT;
+BEGIN
+  FOREACH of_tree IN ARRAY ARRAY['parent', 'project_elements', 'participations', 'sectors', 'recipient_countries', 'locations',
+      'transactions', 'budgets', 'planned_disbursements', 'documents', 'related_activities', 'results', 'indicators',
+      'periods', 'dimension_names', 'dimension_values', 'indicator_dimension_names', 'updates', 'disaggregations',
+      'manual_disaggregations', 'period_disaggregations', 'contributions'] LOOP
+    EXECUTE format('DROP FUNCTION IF EXISTS %I CASCADE', 'root_of_' || of_tree);
+  END LOOP;
+END $$;
+
 -- Keys without the root, where nothing refers to them any more.
 ALTER TABLE projects DROP CONSTRAINT projects_id_key, DROP CONSTRAINT projects_uuid_key,
   DROP CONSTRAINT projects_iati_identifier_key, ADD UNIQUE (uuid, root_id), ADD UNIQUE (iati_identifier, root_id);
 ALTER TABLE results DROP CONSTRAINT results_id_key;
 ALTER TABLE indicators DROP CONSTRAINT indicators_id_key;
 ALTER TABLE periods DROP CONSTRAINT periods_id_key;
-ALTER TABLE dimension_names DROP CONSTRAINT dimension_names_id_key, DROP CONSTRAINT dimension_names_project_id_name_key;
-ALTER TABLE dimension_values DROP CONSTRAINT dimension_values_id_key, DROP CONSTRAINT dimension_values_name_id_value_key;
-ALTER TABLE updates DROP CONSTRAINT updates_id_key;
-ALTER TABLE project_elements DROP CONSTRAINT project_elements_project_id_place_key;
-ALTER TABLE indicator_dimension_names DROP CONSTRAINT indicator_dimension_names_indicator_id_name_id_key;
-ALTER TABLE disaggregations DROP CONSTRAINT disaggregations_update_id_dimension_value_id_key;
-ALTER TABLE period_disaggregations DROP CONSTRAINT period_disaggregations_period_id_dimension_value_id_key;
-ALTER TABLE contributions DROP CONSTRAINT contributions_period_disaggregation_id_project_id_key;
+ALTER TABLE dimension_names DROP CONSTRAINT dimension_names_id_key;
+ALTER TABLE dimension_values DROP CONSTRAINT dimension_values_id_key;
 DROP INDEX periods_by_parent;
 CREATE UNIQUE INDEX periods_by_parent ON periods (parent_period_id, indicator_id, root_id) WHERE parent_period_id IS NOT NULL;
 
@@ -85,8 +100,8 @@ ALTER TABLE manual_disaggregations ADD FOREIGN KEY (dimension_value_id, root_id)
 ALTER TABLE period_disaggregations ADD FOREIGN KEY (dimension_value_id, root_id)
   REFERENCES dimension_values (id, root_id) ON DELETE CASCADE;
 
--- In place of the triggers: rows name their root themselves, and go with their project by references again.
-DROP FUNCTION roots_follow_positions, elements_follow_projects, elements_go_with_projects, root_of_parent CASCADE;
+-- In place of the triggers: rows go with their project by references again.
+DROP FUNCTION roots_follow_positions, elements_follow_projects, elements_go_with_projects CASCADE;
 DO $$
 DECLARE
   of_tree TEXT;
@@ -95,11 +110,5 @@ BEGIN
       'transactions', 'budgets', 'planned_disbursements', 'documents', 'related_activities', 'contributions'] LOOP
     EXECUTE format('ALTER TABLE %I ADD FOREIGN KEY (project_id, root_id) REFERENCES projects (id, root_id)
                     ON DELETE CASCADE', of_tree);
-  END LOOP;
-  FOREACH of_tree IN ARRAY ARRAY['project_elements', 'participations', 'sectors', 'recipient_countries', 'locations',
-      'transactions', 'budgets', 'planned_disbursements', 'documents', 'related_activities', 'results', 'indicators',
-      'periods', 'dimension_names', 'dimension_values', 'indicator_dimension_names', 'updates', 'disaggregations',
-      'manual_disaggregations', 'period_disaggregations', 'contributions'] LOOP
-    EXECUTE format('DROP FUNCTION %I CASCADE', 'root_of_' || of_tree);
   END LOOP;
 END $$;

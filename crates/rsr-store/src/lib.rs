@@ -44,7 +44,8 @@
 //! | statements a connection keeps prepared | 256 | fixed |
 //! | one statement of a snapshot, on a server | 60 s, then [`Error::Slow`] | `database.statement_timeout` |
 //! | a silent write transaction, on a server | 60 s, then the server ends it | fixed |
-//! | rows that wait to be sent together | 1 MiB | fixed |
+//! | rows that wait to be sent together, and those on their way to a server | 1 MiB each | fixed |
+//! | what an import reads ahead of a server | 256 KiB and one element | fixed |
 //! | wait for a server that does not answer | 5 s, then [`Error::Unreachable`] | `connect_timeout` in `database.url` |
 //! | activities of one import transaction | 100, or 8 MiB of fragments | `iati.import_chunk_size` |
 //! | one activity in memory while it is imported | 512 KiB of fragments and its largest element | fixed |
@@ -73,7 +74,7 @@
 //! # What it does not do
 //!
 //! It computes no totals, decides nothing about who may write, knows no HTTP and no JSON, starts no thread but
-//! the one of [`Store::follow`], and keeps no cache of rows.
+//! the one of [`Store::follow`] and the two of an import that a server stores, and keeps no cache of rows.
 #![forbid(unsafe_code)]
 
 mod audit;

@@ -22,6 +22,7 @@ pub(crate) struct Pool {
 struct State {
     idle: Vec<Box<dyn Session>>,
     n_used: usize,
+    n_waiting: usize,
     /// Whether the last one who asked waited in vain.
     has_refused: bool,
 }
@@ -57,12 +58,14 @@ impl Pool {
 
     /// Waits for a connection, no longer than the pool's time.
     pub(crate) fn take(self: &Arc<Self>) -> Result<Pooled, Error> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.n_waiting += 1;
         let full = |state: &mut State| state.n_used >= self.connections_max;
         let (mut state, _timed_out) = self
             .freed
             .wait_timeout_while(state, self.wait, full)
             .unwrap_or_else(PoisonError::into_inner);
+        state.n_waiting -= 1;
         state.has_refused = full(&mut state);
         if state.has_refused {
             return Err(Error::Busy {
@@ -164,6 +167,14 @@ impl fmt::Debug for Pool {
 pub(crate) struct Pooled {
     session: Option<Box<dyn Session>>,
     pool: Arc<Pool>,
+}
+
+impl Pooled {
+    /// Whether somebody waits for a connection of its pool.
+    pub(crate) fn is_wanted(&self) -> bool {
+        let state = self.pool.state.lock();
+        state.unwrap_or_else(PoisonError::into_inner).n_waiting > 0
+    }
 }
 
 impl Deref for Pooled {

@@ -55,6 +55,11 @@ impl Snapshot {
         &*self.db
     }
 
+    /// Whether somebody waits for its connection.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.db.is_wanted()
+    }
+
     /// What reading through its connection has cost since that was opened: the difference between two of these is the
     /// work in between.
     #[must_use]

@@ -14,7 +14,7 @@ use tables::{TABLES, Whole};
 
 use crate::error::Error;
 use crate::snapshot::Snapshot;
-use crate::sql::{Column, Row, Session, Value, params};
+use crate::sql::{Column, Root, Row, Session, Value, params};
 use crate::store::Store;
 use crate::tx::Tx;
 
@@ -254,14 +254,20 @@ impl Plan<'_> {
             .collect();
         let targets: Vec<&str> = own.iter().map(|column| column.name.as_str()).collect();
         let (order, params) = self.after(first, second);
+        let db = tx.db();
+        let root = match self.table.project.filter(|_| db.has_roots()) {
+            Some(project) => format!(
+                ", coalesce((SELECT o.root_id FROM positions o WHERE o.project_id = {project}), 0)"
+            ),
+            None => String::new(),
+        };
         let sql = format!(
-            "SELECT {} FROM {} {order}",
+            "SELECT {}{root} FROM {} t {order}",
             names.join(", "),
             self.table.name
         );
         let (mut n_rows, mut n_bytes) = (0_u64, 0);
         let mut last = (first, second);
-        let db = tx.db();
         let flow = source.query_until(&sql, &params, &mut |row| {
             let mut values = Vec::with_capacity(own.len());
             for (nth, column) in (0..).zip(&self.columns) {
@@ -275,6 +281,9 @@ impl Plan<'_> {
                     _ => size_of::<i64>(),
                 };
                 values.push(value);
+            }
+            if !root.is_empty() {
+                values.push(Value::Root(Root(row.int(self.columns.len())?)));
             }
             db.put_into(self.table.name, &targets, &values)?;
             n_rows += 1;

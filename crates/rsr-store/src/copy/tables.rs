@@ -8,6 +8,8 @@ pub(super) struct Whole {
     pub(super) key: &'static [&'static str],
     /// The column that refers to the table itself.
     pub(super) link: Option<&'static str>,
+    /// The project that a row `t` hangs on, where the tables of an engine with roots say in which tree that lies.
+    pub(super) project: Option<&'static str>,
 }
 
 const fn table(name: &'static str, key: &'static [&'static str]) -> Whole {
@@ -15,6 +17,7 @@ const fn table(name: &'static str, key: &'static [&'static str]) -> Whole {
         name,
         key,
         link: None,
+        project: None,
     }
 }
 
@@ -23,8 +26,21 @@ const fn linked(name: &'static str, link: &'static str) -> Whole {
         name,
         key: ID,
         link: Some(link),
+        project: None,
     }
 }
+
+impl Whole {
+    const fn of(self, project: &'static str) -> Self {
+        Self {
+            project: Some(project),
+            ..self
+        }
+    }
+}
+
+const OWN: &str = "t.project_id";
+const OF_PERIOD: &str = "(SELECT p.project_id FROM periods p WHERE p.id = t.period_id)";
 
 const ID: &[&str] = &["id"];
 const ELEMENT: &[&str] = &["project_id", "place"];
@@ -33,32 +49,39 @@ const ELEMENT: &[&str] = &["project_id", "place"];
 pub(super) const TABLES: [Whole; 32] = [
     table("organisations", ID),
     table("users", ID),
-    table("projects", ID),
+    table("projects", ID).of("t.id"),
     table("positions", &["project_id"]),
-    table("project_elements", ELEMENT),
-    table("participations", ELEMENT),
-    table("sectors", ELEMENT),
-    table("recipient_countries", ELEMENT),
-    table("locations", ELEMENT),
-    table("transactions", ELEMENT),
-    table("budgets", ELEMENT),
-    table("planned_disbursements", ELEMENT),
-    table("documents", ELEMENT),
-    table("related_activities", ELEMENT),
-    linked("results", "parent_result_id"),
-    linked("indicators", "parent_indicator_id"),
-    linked("periods", "parent_period_id"),
-    linked("dimension_names", "parent_name_id"),
-    linked("dimension_values", "parent_value_id"),
-    table("indicator_dimension_names", &["indicator_id", "name_id"]),
-    table("updates", ID),
-    table("disaggregations", ID),
+    table("project_elements", ELEMENT).of(OWN),
+    table("participations", ELEMENT).of(OWN),
+    table("sectors", ELEMENT).of(OWN),
+    table("recipient_countries", ELEMENT).of(OWN),
+    table("locations", ELEMENT).of(OWN),
+    table("transactions", ELEMENT).of(OWN),
+    table("budgets", ELEMENT).of(OWN),
+    table("planned_disbursements", ELEMENT).of(OWN),
+    table("documents", ELEMENT).of(OWN),
+    table("related_activities", ELEMENT).of(OWN),
+    linked("results", "parent_result_id").of(OWN),
+    linked("indicators", "parent_indicator_id").of(OWN),
+    linked("periods", "parent_period_id").of(OWN),
+    linked("dimension_names", "parent_name_id").of(OWN),
+    linked("dimension_values", "parent_value_id")
+        .of("(SELECT n.project_id FROM dimension_names n WHERE n.id = t.name_id)"),
+    table("indicator_dimension_names", &["indicator_id", "name_id"])
+        .of("(SELECT i.project_id FROM indicators i WHERE i.id = t.indicator_id)"),
+    table("updates", ID).of(OF_PERIOD),
+    table("disaggregations", ID)
+        .of("(SELECT p.project_id FROM updates u JOIN periods p ON p.id = u.period_id WHERE u.id = t.update_id)"),
     table(
         "manual_disaggregations",
         &["period_id", "dimension_value_id"],
+    )
+    .of(OF_PERIOD),
+    table("period_disaggregations", ID).of(OF_PERIOD),
+    table("contributions", &["period_disaggregation_id", "project_id"]).of(
+        "(SELECT p.project_id FROM period_disaggregations d JOIN periods p ON p.id = d.period_id
+          WHERE d.id = t.period_disaggregation_id)",
     ),
-    table("period_disaggregations", ID),
-    table("contributions", &["period_disaggregation_id", "project_id"]),
     table("jobs", ID),
     table("roles", &[]),
     table("tokens", ID),

@@ -83,14 +83,18 @@ impl Draft {
         self.position = position;
     }
 
-    /// Takes in an element. Answers whether it is time to [`Draft::spill`].
-    pub(super) fn push(&mut self, element: ActivityElement, position: Position) -> bool {
+    /// Takes in an element and its canonical fragment. Answers whether it is time to [`Draft::spill`].
+    pub(super) fn push(
+        &mut self,
+        element: ActivityElement,
+        xml: String,
+        position: Position,
+    ) -> bool {
         if let ActivityElement::Identifier(identifier) = &element {
             self.identifier
                 .get_or_insert_with(|| identifier.identifier().to_owned());
         }
         self.summary.note(&element);
-        let xml = element.to_xml();
         self.hasher.update([0]);
         self.hasher.update(&xml);
         self.n_held_bytes += xml.len() as u64;

@@ -14,7 +14,7 @@ use crate::elements::{
     ElementWriter, KnownOrganisations, NewActivity, ResultRows, clear, n_without_number,
 };
 use crate::error::Error;
-use crate::sql::{Root, Session, Table, params};
+use crate::sql::{Root, Row, Session, Table, Value, params};
 use crate::tree::positions;
 use crate::tx::Tx;
 
@@ -23,6 +23,9 @@ const SEEN: Table = Table {
     level: 1,
     columns: &["run", "project_id", "file", "is_changed"],
 };
+
+/// Activities that are asked for at once.
+const AT_ONCE: usize = 32;
 
 /// How long ago a run began that is not waited for any more: a week.
 const CUT_OFF_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
@@ -83,16 +86,80 @@ struct Stored {
     root: Option<Root>,
 }
 
-/// The activities of one transaction, by identifier: their rows may be on the way to the database still.
+/// The activities of one transaction, and of the one before it, by identifier: their rows may be on the way to the
+/// database still.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     by_identifier: HashMap<String, Stored>,
+    before: HashMap<String, Stored>,
+    /// What was stored of others that are to come.
+    asked: HashMap<String, Option<Stored>>,
     /// The parent that was asked for last, and its root: siblings follow each other.
     last_parent: Option<(String, Option<Root>)>,
     organisations: KnownOrganisations,
 }
 
 impl Recent {
+    /// Another transaction follows, with nobody's writing in between; the last but one is kept.
+    pub(super) fn pass(&mut self) {
+        let now = std::mem::take(&mut self.by_identifier);
+        for identifier in std::mem::replace(&mut self.before, now).into_keys() {
+            self.asked.remove(&identifier);
+        }
+        self.last_parent = None;
+    }
+
+    /// Asks what is stored of activities that are to come, many at once.
+    pub(super) fn ask(
+        &mut self,
+        db: &dyn Session,
+        identifiers: &[String],
+        run: i64,
+    ) -> Result<(), Error> {
+        // Whatever nobody came for.
+        self.asked.clear();
+        for some in identifiers.chunks(AT_ONCE) {
+            let mut asked: HashMap<String, Option<Stored>> =
+                some.iter().map(|one| (one.clone(), None)).collect();
+            let wanted = (0..AT_ONCE).map(|nth| Value::from(some.get(nth)));
+            let params: Vec<Value<'_>> = std::iter::once(Value::from(run)).chain(wanted).collect();
+            let flow = db.query_stored(&stored_sql(AT_ONCE), &params, &mut |row| {
+                asked.insert(row.string(4)?, Some(Stored::read(row)?));
+                Ok(ControlFlow::Continue(()))
+            })?;
+            debug_assert!(flow.is_continue(), "nothing breaks it");
+            self.asked.extend(asked);
+        }
+        Ok(())
+    }
+
+    /// What is stored of an activity.
+    fn stored(
+        &mut self,
+        db: &dyn Session,
+        identifier: &str,
+        run: i64,
+    ) -> Result<Option<Stored>, Error> {
+        if let Some(stored) = self.get(identifier) {
+            return Ok(Some(stored.clone()));
+        }
+        if let Some(stored) = self.asked.remove(identifier) {
+            return Ok(stored);
+        }
+        let mut found = None;
+        let flow = db.query_stored(&stored_sql(1), params![run, identifier], &mut |row| {
+            found = Some(Stored::read(row)?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        debug_assert!(flow.is_continue(), "nothing breaks it");
+        Ok(found)
+    }
+
+    fn get(&self, identifier: &str) -> Option<&Stored> {
+        let mut both = [&self.by_identifier, &self.before].into_iter();
+        both.find_map(|some| some.get(identifier))
+    }
+
     /// The root of an activity's tree, where rows have one and the activity is stored.
     fn root_of(&mut self, db: &dyn Session, identifier: &str) -> Result<Option<Root>, Error> {
         if !db.has_roots() {
@@ -100,7 +167,7 @@ impl Recent {
         }
         if let Some(Stored {
             root: Some(root), ..
-        }) = self.by_identifier.get(identifier)
+        }) = self.get(identifier)
         {
             return Ok(Some(*root));
         }
@@ -144,10 +211,7 @@ pub(super) fn activity(
         kept: 1,
         ..Kept::default()
     };
-    let stored = match recent.by_identifier.get(identifier) {
-        Some(stored) => Some(stored.clone()),
-        None => stored(tx.db(), identifier, stamp.run)?,
-    };
+    let stored = recent.stored(tx.db(), identifier, stamp.run)?;
     if let Some(stored) = &stored {
         if let Some(refusal) = refusal(draft, stored) {
             findings.push(refusal);
@@ -244,26 +308,26 @@ fn rewrite(
     Ok(())
 }
 
-/// What is stored of an activity that is not among the recent ones.
-fn stored(db: &dyn Session, identifier: &str, run: i64) -> Result<Option<Stored>, Error> {
-    let mut found = None;
-    let flow = db.query_stored(
-        "SELECT p.id, p.content_hash, p.last_updated, s.file FROM projects p
-         LEFT JOIN import_seen s ON s.run = ?2 AND s.project_id = p.id WHERE p.iati_identifier = ?1",
-        params![identifier, run],
-        &mut |row| {
-            found = Some(Stored {
-                project: row.int(0)?,
-                hash: row.opt_blob(1)?.map(<[u8]>::to_vec),
-                last_updated: row.opt_string(2)?,
-                file: row.opt_int(3)?,
-                root: None,
-            });
-            Ok(ControlFlow::Continue(()))
-        },
-    )?;
-    debug_assert!(flow.is_continue(), "nothing breaks it");
-    Ok(found)
+/// The question for what is stored of `n` activities: ?1 is the run, from ?2 on come the identifiers.
+fn stored_sql(n: usize) -> String {
+    let wanted: Vec<String> = (2..n + 2).map(|nth| format!("?{nth}")).collect();
+    format!(
+        "SELECT p.id, p.content_hash, p.last_updated, s.file, p.iati_identifier FROM projects p
+         LEFT JOIN import_seen s ON s.run = ?1 AND s.project_id = p.id WHERE p.iati_identifier IN ({})",
+        wanted.join(", ")
+    )
+}
+
+impl Stored {
+    fn read(row: &dyn Row) -> Result<Self, Error> {
+        Ok(Self {
+            project: row.int(0)?,
+            hash: row.opt_blob(1)?.map(<[u8]>::to_vec),
+            last_updated: row.opt_string(2)?,
+            file: row.opt_int(3)?,
+            root: None,
+        })
+    }
 }
 
 /// Why what is stored stands. Within a run the newer one wins, and the first of two alike. Over runs one that is as new

@@ -2,8 +2,9 @@
 //!
 //! Activities are read element by element. Each is held until its end, its elements beyond a bound in a temporary table, so
 //! that nothing is written of one that turns out to be broken, old or unchanged. Activities are kept in
-//! transactions of a chunk each, and between two chunks anybody else may write.
+//! transactions of a chunk each, and between two chunks anybody else may write who waits for it.
 
+mod ahead;
 mod draft;
 mod keep;
 mod link;
@@ -11,12 +12,14 @@ mod link_results;
 mod oddities;
 mod report;
 
-use std::io::Read;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use rsr_base::{ByteSize, Reservation};
-use rsr_iati::reader::{ActivityReader, Counts, Event, Finding, ReadError, ReadOptions, Severity};
+use rsr_iati::reader::{ActivityReader, Counts, Finding, ReadError, ReadOptions, Severity};
 use rsr_iati::schema::FragmentChecker;
+use rsr_iati::xml::Position;
 use rsr_settings::IatiSettings;
 
 pub use report::{CutShort, FileReport, ImportNote, LinkReport};
@@ -25,6 +28,7 @@ use crate::error::Error;
 use crate::sql::params;
 use crate::store::Store;
 use crate::tx::Tx;
+use ahead::{Read, Steps};
 use draft::Draft;
 use keep::{Kept, Recent};
 
@@ -33,6 +37,10 @@ const CHUNK_BYTES_MAX: ByteSize = ByteSize::from_mib(8);
 
 /// What an import takes beside the activity at hand: the reader's window, the statements, what was met lately.
 const IMPORT_BYTES: ByteSize = ByteSize::from_mib(4);
+
+/// What it takes besides where a server keeps the database: a batch that is read ahead, as values and as fragments, rows that
+/// wait and rows that are on their way.
+const REMOTE_BYTES: ByteSize = ByteSize::from_mib(4);
 
 /// An element is held as a typed value and as its fragment; the statement that writes it holds it again, and so does what
 /// checks it. The first two are there when the reservation is asked for, the others are not yet.
@@ -48,7 +56,9 @@ pub struct Importer {
     run: i64,
     n_files: i64,
     checker: FragmentChecker,
-    /// What the activity at hand may hold.
+    /// What it takes with no activity at hand.
+    base: ByteSize,
+    /// The same, and what the activity at hand may hold.
     reserved: Reservation,
 }
 
@@ -62,7 +72,18 @@ struct Chunk {
     n_activities: usize,
     n_bytes: u64,
     kept: Kept,
+    /// What came of the chunk before, whose commit may be under way.
+    behind: Kept,
     recent: Recent,
+}
+
+/// A file while it is taken in.
+#[derive(Debug)]
+struct Incoming {
+    report: FileReport,
+    chunk: Chunk,
+    draft: Draft,
+    strict: bool,
 }
 
 impl Store {
@@ -72,7 +93,11 @@ impl Store {
     ///
     /// As [`Store::begin`]; [`Error::OverBudget`].
     pub fn importer(&self, settings: &IatiSettings) -> Result<Importer, Error> {
-        let reserved = self.budgets.imports.try_reserve(IMPORT_BYTES)?;
+        let base = match self.file() {
+            Some(_) => IMPORT_BYTES,
+            None => IMPORT_BYTES + REMOTE_BYTES,
+        };
+        let reserved = self.budgets.imports.try_reserve(base)?;
         let run = self.write(|tx| {
             tx.db().number(
                 "INSERT INTO import_runs (started_ms) VALUES (?1) RETURNING id",
@@ -85,6 +110,7 @@ impl Store {
             run,
             n_files: 0,
             checker: FragmentChecker::new(),
+            base,
             reserved,
         })
     }
@@ -98,12 +124,14 @@ impl Importer {
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`], [`Error::Locked`], [`Error::DiskFull`], [`Error::Io`]: the chunks before are kept, the one at hand
-    /// is not; so too [`Error::OverBudget`], where an element is larger than memory is left. What is wrong with the file is no error of this kind: see [`FileReport::cut_short`].
+    /// [`Error::Busy`], [`Error::Locked`], [`Error::DiskFull`], [`Error::Io`], [`Error::ConnectionLost`]: the chunks before
+    /// are kept, the one at hand is not, and with a server maybe not the one before it, whose end is not waited for; where
+    /// the server itself broke down, maybe none of its last second. So too [`Error::OverBudget`], where an element is larger
+    /// than memory is left. What is wrong with the file is no error of this kind: see [`FileReport::cut_short`].
     pub fn file(
         &mut self,
         name: &str,
-        source: impl Read + Send,
+        source: impl io::Read + Send,
         strict: bool,
         cancel: &AtomicBool,
         hear: Hear<'_>,
@@ -113,53 +141,97 @@ impl Importer {
         options.strict = strict;
         options.limits.field_bytes = self.settings.max_field_bytes.as_usize();
         let mut reader = ActivityReader::with_options(source, &options);
-        let mut report = FileReport::new(name);
-        let mut chunk = Chunk::default();
-        let mut draft = Draft::default();
+        let mut file = Incoming {
+            report: FileReport::new(name),
+            chunk: Chunk::default(),
+            draft: Draft::default(),
+            strict,
+        };
+        let is_remote = self.store.file().is_none();
+        let ahead = thread::scope(|scope| {
+            let steps = is_remote.then(|| Steps::ahead(&mut reader, scope))?;
+            let taken = self.take(&mut file, steps.ok()?, cancel, hear);
+            if taken.is_err() {
+                // The source may be long in answering its thread, and others wait to write.
+                file.chunk = Chunk::default();
+            }
+            Some(taken)
+        });
+        match ahead {
+            Some(taken) => taken?,
+            None => self.take(&mut file, Steps::Here(&mut reader), cancel, hear)?,
+        }
+        Ok(file.report)
+    }
+
+    /// Takes in what a file has, step by step.
+    fn take(
+        &mut self,
+        file: &mut Incoming,
+        mut steps: Steps<'_, '_>,
+        cancel: &AtomicBool,
+        hear: Hear<'_>,
+    ) -> Result<(), Error> {
+        let mut counts = Counts::default();
+        let mut line = Position::START.line;
+        let Incoming {
+            report,
+            chunk,
+            draft,
+            strict,
+        } = file;
         report.cut_short = loop {
             if cancel.load(Ordering::Relaxed) {
-                let line = reader.position().line;
                 break Some(CutShort::Cancelled { line });
             }
-            let event = reader.next_event();
-            for finding in reader.take_findings() {
+            let Some(step) = steps.next() else {
+                return Err(Error::Io {
+                    reason: "the thread that reads the file broke".to_owned(),
+                });
+            };
+            let coming = steps.coming();
+            if !coming.is_empty() {
+                let (tx, recent) = self.open(chunk)?;
+                recent.ask(tx.db(), &coming, self.run)?;
+            }
+            (counts, line) = (step.counts, step.line);
+            report.kind = step.kind;
+            for finding in step.findings {
                 hear(ImportNote::Finding {
-                    file: name,
+                    file: &report.file,
                     finding: &finding,
                 });
             }
-            match event {
-                Ok(Some(Event::ActivityStart(head, position))) => draft.start(head, position),
-                Ok(Some(Event::Element(element, position))) => {
-                    let is_much = draft.push(element, position);
+            match step.read {
+                Read::Start(head, position) => draft.start(head, position),
+                Read::Element(element, xml, position) => {
+                    let is_much = draft.push(element, xml, position);
                     let held = draft.n_held_bytes().saturating_mul(COPIES);
-                    let held = IMPORT_BYTES + ByteSize::from_bytes(held);
+                    let held = self.base + ByteSize::from_bytes(held);
                     self.reserved.try_grow_to(held)?;
                     if is_much {
-                        let tx = self.open(&mut chunk)?;
+                        let (tx, _recent) = self.open(chunk)?;
                         draft.spill(tx.db())?;
-                        self.reserved.shrink_to(IMPORT_BYTES);
+                        self.reserved.shrink_to(self.base);
                     }
                 }
-                Ok(Some(Event::ActivityEnd)) => {
-                    let worst = self.keep(&mut draft, &mut chunk, &mut report, hear)?;
-                    if let Some(finding) = worst.filter(|_| strict) {
+                Read::End => {
+                    let worst = self.keep(draft, chunk, report, hear)?;
+                    if let Some(finding) = worst.filter(|_| *strict) {
                         break Some(CutShort::Unreadable(ReadError::Strict(Box::new(finding))));
                     }
                 }
-                Ok(Some(Event::ActivitySkipped(finding))) => {
+                Read::Skipped(finding) => {
                     hear(ImportNote::Skipped {
-                        file: name,
+                        file: &report.file,
                         finding: &finding,
                     });
                 }
-                Ok(None) => break None,
-                Err(error) => break Some(CutShort::Unreadable(error)),
+                Read::FileEnd => break None,
+                Read::Error(error) => break Some(CutShort::Unreadable(error)),
             }
         };
-        report.kind = reader.file().kind;
-        self.close(&mut chunk, &mut report, reader.counts())?;
-        Ok(report)
+        self.close(chunk, report, counts)
     }
 
     /// Links what was taken in: parents, indicators and periods, dimension values, then the positions in the tree; queues the
@@ -181,14 +253,15 @@ impl Importer {
         Ok(report)
     }
 
-    /// The transaction of the chunk at hand, begun where there is none.
-    fn open<'c>(&self, chunk: &'c mut Chunk) -> Result<&'c mut Tx, Error> {
+    /// The transaction of the chunk at hand, begun where there is none, and what was met in it.
+    fn open<'c>(&self, chunk: &'c mut Chunk) -> Result<(&'c mut Tx, &'c mut Recent), Error> {
         if chunk.tx.is_none() {
             let tx = self.store.begin()?;
             keep::prepare(tx.db())?;
             chunk.tx = Some(tx);
         }
-        Ok(chunk.tx.as_mut().expect("a chunk was opened just above"))
+        let tx = chunk.tx.as_mut().expect("it was begun just above");
+        Ok((tx, &mut chunk.recent))
     }
 
     /// Keeps a complete activity, or says why not. Answers the finding that strict reading stops at.
@@ -200,29 +273,23 @@ impl Importer {
         hear: Hear<'_>,
     ) -> Result<Option<Finding>, Error> {
         let mut findings = Vec::new();
-        self.open(chunk)?;
-        let tx = chunk.tx.as_mut().expect("a chunk was opened just above");
+        let (run, file) = (self.run, self.n_files);
+        let (tx, recent) = self.open(chunk)?;
         let stamp = keep::Stamp {
-            run: self.run,
-            file: self.n_files,
+            run,
+            file,
             now_ms: tx.now_ms(),
         };
-        let kept = keep::activity(
-            tx,
-            draft,
-            &stamp,
-            &mut chunk.recent,
-            &mut self.checker,
-            &mut findings,
-        )?;
-        chunk.n_bytes += draft.n_bytes();
-        chunk.n_activities += 1;
-        chunk.kept.add(&kept);
+        let kept = keep::activity(tx, draft, &stamp, recent, &mut self.checker, &mut findings)?;
         if kept.unchanged > 0 {
             keep::retell(tx.db(), draft, &mut self.checker, &mut findings)?;
         }
+        let n_bytes = draft.n_bytes();
         draft.clear(tx.db())?;
-        self.reserved.shrink_to(IMPORT_BYTES);
+        chunk.n_bytes += n_bytes;
+        chunk.n_activities += 1;
+        chunk.kept.add(&kept);
+        self.reserved.shrink_to(self.base);
         let is_full = chunk.n_activities >= self.settings.import_chunk_size
             || chunk.n_bytes >= CHUNK_BYTES_MAX.bytes();
         if is_full {
@@ -252,11 +319,25 @@ impl Importer {
         Ok(worst)
     }
 
+    /// Keeps a chunk: behind the next one where that can be.
     fn commit(&self, chunk: &mut Chunk, report: &mut FileReport) -> Result<(), Error> {
+        if let Some(tx) = &mut chunk.tx
+            && tx.commit_behind(self.store.now_ms())?
+        {
+            report.take(&std::mem::replace(
+                &mut chunk.behind,
+                std::mem::take(&mut chunk.kept),
+            ));
+            chunk.recent.pass();
+            chunk.n_activities = 0;
+            chunk.n_bytes = 0;
+            return Ok(());
+        }
         let chunk = std::mem::take(chunk);
         if let Some(tx) = chunk.tx {
             tx.commit()?;
         }
+        report.take(&chunk.behind);
         report.take(&chunk.kept);
         Ok(())
     }
@@ -273,6 +354,7 @@ impl Importer {
             Some(tx) => tx,
             None => self.store.begin()?,
         };
+        report.take(&chunk.behind);
         report.take(&chunk.kept);
         report.read = counts.n_read;
         report.skipped = report.read.saturating_sub(report.kept);

@@ -93,7 +93,8 @@ pub(crate) trait Session: Send + Debug {
     }
     /// As [`Session::put`], for a table whose rows get an id of their own. Answers it.
     fn put_new(&self, into: &Table, values: &[Value<'_>]) -> Result<i64, Error>;
-    /// As [`Session::query_until`], but may miss rows that were put in this transaction: for who knows these anyway.
+    /// As [`Session::query_until`], but may miss rows that were put in this transaction: for who knows these anyway. Where a
+    /// connection breaks it may begin anew, and hand over rows twice.
     fn query_stored(
         &self,
         sql: &str,
@@ -158,6 +159,14 @@ pub(crate) trait Session: Send + Debug {
     }
     fn begin(&self, begin: Begin) -> Result<(), Error>;
     fn commit(&self) -> Result<(), Error>;
+    /// Commits as far as can be done while more is written: `true` says that all that was committed so before is seen by
+    /// everybody, that this is on its way, and that another transaction is open, with nobody's writing in between. What
+    /// went wrong is told by what comes next, and [`Session::query_stored`] may miss rows of both. All of it outlives the
+    /// server's breakdown once [`Session::commit`] was called, and not before. `false` says that nothing was done: the
+    /// engine commits at once or not at all, or somebody else waits to write.
+    fn commit_behind(&self) -> Result<bool, Error> {
+        Ok(false)
+    }
     fn rollback(&self) -> Result<(), Error>;
     /// Whether a transaction is open: some errors end it in the engine.
     fn in_transaction(&self) -> bool;

@@ -87,6 +87,24 @@ impl Tx {
     }
 }
 
+impl Tx {
+    /// Commits behind what its owner goes on with, in another transaction that begins `now_ms`: see
+    /// [`Session::commit_behind`]. Not where somebody waits to write.
+    pub(crate) fn commit_behind(&mut self, now_ms: i64) -> Result<bool, Error> {
+        if self.snapshot.is_wanted() {
+            return Ok(false);
+        }
+        let done = self.db().commit_behind();
+        // The one before is kept, or may have been.
+        self.heard.changed();
+        if done? {
+            self.now_ms = now_ms;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+}
+
 impl Deref for Tx {
     type Target = Snapshot;
 

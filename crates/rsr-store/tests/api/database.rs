@@ -91,7 +91,7 @@ fn what_is_stored_is_counted_and_sound() {
     assert_eq!(status.rows[0], ("projects", 1));
     // Only a server spreads rows by their root.
     let is_file = test.store.file().is_some();
-    assert_eq!(status.schema_version, if is_file { 5 } else { 6 });
+    assert_eq!(status.schema_version, if is_file { 5 } else { 7 });
     assert!(status.size.bytes() > 4_096);
     assert_eq!(test.store.check_integrity().unwrap(), Vec::<String>::new());
 }

@@ -254,12 +254,13 @@ fn values_of_many_projects_are_those_of_their_latest_periods() {
     let test = TestStore::new();
     let (one, two) = (test.project("one", None), test.project("two", None));
     test.meddle(&format!(
-        "INSERT INTO results (id, project_id, place) VALUES (1, {one}, 0);
-         INSERT INTO indicators (id, result_id, project_id, place, title, kind) VALUES
-             (1, 1, {one}, 0, 'a', 1), (2, 1, {one}, 1, 'b', 2), (3, 1, {one}, 2, 'c', 1), (4, 1, {one}, 3, 'd', 1);
-         INSERT INTO periods (id, indicator_id, project_id, place, end_date, target_value, value) VALUES
-             (1, 1, {one}, 0, '2024-12-31', '5', 300), (2, 1, {one}, 1, '2025-12-31', '6', NULL),
-             (3, 3, {one}, 0, '2024-12-31', '7', NULL), (4, 3, {one}, 1, '2025-12-31', '8', NULL)"
+        "INSERT INTO results (id, project_id, place /*!, root_id */) VALUES (1, {one}, 0 /*!, {one} */);
+         INSERT INTO indicators (id, result_id, project_id, place, title, kind /*!, root_id */) VALUES
+             (1, 1, {one}, 0, 'a', 1 /*!, {one} */), (2, 1, {one}, 1, 'b', 2 /*!, {one} */),
+             (3, 1, {one}, 2, 'c', 1 /*!, {one} */), (4, 1, {one}, 3, 'd', 1 /*!, {one} */);
+         INSERT INTO periods (id, indicator_id, project_id, place, end_date, target_value, value /*!, root_id */) VALUES
+             (1, 1, {one}, 0, '2024-12-31', '5', 300 /*!, {one} */), (2, 1, {one}, 1, '2025-12-31', '6', NULL /*!, {one} */),
+             (3, 3, {one}, 0, '2024-12-31', '7', NULL /*!, {one} */), (4, 3, {one}, 1, '2025-12-31', '8', NULL /*!, {one} */)"
     ));
     let snapshot = test.store.snapshot().unwrap();
     let achieved = snapshot.achieved(&[one, two], 2).unwrap();

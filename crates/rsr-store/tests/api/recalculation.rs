@@ -114,9 +114,10 @@ fn rule_48_disaggregations_are_built_anew_and_inner_ones_are_kept() {
     example.test.meddle(&format!(
         "DELETE FROM period_disaggregations WHERE period_id = {};
          UPDATE period_disaggregations SET value = 12300 WHERE period_id = {};
-         INSERT INTO period_disaggregations (period_id, dimension_value_id, value) VALUES ({}, {other}, 100);
+         INSERT INTO period_disaggregations (period_id, dimension_value_id, value /*!, root_id */)
+             VALUES ({}, {other}, 100 /*!, {} */);
          UPDATE contributions SET value = 7",
-        before[2].id, before[1].id, before[0].id
+        before[2].id, before[1].id, before[0].id, example.projects[0]
     ));
     assert_ne!(findings(&example, None), "");
     let report = example

@@ -91,7 +91,7 @@ impl<E: TestEngine> TestStore<E> {
         }
     }
 
-    /// Changes rows behind the store's back.
+    /// Changes rows behind the store's back. What stands between `/*!` and `*/` is for PostgreSQL alone.
     pub(crate) fn meddle(&self, sql: &str) {
         let url = &self.database.settings().url;
         match url.sqlite_path() {
@@ -102,7 +102,8 @@ impl<E: TestEngine> TestStore<E> {
             None => {
                 let mut client =
                     ::postgres::Client::connect(url.expose(), ::postgres::NoTls).unwrap();
-                client.batch_execute(sql).unwrap();
+                let sql = sql.replace("/*!", "").replace("*/", "");
+                client.batch_execute(&sql).unwrap();
             }
         }
     }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use postgres::fallible_iterator::FallibleIterator as _;
 
-use super::{Postgres, PostgresSession};
+use super::Postgres;
+use super::session::PostgresSession;
 use crate::error::Error;
 use crate::sql::meeting::{Holding, Listening, Meeting, Word, Words};
 use crate::sql::{Role, Session, params};
@@ -57,7 +58,7 @@ impl Listening for PostgresSession {
             word.into_iter().for_each(|(_, word)| words.add(*word));
         };
         let fail = |error| self.fail("LISTEN", error);
-        let mut client = self.client.borrow_mut();
+        let mut client = self.client()?;
         let mut notifications = client.notifications();
         if let Some(first) = notifications.timeout_iter(up_to).next().map_err(fail)? {
             add(first.channel());

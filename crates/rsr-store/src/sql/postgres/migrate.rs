@@ -1,23 +1,30 @@
 //! Bringing a database's schema up to date.
 
-use super::PostgresSession;
 use super::failure;
+use super::session::PostgresSession;
 use crate::error::Error;
 use crate::sql::{Begin, Session, params};
 
 /// The steps from an empty schema to today's; a step that was released never changes.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     include_str!("0001_first.sql"),
     include_str!("0002_mail.sql"),
     include_str!("0003_children_order.sql"),
     include_str!("0004_elements_of_projects.sql"),
     include_str!("0005_roots.sql"),
     include_str!("0006_import_seen.sql"),
+    include_str!("0007_narrow.sql"),
 ];
 
 /// The schema version this program writes.
-const VERSION: i64 = 6;
-const _: () = assert!(STEPS.len() == 6, "the version counts the steps");
+const VERSION: i64 = 7;
+const _: () = assert!(STEPS.len() == 7, "the version counts the steps");
+
+/// The step from which on programs name roots, and the one that takes away what those before asked for. Where both are made
+/// at once, such programs may still run: the latter is left out then, and a database keeps what it takes away until the next
+/// step that narrows.
+const ROOTS: i64 = 5;
+const NARROW: i64 = 7;
 
 /// Applies the steps that are missing, in one transaction that keeps other processes out. Answers the version before.
 pub(super) fn migrate(session: &PostgresSession, now_ms: i64) -> Result<i64, Error> {
@@ -84,7 +91,8 @@ fn under_lock(session: &PostgresSession, now_ms: i64) -> Result<i64, Error> {
         });
     }
     for (version, step) in (1_i64..).zip(STEPS) {
-        if version > found {
+        let is_early = version == NARROW && (1..ROOTS).contains(&found);
+        if version > found && !is_early {
             db.script(step)?;
         }
     }

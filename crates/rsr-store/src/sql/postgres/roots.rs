@@ -1,6 +1,6 @@
 //! Roots held against the positions they follow from.
 
-use super::PostgresSession;
+use super::session::PostgresSession;
 use crate::error::Error;
 use crate::sql::{Session, params};
 

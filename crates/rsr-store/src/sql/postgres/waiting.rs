@@ -12,13 +12,18 @@ use crate::sql::{Root, Value};
 
 /// Bytes of rows after which they are sent, whatever comes next.
 pub(super) const WAITING_BYTES_MAX: usize = 1 << 20;
+/// Bytes of rows from which on they are sent to a server that has nothing to do: little at first, so that it begins, then
+/// more, since each statement has its price.
+const WORTH_BYTES_MIN: usize = 1 << 16;
+/// How often the worth doubles.
+const WORTH_DOUBLED: u32 = 3;
 
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const END: i16 = -1;
 const NULL: i32 = -1;
 
 /// Ids that are fetched at once for a table, at first and at most; what a transaction does not use is lost.
-const IDS_MIN: i64 = 8;
+const IDS_MIN: i64 = 32;
 const IDS_MAX: i64 = 1_024;
 
 /// The rows of one table.
@@ -44,6 +49,8 @@ impl Rows {
 pub(super) struct Waiting {
     tables: Vec<Rows>,
     n_bytes: usize,
+    /// How often rows were taken out since everything was forgotten.
+    n_taken: u32,
     ids: HashMap<&'static str, Ids>,
 }
 
@@ -62,6 +69,10 @@ impl Waiting {
 
     pub(super) fn is_full(&self) -> bool {
         self.n_bytes >= WAITING_BYTES_MAX
+    }
+
+    pub(super) fn is_worth_sending(&self) -> bool {
+        self.n_bytes >= WORTH_BYTES_MIN << self.n_taken.min(WORTH_DOUBLED)
     }
 
     /// Whether a statement could see that rows are missing. It may be told so of more statements than those.
@@ -115,6 +126,7 @@ impl Waiting {
     /// Takes out all that waits, in the order in which tables refer to each other.
     pub(super) fn take(&mut self) -> Vec<Rows> {
         self.n_bytes = 0;
+        self.n_taken = self.n_taken.saturating_add(1);
         let mut tables = std::mem::take(&mut self.tables);
         tables.sort_by_key(|rows| rows.level);
         tables
@@ -140,6 +152,7 @@ impl Waiting {
         self.tables.clear();
         self.ids.clear();
         self.n_bytes = 0;
+        self.n_taken = 0;
     }
 }
 

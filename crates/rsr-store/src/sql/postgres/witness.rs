@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{PostgresSession, failure, meeting};
+use super::session::PostgresSession;
+use super::{failure, meeting};
 use crate::error::Error;
 use crate::sql::{Begin, Role, Session, params};
 
@@ -29,6 +30,13 @@ pub(super) struct Witness {
     pub(super) is_due: bool,
 }
 
+/// A number as it is left, and the script that does so and commits.
+pub(super) struct Left {
+    key: String,
+    nth: u64,
+    pub(super) sql: String,
+}
+
 /// Rows of connections that committed nothing for a day go: nobody asks for them any more.
 const PRUNE: &str = "DELETE FROM meta WHERE key LIKE 'writer:%'
      AND CAST(split_part(value, ' ', 2) AS NUMERIC) < extract(epoch FROM now()) - 86400; ";
@@ -43,27 +51,38 @@ impl PostgresSession {
         if !self.witness.borrow().is_due {
             return self.script(meeting::COMMIT);
         }
-        let mut sql = String::new();
-        let (key, nth) = {
-            let mut witness = self.witness.borrow_mut();
-            if witness.key.is_empty() {
-                witness.key = format!("writer:{}", Uuid::new_v4());
-                sql.push_str(PRUNE);
+        // What was committed behind is on the disk once something later is: so something is written.
+        let left = self.leave_witness(self.holds_on.get());
+        let ended = self.script(&format!("{}{}", left.sql, self.let_go()));
+        if ended.is_ok() {
+            self.has_let_go();
+        }
+        match ended {
+            Err(Error::ConnectionLost { reason, .. }) => {
+                self.ask_elsewhere(&left.key, left.nth, &reason)
             }
-            witness.nth += 1;
-            (witness.key.clone(), witness.nth)
-        };
+            ended => ended,
+        }
+    }
+
+    /// What commits a transaction and leaves its number, also where nothing was written if it `must`.
+    pub(super) fn leave_witness(&self, must: bool) -> Left {
+        let mut sql = String::new();
+        let mut witness = self.witness.borrow_mut();
+        if witness.key.is_empty() {
+            witness.key = format!("writer:{}", Uuid::new_v4());
+            sql.push_str(PRUNE);
+        }
+        witness.nth += 1;
+        let (key, nth) = (witness.key.clone(), witness.nth);
         // Nothing is left, and nobody told, where nothing was written.
         sql.push_str(&format!(
             "INSERT INTO meta (key, value) SELECT '{key}', '{nth} ' || extract(epoch FROM now())
-             WHERE pg_current_xact_id_if_assigned() IS NOT NULL
+             WHERE {must} OR pg_current_xact_id_if_assigned() IS NOT NULL
              ON CONFLICT (key) DO UPDATE SET value = excluded.value; {}",
             meeting::COMMIT
         ));
-        match self.script(&sql) {
-            Err(Error::ConnectionLost { reason, .. }) => self.ask_elsewhere(&key, nth, &reason),
-            ended => ended,
-        }
+        Left { key, nth, sql }
     }
 
     fn ask_elsewhere(&self, key: &str, nth: u64, reason: &str) -> Result<(), Error> {

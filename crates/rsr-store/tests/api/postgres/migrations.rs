@@ -12,6 +12,12 @@ use super::support::TestStore;
 
 const FIRST: &str = include_str!("../../../src/sql/postgres/0001_first.sql");
 const MAIL: &str = include_str!("../../../src/sql/postgres/0002_mail.sql");
+const LATER: [&str; 4] = [
+    include_str!("../../../src/sql/postgres/0003_children_order.sql"),
+    include_str!("../../../src/sql/postgres/0004_elements_of_projects.sql"),
+    include_str!("../../../src/sql/postgres/0005_roots.sql"),
+    include_str!("../../../src/sql/postgres/0006_import_seen.sql"),
+];
 
 /// A database as version 2 left it, with a connection as a program of that version has it.
 pub(super) fn of_version_2() -> Option<(PostgresDatabase, DatabaseSettings, Client)> {
@@ -82,6 +88,34 @@ fn the_version_before_goes_on_while_and_after_a_new_one_migrates() {
     let row = old.query_one(read, &[&id.0]).unwrap();
     assert_eq!((row.get::<_, &str>(0), row.get::<_, i64>(1)), ("after", 0));
     assert_eq!(store.check_integrity().unwrap(), Vec::<String>::new());
+}
+
+/// Programs of before step 5 are served for as long as they may run: a database that they could have stored in keeps what they
+/// ask for, until it is brought up to date once more.
+#[test]
+fn what_only_older_programs_ask_for_goes_where_none_can_run() {
+    let n_triggers = |client: &mut Client| -> i64 {
+        let sql = "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'root\\_of\\_%'";
+        client.query_one(sql, &[]).unwrap().get(0)
+    };
+    let Some((_database, settings, mut client)) = of_version_2() else {
+        return;
+    };
+    open(&settings).unwrap();
+    assert_eq!(n_triggers(&mut client), 22, "from version 2");
+
+    let (_database, settings, mut client) = of_version_2().unwrap();
+    client.batch_execute(&LATER.join(";")).unwrap();
+    client
+        .batch_execute("UPDATE meta SET value = '6' WHERE key = 'schema_version'")
+        .unwrap();
+    assert_eq!(n_triggers(&mut client), 22);
+    open(&settings).unwrap();
+    assert_eq!(n_triggers(&mut client), 0, "from version 6");
+
+    let new = TestStore::new();
+    let mut client = super::server::client(&new.database.settings()).unwrap();
+    assert_eq!(n_triggers(&mut client), 0, "made anew");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The suite over a PostgreSQL server of the tests' own.
 
+mod behind;
 mod copy;
 mod faults;
 mod machines;
@@ -20,6 +21,8 @@ mod access;
 mod audit;
 #[path = "../budgets.rs"]
 mod budgets;
+#[path = "../chunks.rs"]
+mod chunks;
 #[path = "../climbs.rs"]
 mod climbs;
 #[path = "../database.rs"]

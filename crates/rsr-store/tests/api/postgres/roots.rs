@@ -695,6 +695,20 @@ fn spread(client: &mut Client) {
     }
 }
 
+/// A database that comes from before step 5 keeps what step 7 takes away elsewhere.
+#[test]
+fn a_distribution_of_an_old_database_has_the_root_in_every_key() {
+    let Some((_database, settings, mut client)) = of_version_2() else {
+        return;
+    };
+    Store::open(&settings, Arc::new(ManualClock::new())).unwrap();
+    let mut tx = client.transaction().unwrap();
+    tx.batch_execute(DISTRIBUTE).unwrap();
+    tx.commit().unwrap();
+    assert_eq!(without_root(&mut client), Vec::<String>::new());
+    spread(&mut client);
+}
+
 #[test]
 fn a_distribution_has_the_root_in_every_key_and_serves() {
     let example = filled();

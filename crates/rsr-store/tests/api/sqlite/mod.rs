@@ -14,6 +14,8 @@ mod access;
 mod audit;
 #[path = "../budgets.rs"]
 mod budgets;
+#[path = "../chunks.rs"]
+mod chunks;
 #[path = "../climbs.rs"]
 mod climbs;
 #[path = "../database.rs"]
