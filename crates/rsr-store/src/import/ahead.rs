@@ -15,6 +15,7 @@ const BATCH_BYTES: usize = 256 << 10;
 const IDENTIFIER_BYTES: usize = 1 << 10;
 /// What is as large is let through before more is read: memory is to hold one such element, and not two.
 const LARGE_BYTES: usize = 64 << 10;
+
 /// What was read.
 #[expect(
     clippy::large_enum_variant,
