@@ -81,7 +81,9 @@ impl Forest {
     #[must_use]
     pub fn postgres(&self) -> String {
         let sequence = "SELECT setval(pg_get_serial_sequence('projects', 'id'), (SELECT max(id) FROM projects));";
-        format!("{}\n{sequence}\nANALYZE;", self.script(&POSTGRES))
+        // The column that only this engine has: the one tree's top.
+        let script = self.script(&POSTGRES).replace("/*!", "").replace("*/", "");
+        format!("{script}\n{sequence}\nANALYZE;")
     }
 
     fn script(&self, dialect: &Dialect) -> String {
@@ -112,13 +114,13 @@ impl Forest {
             "BEGIN;
 INSERT INTO organisations (id, ref, name) {numbers} SELECT i, 'XM-' || i, 'Organisation ' || i FROM n WHERE i <= 20;
 INSERT INTO projects (id, uuid, parent_id, title, title_folded, subtitle, planned_start, planned_end, is_published,
-    is_public, organisation_id, created_ms, changed_ms)
+    is_public, organisation_id, created_ms, changed_ms /*!, root_id */)
 {numbers} SELECT i, {uuid}, {parent}, 'Water point ' || (i * 7919 % {n_projects}), 'water point ' || (i * 7919 % {n_projects}),
-    'In district ' || (i % 97), {day}, CASE WHEN i % 3 = 0 THEN {day} END, 1, 1, i % 20 + 1, 0, 0 FROM n;
-INSERT INTO sectors (project_id, place, vocabulary, code, percentage, name)
-{numbers} SELECT i, 0, '1', '140' || (i % 90 + 10), NULL, 'Water supply' FROM n;
-INSERT INTO recipient_countries (project_id, place, code, percentage)
-{numbers} SELECT i, 1, CASE WHEN i % 2 = 0 THEN 'KE' ELSE 'ML' END, NULL FROM n;
+    'In district ' || (i % 97), {day}, CASE WHEN i % 3 = 0 THEN {day} END, 1, 1, i % 20 + 1, 0, 0 /*!, 1 */ FROM n;
+INSERT INTO sectors (project_id, place, vocabulary, code, percentage, name /*!, root_id */)
+{numbers} SELECT i, 0, '1', '140' || (i % 90 + 10), NULL, 'Water supply' /*!, 1 */ FROM n;
+INSERT INTO recipient_countries (project_id, place, code, percentage /*!, root_id */)
+{numbers} SELECT i, 1, CASE WHEN i % 2 = 0 THEN 'KE' ELSE 'ML' END, NULL /*!, 1 */ FROM n;
 COMMIT;"
         )
     }

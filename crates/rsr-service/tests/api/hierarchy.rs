@@ -558,8 +558,8 @@ fn a_chain_of_ten_thousand_levels_is_ordinary() {
         None => "convert_to(lpad(CAST(i AS TEXT), 16, '0'), 'UTF8')",
     };
     world.meddle(&format!(
-        "INSERT INTO projects (id, uuid, parent_id, title, is_published, is_public, created_ms, changed_ms)
-         {numbers} SELECT i, {uuid}, i - 1, 'Level', 1, 1, 0, 0 FROM n"
+        "INSERT INTO projects (id, uuid, parent_id, title, is_published, is_public, created_ms, changed_ms /*!, root_id */)
+         {numbers} SELECT i, {uuid}, i - 1, 'Level', 1, 1, 0, 0 /*!, {root} */ FROM n"
     ));
     let rebuilt = world.store.write(|tx| tx.rebuild_positions());
     rebuilt.unwrap_or_else(|error: rsr_store::Error| panic!("{error}"));
@@ -598,17 +598,19 @@ fn what_a_hidden_child_adds_is_named_to_those_who_may_see_it() {
     // Rows as a roll-up leaves them, with the hidden project as origin and as contributor.
     world.meddle(&format!(
         "UPDATE projects SET is_public = 0 WHERE id = {hidden};
-         INSERT INTO dimension_names (id, project_id, name) VALUES (900, {top}, 'Gender');
-         INSERT INTO dimension_values (id, name_id, value) VALUES (900, 900, 'F');
-         INSERT INTO results (id, project_id, place, title) VALUES (900, {top}, 0, 'R');
-         INSERT INTO indicators (id, result_id, project_id, place) VALUES (900, 900, {top}, 0);
-         INSERT INTO periods (id, indicator_id, project_id, place) VALUES (900, 900, {top}, 0);
-         INSERT INTO period_disaggregations (id, period_id, dimension_value_id, value) VALUES (900, 900, 900, 500);
-         INSERT INTO contributions (period_disaggregation_id, project_id, value)
-             VALUES (900, {seen}, 200), (900, {hidden}, 300);
+         INSERT INTO dimension_names (id, project_id, name /*!, root_id */) VALUES (900, {top}, 'Gender' /*!, {top} */);
+         INSERT INTO dimension_values (id, name_id, value /*!, root_id */) VALUES (900, 900, 'F' /*!, {top} */);
+         INSERT INTO results (id, project_id, place, title /*!, root_id */) VALUES (900, {top}, 0, 'R' /*!, {top} */);
+         INSERT INTO indicators (id, result_id, project_id, place /*!, root_id */) VALUES (900, 900, {top}, 0 /*!, {top} */);
+         INSERT INTO periods (id, indicator_id, project_id, place /*!, root_id */) VALUES (900, 900, {top}, 0 /*!, {top} */);
+         INSERT INTO period_disaggregations (id, period_id, dimension_value_id, value /*!, root_id */)
+             VALUES (900, 900, 900, 500 /*!, {top} */);
+         INSERT INTO contributions (period_disaggregation_id, project_id, value /*!, root_id */)
+             VALUES (900, {seen}, 200 /*!, {top} */), (900, {hidden}, 300 /*!, {top} */);
          UPDATE projects SET parent_id = {hidden} WHERE id = {seen};
-         INSERT INTO results (id, project_id, place, title) VALUES (901, {hidden}, 0, 'Origin');
-         INSERT INTO results (id, project_id, place, parent_result_id, title) VALUES (902, {seen}, 0, 901, 'Copy')"
+         INSERT INTO results (id, project_id, place, title /*!, root_id */) VALUES (901, {hidden}, 0, 'Origin' /*!, {top} */);
+         INSERT INTO results (id, project_id, place, parent_result_id, title /*!, root_id */)
+             VALUES (902, {seen}, 0, 901, 'Copy' /*!, {top} */)"
     ));
     let path = format!("/api/v1/projects/{top}/results/");
     let part = |answer: &Answer| {

@@ -77,7 +77,7 @@ impl World {
         }
     }
 
-    /// Changes rows behind the service's back.
+    /// Changes rows behind the service's back. What stands between `/*!` and `*/` is for PostgreSQL alone.
     pub(crate) fn meddle(&self, sql: &str) {
         let settings = self.live.current();
         let url = &settings.database.url;
@@ -88,7 +88,8 @@ impl World {
             }
             None => {
                 let connected = ::postgres::Client::connect(url.expose(), ::postgres::NoTls);
-                connected.unwrap().batch_execute(sql).unwrap();
+                let sql = sql.replace("/*!", "").replace("*/", "");
+                connected.unwrap().batch_execute(&sql).unwrap();
             }
         }
     }
