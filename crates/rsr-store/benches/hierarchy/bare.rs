@@ -28,7 +28,7 @@ impl Walk {
             }
             Self::Places => {
                 ", place FROM positions JOIN projects ON id = project_id
-                 WHERE root_id = ?1 AND place > ?2 ORDER BY place LIMIT ?3"
+                 WHERE positions.root_id = ?1 AND place > ?2 ORDER BY place LIMIT ?3"
             }
         };
         format!("SELECT {COLUMNS} {tail}")
