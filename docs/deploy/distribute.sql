@@ -2,7 +2,10 @@
 -- holds root_id, and no trigger is left that a server of a distribution would not run. It does not need Citus; the commands
 -- that do are in docs/guides/scaling.md.
 --
---   psql --single-transaction --set ON_ERROR_STOP=1 --file distribute.sql rsr
+--   psql --single-transaction --set ON_ERROR_STOP=1 --file crates/rsr-store/src/sql/postgres/0007_narrow.sql \
+--     --file docs/deploy/distribute.sql rsr
+--
+-- The first of the two changes a database alone that comes from before schema version 5.
 --
 -- Run it on a copy, with schema version 7, while no process of rsr runs. There is no way back but the copy's original.
 
@@ -45,27 +48,6 @@ BEGIN
     EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', moved.child, moved.conname);
     EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', moved.child, moved.conname,
                    replace(moved.definition, ' ON UPDATE CASCADE', ''));
-  END LOOP;
-END $$;
-
--- What step 7 leaves where programs of before step 5 may have run.
-ALTER TABLE updates DROP CONSTRAINT IF EXISTS updates_id_key;
-ALTER TABLE project_elements DROP CONSTRAINT IF EXISTS project_elements_project_id_place_key;
-ALTER TABLE indicator_dimension_names DROP CONSTRAINT IF EXISTS indicator_dimension_names_indicator_id_name_id_key;
-ALTER TABLE contributions DROP CONSTRAINT IF EXISTS contributions_period_disaggregation_id_project_id_key;
-ALTER TABLE dimension_names DROP CONSTRAINT IF EXISTS dimension_names_project_id_name_key;
-ALTER TABLE dimension_values DROP CONSTRAINT IF EXISTS dimension_values_name_id_value_key;
-ALTER TABLE disaggregations DROP CONSTRAINT IF EXISTS disaggregations_update_id_dimension_value_id_key;
-ALTER TABLE period_disaggregations DROP CONSTRAINT IF EXISTS period_disaggregations_period_id_dimension_value_id_key;
-DO $$
-DECLARE
-  of_tree TEXT;
-BEGIN
-  FOREACH of_tree IN ARRAY ARRAY['parent', 'project_elements', 'participations', 'sectors', 'recipient_countries', 'locations',
-      'transactions', 'budgets', 'planned_disbursements', 'documents', 'related_activities', 'results', 'indicators',
-      'periods', 'dimension_names', 'dimension_values', 'indicator_dimension_names', 'updates', 'disaggregations',
-      'manual_disaggregations', 'period_disaggregations', 'contributions'] LOOP
-    EXECUTE format('DROP FUNCTION IF EXISTS %I CASCADE', 'root_of_' || of_tree);
   END LOOP;
 END $$;
 

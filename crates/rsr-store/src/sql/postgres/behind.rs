@@ -300,7 +300,9 @@ impl PostgresSession {
             None => Err(gone(self)),
         };
         if answer.is_err() {
+            // The transaction goes on without, and ends at the next chance: whoever holds that one up may wait for it.
             *side = None;
+            self.has_no_side.set(true);
         }
         answer
     }

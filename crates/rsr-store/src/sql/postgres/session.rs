@@ -43,7 +43,7 @@ pub(super) struct PostgresSession {
     pub(super) line: RefCell<Line>,
     /// Another connection, that reads what is stored while this one is away.
     pub(super) side: RefCell<Option<Box<Self>>>,
-    /// Whether the server had no room for it, in this transaction.
+    /// Whether there was none to be had, or it did not answer, in this transaction.
     pub(super) has_no_side: Cell<bool>,
     /// Where another connection comes from, to read, or to ask what became of a commit.
     pub(super) engine: Postgres,
@@ -363,7 +363,7 @@ impl Session for PostgresSession {
 
     fn note_bulk(&self, tables: &[&str]) -> Result<(), Error> {
         self.script(&dialect::translate(&format!(
-            "SET LOCAL default_statistics_target = 10; ANALYZE {}; SET LOCAL default_statistics_target = 100",
+            "ANALYZE {}",
             tables.join(", ")
         )))
     }

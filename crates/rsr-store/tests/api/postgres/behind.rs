@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
+use ::postgres::Client;
 use rsr_settings::Settings;
 use rsr_store::{Error, Importer, NewProject, Store};
 use rsr_testkit::ManualClock;
@@ -64,6 +65,21 @@ fn large(identifier: &str) -> String {
     let text = "x".repeat(70_000);
     let more = format!("<contact-info><other><narrative>{text}</narrative></other></contact-info>");
     activity(identifier, DAY, &more)
+}
+
+/// Makes a trigger by which the server refuses rows.
+fn refuse(client: &mut Client, trigger: &str) {
+    let made = client.batch_execute(&format!(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not this one'; END $$;
+         CREATE {trigger} EXECUTE FUNCTION refuse()"
+    ));
+    made.unwrap();
+}
+
+#[track_caller]
+fn check_refused(refused: &Error) {
+    let text = format!("{refused:?}");
+    assert!(text.contains("not this one"), "{text}");
 }
 
 /// Imports without end while another one writes; answers how many activities were kept until that was done.
@@ -151,22 +167,15 @@ fn what_the_server_refuses_behind_is_told_and_what_was_kept_before_stays() {
     let Some(mut client) = client(&test.database.settings()) else {
         return;
     };
-    client
-        .batch_execute(
-            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not this one'; END $$;
-             CREATE TRIGGER refuse BEFORE INSERT ON projects
-                 FOR EACH ROW WHEN (NEW.iati_identifier = 'XM-7') EXECUTE FUNCTION refuse()",
-        )
-        .unwrap();
+    refuse(
+        &mut client,
+        "TRIGGER refuse BEFORE INSERT ON projects FOR EACH ROW WHEN (NEW.iati_identifier = 'XM-7')",
+    );
     let never = AtomicBool::new(false);
     let mut cut_off = importer(&test.store);
     let source = Endless::new(&never);
     let refused = cut_off.file("file", source, false, &never, &mut |_note| {});
-    let refused = refused.unwrap_err();
-    assert!(
-        format!("{refused:?}").contains("not this one"),
-        "{refused:?}"
-    );
+    check_refused(&refused.unwrap_err());
     drop(cut_off);
     let n_kept = "SELECT count(*) FROM projects WHERE iati_identifier IS NOT NULL";
     assert_eq!(client.query_one(n_kept, &[]).unwrap().get::<_, i64>(0), 6);
@@ -196,22 +205,15 @@ fn a_file_whose_end_the_server_refuses_leaves_nothing_locked() {
     let Some(mut client) = client(&test.database.settings()) else {
         return;
     };
-    client
-        .batch_execute(
-            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not this one'; END $$;
-             CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON import_files DEFERRABLE INITIALLY DEFERRED
-                 FOR EACH ROW EXECUTE FUNCTION refuse()",
-        )
-        .unwrap();
+    refuse(
+        &mut client,
+        "CONSTRAINT TRIGGER refuse AFTER INSERT ON import_files DEFERRABLE INITIALLY DEFERRED FOR EACH ROW",
+    );
     let never = AtomicBool::new(false);
     let text = file(&["XM-1", "XM-2", "XM-3"].map(|identifier| activity(identifier, DAY, "")));
     let mut cut_off = importer(&test.store);
     let refused = cut_off.file("file", text.as_bytes(), false, &never, &mut |_note| {});
-    let refused = refused.unwrap_err();
-    assert!(
-        format!("{refused:?}").contains("not this one"),
-        "{refused:?}"
-    );
+    check_refused(&refused.unwrap_err());
     drop(cut_off);
     for store in [&test.database.open(), &test.store] {
         store

@@ -2,9 +2,11 @@
 
 mod behind;
 mod copy;
+mod distribution;
 mod faults;
 mod machines;
 mod migrations;
+mod questions;
 mod roots;
 mod server;
 mod tls;

@@ -1,22 +1,11 @@
 //! What a distribution of trees over servers rests on: each row says in which tree it lies, truly; keys and references hold
 //! that; and questions about a tree name it.
 
-use std::fs::File;
-use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use ::postgres::Client;
-use rsr_base::{ByteSize, read_at_most};
-use rsr_hierarchy::{
-    Children, ChildrenRequest, Descendants, Filter, Limits, Scope, Sort, Viewer, check_move,
-};
-use rsr_iati::export::{ExportOptions, export};
-use rsr_iati::model::{ActivityElement, ActivityHead, Coded, Sector, TextBlock};
-use rsr_store::{
-    ActivityFilter, Error, NewProject, ProjectEdit, Recalculation, Store, UpdateEdit, UpdateStatus,
-};
+use rsr_store::{Error, NewProject, Store};
 use rsr_testkit::ManualClock;
 
 use super::example::{Example, number};
@@ -26,7 +15,7 @@ use super::server::client;
 use super::support::TestStore;
 
 /// The tables that a distribution spreads, each with the column that leads to what a row belongs to.
-const SPREAD: [(&str, &str, &str); 22] = [
+pub(super) const SPREAD: [(&str, &str, &str); 22] = [
     ("projects", "", ""),
     ("project_elements", "project_id", "projects"),
     ("participations", "project_id", "projects"),
@@ -70,18 +59,8 @@ const EVERYWHERE: [&str; 11] = [
     "import_seen",
 ];
 
-/// What is asked of all trees, and why.
-const OF_ALL_TREES: [(&str, &str); 3] = [
-    ("AS door", "finds the tree of what is known by its id alone"),
-    (
-        "SELECT max(id) FROM",
-        "new ids are higher than those of all trees",
-    ),
-    ("jobs", "the queue is one for all trees, and small"),
-];
-
-/// Keys that stay beside those with the root while versions name them, or rows are found by an id alone.
-const WITHOUT_ROOT: [&str; 17] = [
+/// Keys that stay beside those with the root, since links between trees go by an id alone, or the key is the whole world's.
+const WITHOUT_ROOT: [&str; 9] = [
     "projects_id_key",
     "projects_uuid_key",
     "projects_iati_identifier_key",
@@ -90,24 +69,16 @@ const WITHOUT_ROOT: [&str; 17] = [
     "periods_id_key",
     "periods_by_parent",
     "dimension_names_id_key",
-    "dimension_names_project_id_name_key",
     "dimension_values_id_key",
-    "dimension_values_name_id_value_key",
-    "updates_id_key",
-    "project_elements_project_id_place_key",
-    "indicator_dimension_names_indicator_id_name_id_key",
-    "disaggregations_update_id_dimension_value_id_key",
-    "period_disaggregations_period_id_dimension_value_id_key",
-    "contributions_period_disaggregation_id_project_id_key",
 ];
 
-fn rows(client: &mut Client, sql: &str) -> Vec<String> {
+pub(super) fn rows(client: &mut Client, sql: &str) -> Vec<String> {
     let found = client.query(sql, &[]).unwrap();
     found.iter().map(|row| row.get(0)).collect()
 }
 
 /// Rows whose root is not the one of what they belong to, or of their position, by table.
-fn untrue(client: &mut Client) -> Vec<String> {
+pub(super) fn untrue(client: &mut Client) -> Vec<String> {
     let mut all = vec![
         "SELECT 'projects ' || p.id FROM projects p LEFT JOIN positions o ON o.project_id = p.id
          WHERE p.root_id <> coalesce(o.root_id, 0)"
@@ -153,7 +124,7 @@ fn every_table_is_spread_or_everywhere() {
 }
 
 /// Keys and references of spread tables that do not hold the root, and spread tables without a root that is always there.
-fn without_root(client: &mut Client) -> Vec<String> {
+pub(super) fn without_root(client: &mut Client) -> Vec<String> {
     let spread: Vec<String> = SPREAD
         .iter()
         .map(|(name, _, _)| format!("'{name}'"))
@@ -206,7 +177,7 @@ fn keys_and_references_hold_the_root() {
 }
 
 /// An example with all kinds of rows, below two trees.
-fn filled() -> Example {
+pub(super) fn filled() -> Example {
     let example = Example::new(&[None, Some(0), Some(1), None], "1");
     let copies = example.test.store.snapshot().unwrap();
     let copies = copies.dimension_value_copies(example.projects[2]).unwrap();
@@ -377,373 +348,6 @@ fn a_wrong_root_is_found_and_mended() {
     assert_eq!(wrong.unwrap(), [leaf]);
     test.store.write(|tx| tx.rebuild_positions()).unwrap();
     check_true(test, "mended");
-}
-
-/// What the store says to the server.
-struct Listener {
-    log: PathBuf,
-    heard: usize,
-}
-
-impl Listener {
-    /// Lets the server write down each statement to this database, for connections that are still to come.
-    fn new(test: &mut TestStore) -> Option<Self> {
-        let settings = test.database.settings();
-        let mut client = client(&settings)?;
-        let name: String = client
-            .query_one("SELECT CAST(current_database() AS TEXT)", &[])
-            .unwrap()
-            .get(0);
-        client
-            .batch_execute(&format!("ALTER DATABASE {name} SET log_statement = 'all'"))
-            .unwrap();
-        test.store = Store::open(&settings, Arc::new(test.clock.clone())).unwrap();
-        let url = settings.url.expose();
-        let folder = url
-            .split("host=")
-            .nth(1)
-            .unwrap()
-            .split('&')
-            .next()
-            .unwrap();
-        Some(Self {
-            log: Path::new(folder).join("log"),
-            heard: 0,
-        })
-    }
-
-    /// The statements since it was last asked, each on one line.
-    fn said(&mut self) -> Vec<String> {
-        let log = File::open(&self.log).unwrap();
-        let log = read_at_most(log, ByteSize::from_mib(256)).unwrap();
-        let log = String::from_utf8_lossy(&log).into_owned();
-        let mut said: Vec<String> = Vec::new();
-        let mut is_ours = false;
-        for line in log.get(self.heard..).unwrap_or_default().lines() {
-            if let Some(more) = line.strip_prefix('\t') {
-                if let Some(last) = said.last_mut().filter(|_| is_ours) {
-                    last.push(' ');
-                    last.push_str(more.trim());
-                }
-                continue;
-            }
-            let statement = line
-                .split_once(" LOG:  execute ")
-                .and_then(|(_, rest)| rest.split_once(": "));
-            let script = line.split_once(" LOG:  statement: ");
-            is_ours = statement.or(script).is_some();
-            if let Some((_, statement)) = statement.or(script) {
-                said.push(statement.to_owned());
-            }
-        }
-        self.heard = log.len();
-        said
-    }
-}
-
-/// Why a statement does not name the root of each row of a spread table, `None` where it does.
-fn objection(statement: &str) -> Option<String> {
-    let spaced = statement.replace(['(', ')', ',', '='], " ");
-    let words: Vec<&str> = spaced.split_whitespace().collect();
-    let count = |wanted: &str| words.iter().filter(|word| **word == wanted).count();
-    for (nth, word) in words.iter().enumerate() {
-        let is_table = SPREAD.iter().any(|(name, _, _)| name == word);
-        let before = nth.checked_sub(1).map_or("", |before| words[before]);
-        if !is_table || !["FROM", "JOIN", "UPDATE", "INTO", "COPY"].contains(&before) {
-            continue;
-        }
-        let next = words.get(nth + 1).copied().unwrap_or_default();
-        let is_alias = next.chars().all(|letter| letter.is_ascii_lowercase())
-            && before != "INTO"
-            && before != "COPY";
-        let alias = match next {
-            "AS" => words.get(nth + 2).copied().unwrap_or_default(),
-            next if is_alias && !next.is_empty() => next,
-            _ => "",
-        };
-        let n_refs = words
-            .windows(3)
-            .filter(|some| {
-                let is_table = SPREAD.iter().any(|(name, _, _)| *name == some[0]);
-                is_table && (some[1] == alias || (some[1] == "AS" && some[2] == alias))
-            })
-            .count();
-        let is_named = match alias {
-            "" => count("root_id") + count(&format!("{word}.root_id")) > 0,
-            alias => count(&format!("{alias}.root_id")) >= n_refs.max(1),
-        };
-        if !is_named {
-            return Some(format!("{word} {alias}: {statement}"));
-        }
-    }
-    None
-}
-
-#[test]
-fn what_names_no_root_is_told() {
-    for silent in [
-        "SELECT id FROM projects WHERE id = $1",
-        "SELECT p.id FROM projects p WHERE p.parent_id = $1",
-        "SELECT i.id FROM indicators i JOIN periods p ON p.indicator_id = i.id WHERE i.root_id = $1",
-        "UPDATE periods SET value = 1 WHERE id = $1",
-        "INSERT INTO updates (period_id) VALUES ($1)",
-        "COPY sectors (project_id, place) FROM STDIN BINARY",
-        "WITH a AS (SELECT p.id FROM projects p WHERE p.root_id = 1) SELECT 1 FROM a JOIN projects p ON p.id = a.id",
-    ] {
-        assert!(objection(silent).is_some(), "{silent}");
-    }
-    for fine in [
-        "SELECT 1 FROM meta LIMIT 1",
-        "SELECT p.id FROM projects p WHERE p.parent_id = $1 AND p.root_id = $2",
-        "DELETE FROM sectors WHERE project_id = $1 AND root_id = $2",
-        "COPY sectors (project_id, place, root_id) FROM STDIN BINARY",
-    ] {
-        assert_eq!(objection(fine), None);
-    }
-}
-
-#[test]
-fn questions_about_a_tree_name_its_root() {
-    let mut example = filled();
-    let Some(mut listener) = Listener::new(&mut example.test) else {
-        return;
-    };
-    let [top, middle, leaf, _other] = example.projects[..] else {
-        panic!("four projects")
-    };
-    let store = &example.test.store;
-    let user = Viewer::User(example.user);
-    let filter = Filter::default();
-    let scope = |viewer| Scope {
-        viewer,
-        filter: &filter,
-        sort: Sort::default(),
-    };
-    let limits = Limits::new(50, 2);
-    let head = ActivityHead::default();
-    let sector = Sector {
-        code: Some("11110".to_owned()),
-        ..Sector::default()
-    };
-    let elements = [
-        ActivityElement::Title(TextBlock::new("top")),
-        ActivityElement::ActivityStatus(Coded::new("2")),
-        ActivityElement::Sector(sector),
-    ];
-    let mut n_said = 0;
-    let mut hear = |what: &str, work: &mut dyn FnMut()| {
-        drop(listener.said());
-        work();
-        let said = listener.said();
-        let about_trees = said.iter().filter(|one| {
-            let mut spread = SPREAD.iter();
-            spread.any(|(table, _, _)| one.contains(table))
-        });
-        assert!(about_trees.count() > 0, "{what} said nothing: {said:#?}");
-        n_said += said.len();
-        for statement in said {
-            let is_of_all = OF_ALL_TREES
-                .iter()
-                .any(|(mark, _why)| statement.contains(mark));
-            let objection = objection(&statement).filter(|_| !is_of_all);
-            assert_eq!(objection, None, "{what}");
-        }
-    };
-    hear("elements", &mut || {
-        store
-            .write(|tx| tx.put_elements(top, &head, &elements).map(drop))
-            .unwrap();
-    });
-    for viewer in [Viewer::Anonymous, user, Viewer::Administrator] {
-        for (sort, nested) in [("title", false), ("-id", true)] {
-            hear("children", &mut || {
-                let mut request = ChildrenRequest::new(top, viewer);
-                request.sort = Sort::parse(sort).unwrap();
-                request.nested = nested;
-                request.depth_max = NonZeroU32::new(3).unwrap();
-                let mut snapshot = store.snapshot().unwrap();
-                let answer = Children::open(&mut snapshot, &request, &limits).unwrap();
-                answer.for_each(|node| drop(node.unwrap()));
-            });
-        }
-        hear("descendants", &mut || {
-            let mut snapshot = store.snapshot().unwrap();
-            let nodes =
-                Descendants::open(&mut snapshot, scope(viewer), top, None, &limits).unwrap();
-            assert_eq!(nodes.map(Result::unwrap).count(), 2);
-        });
-        hear("results", &mut || {
-            let snapshot = store.snapshot().unwrap();
-            let results = snapshot.results_seen_by(viewer, top, None, 9).unwrap();
-            let period = &results[0].indicators[0].periods[0];
-            assert_eq!(period.disaggregations[0].contributions.len(), 1);
-            drop(snapshot.updates(period.id).unwrap());
-        });
-    }
-    hear("ancestors", &mut || {
-        let mut snapshot = store.snapshot().unwrap();
-        assert_eq!(snapshot.with_ancestors(leaf, 9).unwrap().len(), 3);
-        check_move(&mut snapshot, leaf, top, true).unwrap();
-        drop(snapshot.project(leaf).unwrap());
-        assert_eq!(snapshot.role_in(leaf, example.user).unwrap(), None);
-    });
-    hear("values", &mut || {
-        let snapshot = store.snapshot().unwrap();
-        assert_eq!(snapshot.achieved(&[top, middle], 3).unwrap().len(), 2);
-    });
-    hear("one activity exported", &mut || {
-        let snapshot = store.snapshot().unwrap();
-        let filter = ActivityFilter {
-            project: Some(top),
-            ..ActivityFilter::default()
-        };
-        let mut omit = |_omission: rsr_store::Omission<'_>| {};
-        let mut source = snapshot.activities(&filter, 3, &mut omit);
-        export(
-            &mut source,
-            &mut Vec::new(),
-            &ExportOptions::default(),
-            &mut |_note| {},
-        )
-        .unwrap();
-    });
-    hear("one report approved and aggregated", &mut || {
-        let period = example.period(2).id;
-        let parts = [(example.genders(2)[0], 1)];
-        let update = example.update(period, UpdateStatus::Pending, number(4), &parts);
-        let approval = UpdateEdit {
-            status: Some(UpdateStatus::Approved),
-            ..UpdateEdit::default()
-        };
-        example.write(|tx| tx.edit_update(update, &approval));
-        assert_eq!(example.work(), []);
-    });
-    hear("a tree rolled up", &mut || {
-        example.write(|tx| tx.recalculate(top, Recalculation::All));
-        store.roll_up(top).unwrap();
-        store.rebuild_disaggregations(top).unwrap();
-    });
-    hear("a project edited and made", &mut || {
-        let edit = ProjectEdit {
-            title: Some("new".to_owned()),
-            ..ProjectEdit::default()
-        };
-        example.write(|tx| {
-            tx.edit_project(top, &edit)?;
-            let new = NewProject {
-                parent: Some(leaf),
-                ..NewProject::default()
-            };
-            let child = tx.create_project(&new)?;
-            tx.inherit_results(child)
-        });
-    });
-    assert!(n_said > 200, "{n_said} statements");
-    // It does not listen in vain: the list of all projects asks all trees.
-    drop(listener.said());
-    drop(
-        store
-            .snapshot()
-            .unwrap()
-            .projects(&scope(user), None, 9)
-            .unwrap(),
-    );
-    assert!(listener.said().iter().any(|one| objection(one).is_some()));
-}
-
-const DISTRIBUTE: &str = include_str!("../../../../../docs/deploy/distribute.sql");
-
-/// Lets the server itself judge that rows can be spread by their root: it partitions only what holds the column in every key.
-fn spread(client: &mut Client) {
-    client.batch_execute("CREATE SCHEMA spread").unwrap();
-    for (table, _, _) in SPREAD {
-        client
-            .batch_execute(&format!(
-                "CREATE TABLE spread.{table} (LIKE public.{table} INCLUDING DEFAULTS) PARTITION BY HASH (root_id);
-                 CREATE TABLE spread.{table}_0 PARTITION OF spread.{table} FOR VALUES WITH (MODULUS 2, REMAINDER 0);
-                 CREATE TABLE spread.{table}_1 PARTITION OF spread.{table} FOR VALUES WITH (MODULUS 2, REMAINDER 1);
-                 INSERT INTO spread.{table} SELECT * FROM public.{table}"
-            ))
-            .unwrap();
-    }
-    let spread: Vec<String> = SPREAD
-        .iter()
-        .map(|(name, _, _)| format!("'{name}'"))
-        .collect();
-    let keys = format!(
-        "SELECT replace(pg_get_indexdef(i.indexrelid), ' ON public.', ' ON spread.')
-         FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
-         WHERE c.relname IN ({}) AND c.relnamespace = CAST('public' AS regnamespace) AND i.indisunique",
-        spread.join(", ")
-    );
-    let references = format!(
-        "SELECT format('ALTER TABLE spread.%I ADD %s', c.relname,
-             regexp_replace(pg_get_constraintdef(f.oid), 'REFERENCES (public\\.)?', 'REFERENCES spread.'))
-         FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid JOIN pg_class o ON o.oid = f.confrelid
-         WHERE c.relname IN ({0}) AND o.relname IN ({0}) AND f.contype = 'f' AND f.conparentid = 0
-             AND c.relnamespace = CAST('public' AS regnamespace)",
-        spread.join(", ")
-    );
-    for definitions in [keys, references] {
-        let definitions = rows(client, &definitions);
-        assert!(definitions.len() > 20, "{definitions:#?}");
-        for definition in definitions {
-            client
-                .batch_execute(&definition)
-                .unwrap_or_else(|error| panic!("{definition}: {error:?}"));
-        }
-    }
-}
-
-/// A database that comes from before step 5 keeps what step 7 takes away elsewhere.
-#[test]
-fn a_distribution_of_an_old_database_has_the_root_in_every_key() {
-    let Some((_database, settings, mut client)) = of_version_2() else {
-        return;
-    };
-    Store::open(&settings, Arc::new(ManualClock::new())).unwrap();
-    let mut tx = client.transaction().unwrap();
-    tx.batch_execute(DISTRIBUTE).unwrap();
-    tx.commit().unwrap();
-    assert_eq!(without_root(&mut client), Vec::<String>::new());
-    spread(&mut client);
-}
-
-#[test]
-fn a_distribution_has_the_root_in_every_key_and_serves() {
-    let example = filled();
-    let settings = example.test.database.settings();
-    let Some(mut client) = client(&settings) else {
-        return;
-    };
-    let mut tx = client.transaction().unwrap();
-    tx.batch_execute(DISTRIBUTE).unwrap();
-    tx.commit().unwrap();
-    assert_eq!(without_root(&mut client), Vec::<String>::new());
-    let triggers = "SELECT CAST(tgname AS TEXT) FROM pg_trigger WHERE NOT tgisinternal";
-    assert_eq!(rows(&mut client, triggers), Vec::<String>::new());
-    spread(&mut client);
-
-    let [top, middle, leaf, other] = example.projects[..] else {
-        panic!("four projects")
-    };
-    example.report(2, number(7), &[(example.genders(2)[0], 7)]);
-    assert_eq!(example.work(), []);
-    example.check(0, "12.00 (9.00, 3.00)");
-    let more = [activity("XX-3", "2024-01-01T00:00:00Z", "")];
-    import(&example.test, &[&file(&more)]);
-    let child = example.test.project("child", Some(leaf));
-    assert_eq!(untrue(&mut client), Vec::<String>::new());
-    // A row cannot change its place: nothing is left of a move to another tree.
-    let moved = example
-        .test
-        .store
-        .write(|tx| tx.move_project(middle, Some(other), true));
-    assert!(moved.is_err(), "{moved:?}");
-    assert_eq!(untrue(&mut client), Vec::<String>::new());
-    example.write(|tx| tx.move_project(child, Some(top), false));
-    assert_eq!(example.write(|tx| tx.delete_project(middle)), 2);
-    assert_eq!(untrue(&mut client), Vec::<String>::new());
 }
 
 /// Rows of every kind as a program stores them that knows of no root: of a project, in the tree of another one.
