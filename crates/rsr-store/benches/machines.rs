@@ -102,7 +102,8 @@ fn take_in(store: &Store, files: &[(String, Vec<u8>)]) {
         .importer(&Settings::default().iati)
         .expect("a new run");
     let cancel = AtomicBool::new(false);
-    for (name, bytes) in files {
+    for (nth, (name, bytes)) in files.iter().enumerate() {
+        importer.expect_more(nth + 1 < files.len());
         let taken = importer.file(name, Cursor::new(bytes), false, &cancel, &mut |_note| {});
         taken.expect("the database takes it");
     }

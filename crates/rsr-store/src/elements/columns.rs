@@ -24,12 +24,12 @@ pub(super) const TABLES: [&str; 9] = [
 
 const PARTICIPATIONS: Table = Table {
     name: "participations",
-    level: 1,
+    level: 2,
     columns: &["project_id", "place", "role", "org_ref", "org_type", "name"],
 };
 const SECTORS: Table = Table {
     name: "sectors",
-    level: 1,
+    level: 2,
     columns: &[
         "project_id",
         "place",
@@ -41,17 +41,17 @@ const SECTORS: Table = Table {
 };
 const RECIPIENT_COUNTRIES: Table = Table {
     name: "recipient_countries",
-    level: 1,
+    level: 2,
     columns: &["project_id", "place", "code", "percentage"],
 };
 const LOCATIONS: Table = Table {
     name: "locations",
-    level: 1,
+    level: 2,
     columns: &["project_id", "place", "name", "country", "pos"],
 };
 const BUDGETS: Table = Table {
     name: "budgets",
-    level: 1,
+    level: 2,
     columns: &[
         "project_id",
         "place",
@@ -66,7 +66,7 @@ const BUDGETS: Table = Table {
 };
 const PLANNED_DISBURSEMENTS: Table = Table {
     name: "planned_disbursements",
-    level: 1,
+    level: 2,
     columns: &[
         "project_id",
         "place",
@@ -80,17 +80,17 @@ const PLANNED_DISBURSEMENTS: Table = Table {
 };
 const DOCUMENTS: Table = Table {
     name: "documents",
-    level: 1,
+    level: 2,
     columns: &["project_id", "place", "url", "format", "title"],
 };
 const RELATED_ACTIVITIES: Table = Table {
     name: "related_activities",
-    level: 1,
+    level: 2,
     columns: &["project_id", "place", "type", "ref"],
 };
 const TRANSACTIONS: Table = Table {
     name: "transactions",
-    level: 1,
+    level: 2,
     columns: &[
         "project_id",
         "place",

@@ -17,7 +17,7 @@ use crate::sql::{Root, Session, Table, params};
 
 const RESULTS: Table = Table {
     name: "results",
-    level: 1,
+    level: 2,
     columns: &[
         "project_id",
         "place",
@@ -31,7 +31,7 @@ const RESULTS: Table = Table {
 };
 const INDICATORS: Table = Table {
     name: "indicators",
-    level: 2,
+    level: 3,
     columns: &[
         "result_id",
         "place",
@@ -48,7 +48,7 @@ const INDICATORS: Table = Table {
 };
 const PERIODS: Table = Table {
     name: "periods",
-    level: 3,
+    level: 4,
     columns: &[
         "indicator_id",
         "place",
@@ -65,24 +65,24 @@ const PERIODS: Table = Table {
 };
 const DIMENSION_NAMES: Table = Table {
     name: "dimension_names",
-    level: 1,
+    level: 2,
     columns: &["project_id", "name"],
 };
 const DIMENSION_VALUES: Table = Table {
     name: "dimension_values",
-    level: 2,
+    level: 3,
     columns: &["name_id", "value"],
 };
 const MANUAL_DISAGGREGATIONS: Table = Table {
     name: "manual_disaggregations",
-    level: 4,
+    level: 5,
     columns: &["period_id", "dimension_value_id", "value"],
 };
 
 /// What stands at a new period for a dimension value: nothing else does yet.
 const PERIOD_DISAGGREGATIONS: Table = Table {
     name: "period_disaggregations",
-    level: 4,
+    level: 5,
     columns: &["period_id", "dimension_value_id", "value", "is_manual"],
 };
 

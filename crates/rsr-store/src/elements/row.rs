@@ -10,12 +10,21 @@ use uuid::Uuid;
 
 use super::{columns, day, first_text, head_to_xml};
 use crate::error::Error;
-use crate::sql::{Root, Session, Table, Value, params};
+use crate::sql::{Root, Row, Session, Table, Value, params};
 
 const PROJECT_ELEMENTS: Table = Table {
     name: "project_elements",
-    level: 1,
+    level: 2,
     columns: &["project_id", "place", "name", "xml", "omitted_because"],
+};
+
+/// Bytes of what is known of organisations, as far as that goes: the last one may be long.
+const KNOWN_BYTES_MAX: usize = 1 << 20;
+
+const ORGANISATIONS: Table = Table {
+    name: "organisations",
+    level: 0,
+    columns: &["ref", "name", "type"],
 };
 
 /// Takes all element rows of a project away, with what was derived from them.
@@ -47,7 +56,7 @@ pub(crate) struct NewActivity<'a> {
 
 const ACTIVITY: Table = Table {
     name: "projects",
-    level: 0,
+    level: 1,
     columns: &[
         "uuid",
         "iati_identifier",
@@ -210,25 +219,80 @@ impl Summary {
             return Ok(None);
         }
         let (reference, name) = (self.reporting_ref.as_deref(), &*self.reporting_name);
-        let key = (reference.map(str::to_owned), name.to_owned());
-        if let Some(id) = known.by_key.get(&key) {
-            return Ok(Some(*id));
-        }
-        let (id, is_named) = stored_organisation(db, reference, name, &self.reporting_kind)?;
-        if is_named {
-            known.by_key.insert(key, id);
-        }
-        Ok(Some(id))
+        known
+            .find(db, reference, name, &self.reporting_kind)
+            .map(Some)
     }
 }
 
-/// Organisations that a transaction has looked up or made, and whose names are settled: one import names a few of them
+/// Organisations that a transaction, and those it was kept behind, have looked up or made: one import names a few of them
 /// thousands of times.
 #[derive(Debug, Default)]
 pub(crate) struct KnownOrganisations {
-    /// By reference and name, as an activity gives them.
-    by_key: HashMap<(Option<String>, String), OrganisationId>,
+    by_key: HashMap<OrganisationKey, KnownOrganisation>,
+    n_bytes: usize,
 }
+
+/// Names count only among those without a reference.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum OrganisationKey {
+    Reference(String),
+    Name(String),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct KnownOrganisation {
+    id: i64,
+    is_named: bool,
+}
+
+impl KnownOrganisations {
+    /// Whether it is time to forget them, which is right once what was made is seen by everybody.
+    pub(crate) fn is_large(&self) -> bool {
+        self.n_bytes > KNOWN_BYTES_MAX
+    }
+
+    /// The organisation of that reference, or of that name among those without one; made where there is none.
+    fn find(
+        &mut self,
+        db: &dyn Session,
+        reference: Option<&str>,
+        name: &str,
+        kind: &str,
+    ) -> Result<OrganisationId, Error> {
+        let key = match reference {
+            Some(reference) => OrganisationKey::Reference(reference.to_owned()),
+            None => OrganisationKey::Name(name.to_owned()),
+        };
+        let known = match self.by_key.get(&key) {
+            Some(known) => Some(*known),
+            // Those that may be missed were made here.
+            None => db.stored_row(
+                STORED_ORGANISATION,
+                params![reference, name],
+                KnownOrganisation::read,
+            )?,
+        };
+        let named = named(db, known, (reference, name, kind))?;
+        let n_bytes = size_of::<OrganisationKey>() + reference.unwrap_or(name).len();
+        if self.by_key.insert(key, named).is_none() {
+            self.n_bytes += n_bytes;
+        }
+        Ok(OrganisationId(named.id))
+    }
+}
+
+impl KnownOrganisation {
+    fn read(row: &dyn Row) -> Result<Self, Error> {
+        Ok(Self {
+            id: row.int(0)?,
+            is_named: !row.text(1)?.is_empty(),
+        })
+    }
+}
+
+const STORED_ORGANISATION: &str = "SELECT id, name FROM organisations WHERE ref = ?1
+     UNION ALL SELECT id, name FROM organisations WHERE ?1 IS NULL AND ref IS NULL AND name = ?2 LIMIT 1";
 
 /// The organisation of that reference, or of that name among those without one; made where there is none.
 pub(crate) fn organisation(
@@ -237,40 +301,36 @@ pub(crate) fn organisation(
     name: &str,
     kind: &str,
 ) -> Result<OrganisationId, Error> {
-    stored_organisation(db, reference, name, kind).map(|(id, _is_named)| id)
+    let known = db.row(
+        STORED_ORGANISATION,
+        params![reference, name],
+        KnownOrganisation::read,
+    )?;
+    let named = named(db, known, (reference, name, kind))?;
+    Ok(OrganisationId(named.id))
 }
 
-/// The same, and whether it has a name now.
-fn stored_organisation(
+/// Makes an organisation that is not known, and gives its name to one that has none.
+fn named(
     db: &dyn Session,
-    reference: Option<&str>,
-    name: &str,
-    kind: &str,
-) -> Result<(OrganisationId, bool), Error> {
-    let known = db.row(
-        "SELECT id, name FROM organisations WHERE ref = ?1
-         UNION ALL SELECT id, name FROM organisations WHERE ?1 IS NULL AND ref IS NULL AND name = ?2 LIMIT 1",
-        params![reference, name],
-        |row| Ok((row.int(0)?, row.text(1)?.is_empty())),
-    )?;
-    let (id, is_named) = match known {
-        None => {
-            let id = db.number(
-                "INSERT INTO organisations (ref, name, type) VALUES (?1, ?2, ?3) RETURNING id",
-                params![reference, name, kind],
-            )?;
-            (id, !name.is_empty())
-        }
-        Some((id, true)) if !name.is_empty() => {
+    known: Option<KnownOrganisation>,
+    (reference, name, kind): (Option<&str>, &str, &str),
+) -> Result<KnownOrganisation, Error> {
+    let id = match known {
+        None => db.put_new(&ORGANISATIONS, params![reference, name, kind])?,
+        Some(known) if known.is_named || name.is_empty() => return Ok(known),
+        Some(known) => {
             db.execute(
                 "UPDATE organisations SET name = ?2, type = ?3 WHERE id = ?1",
-                params![id, name, kind],
+                params![known.id, name, kind],
             )?;
-            (id, true)
+            known.id
         }
-        Some((id, is_nameless)) => (id, !is_nameless),
     };
-    Ok((OrganisationId(id), is_named))
+    Ok(KnownOrganisation {
+        id,
+        is_named: !name.is_empty(),
+    })
 }
 
 /// Writes the elements of one activity, in any order.

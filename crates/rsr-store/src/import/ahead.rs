@@ -1,8 +1,9 @@
 //! What a file has, step by step; read on a thread of its own where keeping it means to wait for a server.
 
 use std::io;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, Scope};
+use std::time::Duration;
 use std::vec::IntoIter;
 
 use rsr_iati::model::{ActivityElement, ActivityHead};
@@ -13,6 +14,8 @@ use rsr_iati::xml::Position;
 const BATCH_BYTES: usize = 256 << 10;
 /// An identifier that is longer is asked for when its activity is kept.
 const IDENTIFIER_BYTES: usize = 1 << 10;
+/// How long a source may be silent before others are let write.
+const SILENCE_MAX: Duration = Duration::from_millis(500);
 /// What is as large is let through before more is read: memory is to hold one such element, and not two.
 const LARGE_BYTES: usize = 64 << 10;
 
@@ -68,6 +71,16 @@ impl Step {
     }
 }
 
+/// What comes next.
+#[expect(clippy::large_enum_variant, reason = "nearly all are steps")]
+pub(super) enum Next {
+    Step(Step),
+    /// Nothing did for a while: the source is slow.
+    Silent,
+    /// The thread that reads broke.
+    Broken,
+}
+
 /// Steps that were read together.
 #[derive(Default)]
 pub(super) struct Batch {
@@ -113,19 +126,23 @@ impl<'s, 'r> Steps<'s, 'r> {
         })
     }
 
-    /// The next step; none once the last was taken.
-    pub(super) fn next(&mut self) -> Option<Step> {
+    /// The next step.
+    pub(super) fn next(&mut self) -> Next {
         match self {
-            Self::Here(reader) => Some(Step::next(reader)),
+            Self::Here(reader) => Next::Step(Step::next(reader)),
             Self::Ahead {
                 batches,
                 steps,
                 identifiers,
             } => loop {
                 if let Some(step) = steps.next() {
-                    return Some(step);
+                    return Next::Step(step);
                 }
-                let batch = batches.recv().ok()?;
+                let batch = match batches.recv_timeout(SILENCE_MAX) {
+                    Ok(batch) => batch,
+                    Err(RecvTimeoutError::Timeout) => return Next::Silent,
+                    Err(RecvTimeoutError::Disconnected) => return Next::Broken,
+                };
                 *steps = batch.steps.into_iter();
                 *identifiers = batch.identifiers;
             },

@@ -15,7 +15,7 @@ const HELD_BYTES_MAX: u64 = 512 << 10;
 
 const SPILL: Table = Table {
     name: "import_spill",
-    level: 1,
+    level: 2,
     columns: &["nth", "xml", "pos", "line", "col"],
 };
 
@@ -110,6 +110,11 @@ impl Draft {
     /// Bytes of the fragments that are held.
     pub(super) fn n_held_bytes(&self) -> u64 {
         self.n_held_bytes
+    }
+
+    /// Whether some of it lies in the temporary table, and goes with the transaction.
+    pub(super) fn is_spilled(&self) -> bool {
+        self.n_spilled > 0
     }
 
     /// Moves what is held to the temporary table.

@@ -1,6 +1,7 @@
 //! Whether an activity is kept, and its rows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::iter;
 use std::ops::ControlFlow;
 
 use rsr_base::ProjectId;
@@ -20,7 +21,7 @@ use crate::tx::Tx;
 
 const SEEN: Table = Table {
     name: "import_seen",
-    level: 1,
+    level: 2,
     columns: &["run", "project_id", "file", "is_changed"],
 };
 
@@ -52,6 +53,12 @@ impl Kept {
         self.kept += other.kept;
         self.unchanged += other.unchanged;
         self.replaced_here += other.replaced_here;
+    }
+
+    /// How many activities are kept with those that were before.
+    pub(super) fn added_to(&self, n: u64) -> u64 {
+        n.saturating_add(self.kept)
+            .saturating_sub(self.replaced_here)
     }
 }
 
@@ -86,12 +93,13 @@ struct Stored {
     root: Option<Root>,
 }
 
-/// The activities of one transaction, and of the one before it, by identifier: their rows may be on the way to the
-/// database still.
+/// The activities of one transaction, and of those before it, by identifier: their rows may be on the way to the database
+/// still.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     by_identifier: HashMap<String, Stored>,
-    before: HashMap<String, Stored>,
+    /// The latest last.
+    before: VecDeque<HashMap<String, Stored>>,
     /// What was stored of others that are to come.
     asked: HashMap<String, Option<Stored>>,
     /// The parent that was asked for last, and its root: siblings follow each other.
@@ -100,13 +108,25 @@ pub(super) struct Recent {
 }
 
 impl Recent {
-    /// Another transaction follows, with nobody's writing in between; the last but one is kept.
-    pub(super) fn pass(&mut self) {
-        let now = std::mem::take(&mut self.by_identifier);
-        for identifier in std::mem::replace(&mut self.before, now).into_keys() {
-            self.asked.remove(&identifier);
+    /// Another transaction follows, with nobody's writing in between; of those before it the latest `n_unseen` may not be
+    /// seen yet.
+    pub(super) fn pass(&mut self, n_unseen: usize) {
+        self.before
+            .push_back(std::mem::take(&mut self.by_identifier));
+        while self.before.len() > n_unseen
+            && let Some(seen) = self.before.pop_front()
+        {
+            // They were asked for before that, so the answer may be wrong by now.
+            for identifier in seen.into_keys() {
+                self.asked.remove(&identifier);
+            }
         }
         self.last_parent = None;
+    }
+
+    /// Whether it holds more than it should, and is better begun anew.
+    pub(super) fn is_large(&self) -> bool {
+        self.organisations.is_large()
     }
 
     /// Asks what is stored of activities that are to come, many at once.
@@ -122,7 +142,7 @@ impl Recent {
             let mut asked: HashMap<String, Option<Stored>> =
                 some.iter().map(|one| (one.clone(), None)).collect();
             let wanted = (0..AT_ONCE).map(|nth| Value::from(some.get(nth)));
-            let params: Vec<Value<'_>> = std::iter::once(Value::from(run)).chain(wanted).collect();
+            let params: Vec<Value<'_>> = iter::once(Value::from(run)).chain(wanted).collect();
             let flow = db.query_stored(&stored_sql(AT_ONCE), &params, &mut |row| {
                 asked.insert(row.string(4)?, Some(Stored::read(row)?));
                 Ok(ControlFlow::Continue(()))
@@ -146,18 +166,14 @@ impl Recent {
         if let Some(stored) = self.asked.remove(identifier) {
             return Ok(stored);
         }
-        let mut found = None;
-        let flow = db.query_stored(&stored_sql(1), params![run, identifier], &mut |row| {
-            found = Some(Stored::read(row)?);
-            Ok(ControlFlow::Continue(()))
-        })?;
-        debug_assert!(flow.is_continue(), "nothing breaks it");
-        Ok(found)
+        db.stored_row(&stored_sql(1), params![run, identifier], Stored::read)
     }
 
     fn get(&self, identifier: &str) -> Option<&Stored> {
-        let mut both = [&self.by_identifier, &self.before].into_iter();
-        both.find_map(|some| some.get(identifier))
+        let latest_first = iter::once(&self.by_identifier).chain(self.before.iter().rev());
+        latest_first
+            .into_iter()
+            .find_map(|some| some.get(identifier))
     }
 
     /// The root of an activity's tree, where rows have one and the activity is stored.
@@ -176,16 +192,11 @@ impl Recent {
         {
             return Ok(*root);
         }
-        let mut root = None;
-        let flow = db.query_stored(
+        let root = db.stored_row(
             "SELECT o.root_id FROM projects p JOIN positions o ON o.project_id = p.id WHERE p.iati_identifier = ?1",
             params![identifier],
-            &mut |row| {
-                root = Some(Root(row.int(0)?));
-                Ok(ControlFlow::Continue(()))
-            },
+            |row| Ok(Root(row.int(0)?)),
         )?;
-        debug_assert!(flow.is_continue(), "nothing breaks it");
         self.last_parent = Some((identifier.to_owned(), root));
         Ok(root)
     }

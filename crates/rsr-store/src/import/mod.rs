@@ -12,6 +12,7 @@ mod link_results;
 mod oddities;
 mod report;
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -25,12 +26,26 @@ use rsr_settings::IatiSettings;
 pub use report::{CutShort, FileReport, ImportNote, LinkReport};
 
 use crate::error::Error;
-use crate::sql::params;
+use crate::sql::{Table, params};
 use crate::store::Store;
 use crate::tx::Tx;
-use ahead::{Read, Steps};
+use ahead::{Next, Read, Steps};
 use draft::Draft;
 use keep::{Kept, Recent};
+
+const FILES: Table = Table {
+    name: "import_files",
+    level: 1,
+    columns: &[
+        "run_id",
+        "file",
+        "n_read",
+        "n_kept",
+        "n_skipped",
+        "n_findings",
+        "cut_short",
+    ],
+};
 
 /// Most bytes of fragments in one transaction, besides the number of activities the settings give.
 const CHUNK_BYTES_MAX: ByteSize = ByteSize::from_mib(8);
@@ -40,7 +55,7 @@ const IMPORT_BYTES: ByteSize = ByteSize::from_mib(4);
 
 /// What it takes besides where a server keeps the database: a batch that is read ahead, as values and as fragments, rows that
 /// wait and rows that are on their way.
-const REMOTE_BYTES: ByteSize = ByteSize::from_mib(4);
+const REMOTE_BYTES: ByteSize = ByteSize::from_mib(8);
 
 /// An element is held as a typed value and as its fragment; the statement that writes it holds it again, and so does what
 /// checks it. The first two are there when the reservation is asked for, the others are not yet.
@@ -60,6 +75,10 @@ pub struct Importer {
     base: ByteSize,
     /// The same, and what the activity at hand may hold.
     reserved: Reservation,
+    is_more_expected: bool,
+    /// What the file before left open for the next one.
+    open: Chunk,
+    n_kept: u64,
 }
 
 /// Who hears what an import comes upon.
@@ -72,9 +91,18 @@ struct Chunk {
     n_activities: usize,
     n_bytes: u64,
     kept: Kept,
-    /// What came of the chunk before, whose commit may be under way.
-    behind: Kept,
+    /// Whether the report of its file has that.
+    is_told: bool,
+    /// What came of the chunks before whose commit may be under way.
+    behind: VecDeque<Behind>,
     recent: Recent,
+}
+
+#[derive(Debug)]
+struct Behind {
+    kept: Kept,
+    /// Whether the report of its file has it.
+    is_told: bool,
 }
 
 /// A file while it is taken in.
@@ -112,11 +140,30 @@ impl Store {
             checker: FragmentChecker::new(),
             base,
             reserved,
+            is_more_expected: false,
+            open: Chunk::default(),
+            n_kept: 0,
         })
     }
 }
 
 impl Importer {
+    /// Says whether other files follow the next one at once, as they do in a list.
+    ///
+    /// Where a server keeps the database, the end of such a file is not waited for, unless it is cut short. Until the next
+    /// call of [`Importer::file`] or [`Importer::finish`] nobody else can write, and the store lends its connection for
+    /// writing to no one; a server may give up an importer that is silent for a minute. What is wrong with the end of the
+    /// file is told by that call, and only if there is one. Nothing changes where the database is a file.
+    pub fn expect_more(&mut self, is_more_expected: bool) {
+        self.is_more_expected = is_more_expected;
+    }
+
+    /// Activities that this run found or put into the database so far, as it has been told.
+    #[must_use]
+    pub fn n_kept(&self) -> u64 {
+        self.n_kept
+    }
+
     /// Takes one file in. `name` is how reports call it; `cancel` is looked at before each activity and leaves whole
     /// activities behind.
     ///
@@ -125,7 +172,7 @@ impl Importer {
     /// # Errors
     ///
     /// [`Error::Busy`], [`Error::Locked`], [`Error::DiskFull`], [`Error::Io`], [`Error::ConnectionLost`]: the chunks before
-    /// are kept, the one at hand is not, and with a server maybe not the one before it, whose end is not waited for; where
+    /// are kept, the one at hand is not, and with a server maybe not the latest before it, whose ends are not waited for; where
     /// the server itself broke down, maybe none of its last second. So too [`Error::OverBudget`], where an element is larger
     /// than memory is left. What is wrong with the file is no error of this kind: see [`FileReport::cut_short`].
     pub fn file(
@@ -143,7 +190,7 @@ impl Importer {
         let mut reader = ActivityReader::with_options(source, &options);
         let mut file = Incoming {
             report: FileReport::new(name),
-            chunk: Chunk::default(),
+            chunk: std::mem::take(&mut self.open),
             draft: Draft::default(),
             strict,
         };
@@ -161,6 +208,7 @@ impl Importer {
             Some(taken) => taken?,
             None => self.take(&mut file, Steps::Here(&mut reader), cancel, hear)?,
         }
+        self.open = file.chunk;
         Ok(file.report)
     }
 
@@ -184,10 +232,20 @@ impl Importer {
             if cancel.load(Ordering::Relaxed) {
                 break Some(CutShort::Cancelled { line });
             }
-            let Some(step) = steps.next() else {
-                return Err(Error::Io {
-                    reason: "the thread that reads the file broke".to_owned(),
-                });
+            let step = match steps.next() {
+                Next::Step(step) => step,
+                Next::Silent => {
+                    // Others may write meanwhile. What is spilled goes with the transaction.
+                    if !draft.is_spilled() {
+                        self.commit_now(chunk, report)?;
+                    }
+                    continue;
+                }
+                Next::Broken => {
+                    return Err(Error::Io {
+                        reason: "the thread that reads the file broke".to_owned(),
+                    });
+                }
             };
             let coming = steps.coming();
             if !coming.is_empty() {
@@ -240,7 +298,10 @@ impl Importer {
     /// # Errors
     ///
     /// As [`Importer::file`]; a later import links what this one did not.
-    pub fn finish(self, hear: Hear<'_>) -> Result<LinkReport, Error> {
+    pub fn finish(mut self, hear: Hear<'_>) -> Result<LinkReport, Error> {
+        if let Some(tx) = std::mem::take(&mut self.open).tx {
+            tx.commit()?;
+        }
         let mut tx = self.store.begin()?;
         let report = link::link(&mut tx, self.run, hear)?;
         tx.db().execute(
@@ -320,56 +381,85 @@ impl Importer {
     }
 
     /// Keeps a chunk: behind the next one where that can be.
-    fn commit(&self, chunk: &mut Chunk, report: &mut FileReport) -> Result<(), Error> {
-        if let Some(tx) = &mut chunk.tx
-            && tx.commit_behind(self.store.now_ms())?
+    fn commit(&mut self, chunk: &mut Chunk, report: &mut FileReport) -> Result<(), Error> {
+        let n_unseen = match &mut chunk.tx {
+            Some(tx) if !chunk.recent.is_large() => tx.commit_behind(self.store.now_ms())?,
+            _ => None,
+        };
+        let Some(n_unseen) = n_unseen else {
+            return self.commit_now(chunk, report);
+        };
+        chunk.behind.push_back(Behind {
+            kept: std::mem::take(&mut chunk.kept),
+            is_told: std::mem::take(&mut chunk.is_told),
+        });
+        let n_unseen = usize::try_from(n_unseen).unwrap_or(usize::MAX);
+        while chunk.behind.len() > n_unseen
+            && let Some(behind) = chunk.behind.pop_front()
         {
-            report.take(&std::mem::replace(
-                &mut chunk.behind,
-                std::mem::take(&mut chunk.kept),
-            ));
-            chunk.recent.pass();
-            chunk.n_activities = 0;
-            chunk.n_bytes = 0;
-            return Ok(());
+            self.count(&behind, report);
         }
+        chunk.recent.pass(n_unseen);
+        chunk.n_activities = 0;
+        chunk.n_bytes = 0;
+        Ok(())
+    }
+
+    /// Keeps a chunk, with those before it, and lets others write.
+    fn commit_now(&mut self, chunk: &mut Chunk, report: &mut FileReport) -> Result<(), Error> {
         let chunk = std::mem::take(chunk);
         if let Some(tx) = chunk.tx {
             tx.commit()?;
         }
-        report.take(&chunk.behind);
-        report.take(&chunk.kept);
+        let last = Behind {
+            kept: chunk.kept,
+            is_told: chunk.is_told,
+        };
+        for behind in chunk.behind.iter().chain([&last]) {
+            self.count(behind, report);
+        }
         Ok(())
+    }
+
+    /// Counts what is in the database.
+    fn count(&mut self, behind: &Behind, report: &mut FileReport) {
+        self.n_kept = behind.kept.added_to(self.n_kept);
+        if !behind.is_told {
+            report.take(&behind.kept);
+        }
     }
 
     /// Keeps what is left of a file, and what is known of it: both or neither.
     fn close(
-        &self,
+        &mut self,
         chunk: &mut Chunk,
         report: &mut FileReport,
         counts: Counts,
     ) -> Result<(), Error> {
-        let chunk = std::mem::take(chunk);
-        let tx = match chunk.tx {
-            Some(tx) => tx,
-            None => self.store.begin()?,
-        };
-        report.take(&chunk.behind);
+        for behind in &mut chunk.behind {
+            if !std::mem::replace(&mut behind.is_told, true) {
+                report.take(&behind.kept);
+            }
+        }
         report.take(&chunk.kept);
+        chunk.is_told = true;
         report.read = counts.n_read;
         report.skipped = report.read.saturating_sub(report.kept);
         report.n_findings += counts.n_findings;
-        note_file(&tx, self.run, report)?;
-        tx.commit()
+        let (tx, _recent) = self.open(chunk)?;
+        note_file(tx, self.run, report)?;
+        match report.cut_short {
+            None if self.is_more_expected => self.commit(chunk, report),
+            _ => self.commit_now(chunk, report),
+        }
     }
 }
 
 fn note_file(tx: &Tx, run: i64, report: &FileReport) -> Result<(), Error> {
     let int = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let cut_short = report.cut_short.as_ref().map(ToString::to_string);
-    tx.db().execute(
-        "INSERT INTO import_files (run_id, file, n_read, n_kept, n_skipped, n_findings, cut_short)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    tx.db().put(
+        &FILES,
         params![
             run,
             &report.file,
@@ -379,6 +469,5 @@ fn note_file(tx: &Tx, run: i64, report: &FileReport) -> Result<(), Error> {
             int(report.n_findings),
             cut_short.as_deref()
         ],
-    )?;
-    Ok(())
+    )
 }

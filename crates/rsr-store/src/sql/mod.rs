@@ -159,13 +159,14 @@ pub(crate) trait Session: Send + Debug {
     }
     fn begin(&self, begin: Begin) -> Result<(), Error>;
     fn commit(&self) -> Result<(), Error>;
-    /// Commits as far as can be done while more is written: `true` says that all that was committed so before is seen by
-    /// everybody, that this is on its way, and that another transaction is open, with nobody's writing in between. What
-    /// went wrong is told by what comes next, and [`Session::query_stored`] may miss rows of both. All of it outlives the
-    /// server's breakdown once [`Session::commit`] was called, and not before. `false` says that nothing was done: the
-    /// engine commits at once or not at all, or somebody else waits to write.
-    fn commit_behind(&self) -> Result<bool, Error> {
-        Ok(false)
+    /// Commits as far as can be done while more is written: `Some` says that this is on its way, and that another
+    /// transaction is open, with nobody's writing in between. It has how many of the latest that were committed so, with
+    /// this one, may not be seen yet; all before are seen by everybody. What went wrong is told by what comes next, and
+    /// [`Session::query_stored`] may miss rows of those and of the one that is open. All of it outlives the server's breakdown
+    /// once [`Session::commit`] was called, and not before. `None` says that nothing was done: the engine commits at once or
+    /// not at all, or somebody else waits to write.
+    fn commit_behind(&self) -> Result<Option<u64>, Error> {
+        Ok(None)
     }
     fn rollback(&self) -> Result<(), Error>;
     /// Whether a transaction is open: some errors end it in the engine.
@@ -358,6 +359,22 @@ impl dyn Session + '_ {
             Ok(())
         })?;
         Ok(all)
+    }
+
+    /// The last row, where there is one; as [`Session::query_stored`] finds it.
+    pub(crate) fn stored_row<T>(
+        &self,
+        sql: &str,
+        params: &[Value<'_>],
+        mut map: impl FnMut(&dyn Row) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        let mut found = None;
+        let flow = self.query_stored(sql, params, &mut |row| {
+            found = Some(map(row)?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        debug_assert!(flow.is_continue(), "nothing breaks it");
+        Ok(found)
     }
 
     /// The last row, where there is one.

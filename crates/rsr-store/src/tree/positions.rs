@@ -12,7 +12,7 @@ use crate::sql::{Root, Session, Table, params};
 
 const POSITIONS: Table = Table {
     name: "positions",
-    level: 1,
+    level: 2,
     columns: &["project_id", "root_id", "depth", "place", "last_place"],
 };
 

@@ -114,7 +114,7 @@ pub(crate) fn tree(db: &dyn Session, root: i64) -> Result<(), Error> {
 /// What was numbered and is not taken over yet.
 const ANEW: Table = Table {
     name: "positions_anew",
-    level: 0,
+    level: 1,
     columns: &["project_id", "root_id", "depth", "place", "last_place"],
 };
 

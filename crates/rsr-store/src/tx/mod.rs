@@ -90,18 +90,18 @@ impl Tx {
 impl Tx {
     /// Commits behind what its owner goes on with, in another transaction that begins `now_ms`: see
     /// [`Session::commit_behind`]. Not where somebody waits to write.
-    pub(crate) fn commit_behind(&mut self, now_ms: i64) -> Result<bool, Error> {
+    pub(crate) fn commit_behind(&mut self, now_ms: i64) -> Result<Option<u64>, Error> {
         if self.snapshot.is_wanted() {
-            return Ok(false);
+            return Ok(None);
         }
         let done = self.db().commit_behind();
-        // The one before is kept, or may have been.
+        // Those before are kept, or may have been.
         self.heard.changed();
-        if done? {
+        let n_unseen = done?;
+        if n_unseen.is_some() {
             self.now_ms = now_ms;
-            return Ok(true);
         }
-        Ok(false)
+        Ok(n_unseen)
     }
 }
 

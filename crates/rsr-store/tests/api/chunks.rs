@@ -10,14 +10,17 @@ use rsr_store::{ActivityFilter, Omission};
 use super::import::{activity, file};
 use super::support::TestStore;
 
-/// What comes of files in transactions of so many activities: what is told, what is kept, and what is exported.
-fn come_to(files: &[String], n: usize) -> (Vec<String>, Vec<String>, String) {
+/// What comes of files in transactions of so many activities, whose ends are waited for or not: what is told, what is kept,
+/// and what is exported.
+fn come_to(files: &[String], n: usize, follow: bool) -> (Vec<String>, Vec<String>, String) {
     let test = TestStore::new();
     let mut settings = Settings::default().iati;
     settings.import_chunk_size = n;
     let mut importer = test.store.importer(&settings).unwrap();
+    importer.expect_more(follow);
     let (mut told, mut kept) = (Vec::new(), Vec::new());
     let never = AtomicBool::new(false);
+    let mut n_all = 0;
     for text in files {
         let mut n_kept = 0;
         let report = importer.file(
@@ -32,6 +35,9 @@ fn come_to(files: &[String], n: usize) -> (Vec<String>, Vec<String>, String) {
         );
         let report = report.unwrap();
         assert!(n_kept <= report.kept, "{n_kept} of {report:?}");
+        n_all += report.kept;
+        assert!(importer.n_kept() <= n_all, "{}", importer.n_kept());
+        assert!(follow || importer.n_kept() == n_all);
         kept.push(format!("{report:?}"));
     }
     importer
@@ -74,10 +80,11 @@ proptest! {
 
     #[test]
     fn an_import_comes_to_the_same_in_chunks_of_any_size(
-        files in prop::collection::vec(prop::collection::vec(any_activity(), 1..14), 1..3),
+        files in prop::collection::vec(prop::collection::vec(any_activity(), 1..14), 1..4),
         n in 1..4_usize,
+        follow in any::<bool>(),
     ) {
         let files: Vec<String> = files.iter().map(|some| file(some)).collect();
-        prop_assert_eq!(come_to(&files, n), come_to(&files, 100));
+        prop_assert_eq!(come_to(&files, n, follow), come_to(&files, 100, false));
     }
 }

@@ -26,17 +26,17 @@ pub(crate) fn run(context: &Context, which: &Import) -> Outcome {
     let cancel = context.interrupt.flag();
     let mut out = Out::new();
     let mut total = Total::default();
-    for input in &inputs {
+    for (nth, input) in inputs.iter().enumerate() {
+        importer.expect_more(nth + 1 < inputs.len());
         let report = match one(context, flags, input, &mut importer, &cancel) {
             Ok(report) => report,
             Err(failure) => {
                 out.flush()?;
                 return Err(failure.context(format_args!(
-                    "{}: the import ended here; {} activities of {} files before it are in the database, and whole \
-                     chunks of this one: free the cause and run the same command again",
+                    "{}: the import ended here, with {} activities in the database so far, of it and the files \
+                     before it: free the cause and run the same command again",
                     input.name(),
-                    total.n_kept,
-                    total.n_files
+                    importer.n_kept()
                 )));
             }
         };

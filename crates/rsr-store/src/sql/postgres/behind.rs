@@ -4,6 +4,7 @@
 //! back; what is only read beside it is read on another connection, which sees what was kept before.
 
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::io::Write as _;
 use std::iter;
 use std::ops::ControlFlow;
@@ -16,7 +17,7 @@ use bytes::BytesMut;
 use postgres::{Client, Statement};
 
 use super::session::{PostgresSession, State};
-use super::{BEGIN_WRITE, WRITER_LOCK, failure};
+use super::{BEGIN_WRITE, WRITER_LOCK, dialect, failure};
 use crate::error::Error;
 use crate::sql::{EachRow, Role, Session as _, Value, params};
 
@@ -28,8 +29,19 @@ const BY_KEY: &str =
      SET statement_timeout = 5000";
 /// What ends a transaction that cannot be kept, and lets go of what is held beyond it.
 const GIVE_UP: &str = "ROLLBACK; SELECT pg_advisory_unlock_all()";
-/// Loads that wait while another one is carried.
-const LOADS_MAX: usize = 0;
+/// Loads that wait while another one is carried. Files differ in what they ask of the server and of who reads them: with
+/// these neither waits for the other.
+const LOADS_MAX: usize = 2;
+/// Bytes of rows from which on a load waits with no others: one row may be as large as an element.
+const LARGE_BYTES: usize = 2 << 20;
+/// `COPY` statements that a connection keeps prepared; beyond, all are prepared again.
+const COPIES_KEPT: usize = 256;
+
+/// A connection, and what it has prepared to take rows.
+pub(super) struct Connection {
+    pub(super) client: Client,
+    copies: HashMap<String, Statement>,
+}
 
 /// A connection, or where it is.
 #[expect(
@@ -37,7 +49,7 @@ const LOADS_MAX: usize = 0;
     reason = "a session has one, and it is here most of the time"
 )]
 pub(super) enum Line {
-    Here(Client),
+    Here(Connection),
     Away(Away),
     /// The thread that had it broke.
     Gone,
@@ -48,13 +60,13 @@ pub(super) struct Away {
     loads: SyncSender<Load>,
     n_sent: Cell<u64>,
     n_done: Arc<AtomicU64>,
-    thread: JoinHandle<Option<(Client, Done)>>,
+    thread: JoinHandle<Option<(Connection, Done)>>,
 }
 
 impl Line {
-    pub(super) fn here(&mut self) -> Option<&mut Client> {
+    pub(super) fn here(&mut self) -> Option<&mut Connection> {
         match self {
-            Self::Here(client) => Some(client),
+            Self::Here(connection) => Some(connection),
             Self::Away(_) | Self::Gone => None,
         }
     }
@@ -70,19 +82,27 @@ pub(super) struct Failure {
 }
 
 /// What a connection is sent away with.
-#[derive(Default)]
 pub(super) struct Load {
-    /// Statements with their text and the rows they take.
-    pub(super) copies: Vec<(Statement, String, BytesMut)>,
+    /// Statements and the rows they take.
+    copies: Vec<(String, BytesMut)>,
     /// A script for the end.
     then: Option<String>,
 }
 
 impl Load {
-    pub(super) fn carry(self, client: &mut Client, server: &str) -> Done {
-        for (statement, sql, data) in self.copies {
+    pub(super) fn of(copies: Vec<(String, BytesMut)>) -> Self {
+        Self { copies, then: None }
+    }
+
+    fn n_bytes(&self) -> usize {
+        self.copies.iter().map(|(_sql, data)| data.len()).sum()
+    }
+
+    pub(super) fn carry(self, connection: &mut Connection, server: &str) -> Done {
+        for (sql, data) in self.copies {
             let fail = |error| Failure::of(server, &sql, error);
-            let mut writer = client.copy_in(&statement).map_err(fail)?;
+            let statement = connection.copy_statement(&sql).map_err(fail)?;
+            let mut writer = connection.client.copy_in(&statement).map_err(fail)?;
             // What the server objects to comes in the end; before it only the connection can fail.
             writer.write_all(&data).map_err(|error| Failure {
                 error: failure::lost(server, error.to_string()),
@@ -91,11 +111,34 @@ impl Load {
             writer.finish().map_err(fail)?;
         }
         match self.then {
-            Some(sql) => client
+            Some(sql) => connection
+                .client
                 .batch_execute(&sql)
                 .map_err(|error| Failure::of(server, &sql, error)),
             None => Ok(()),
         }
+    }
+}
+
+impl Connection {
+    pub(super) fn new(client: Client) -> Self {
+        Self {
+            client,
+            copies: HashMap::new(),
+        }
+    }
+
+    /// The statement, prepared.
+    fn copy_statement(&mut self, sql: &str) -> Result<Statement, postgres::Error> {
+        if let Some(statement) = self.copies.get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self.client.prepare(&dialect::translate(sql))?;
+        if self.copies.len() >= COPIES_KEPT {
+            self.copies.clear();
+        }
+        self.copies.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
     }
 }
 
@@ -111,23 +154,18 @@ impl Failure {
 impl PostgresSession {
     /// Sends the rows that wait, and does not wait for it.
     pub(super) fn send_rows(&self) -> Result<(), Error> {
-        let load = self.load()?;
-        self.send(load)
+        self.send(self.load())
     }
 
     /// See [`Session::commit_behind`].
-    pub(super) fn keep_behind(&self) -> Result<bool, Error> {
+    pub(super) fn keep_behind(&self) -> Result<Option<u64>, Error> {
         if self.state.get() != State::Open || !self.witness.borrow().is_due {
-            return Ok(false);
-        }
-        // The one before is kept by now, or this fails.
-        if self.n_kept.load(Ordering::Acquire) != self.n_left.get() {
-            self.join()?;
+            return Ok(None);
         }
         if !self.open_side() || self.is_lock_wanted().unwrap_or(true) {
-            return Ok(false);
+            return Ok(None);
         }
-        let mut load = self.load()?;
+        let mut load = self.load();
         let hold = match self.holds_on.replace(true) {
             true => String::new(),
             false => format!("SELECT pg_advisory_lock({WRITER_LOCK}); "),
@@ -141,10 +179,14 @@ impl PostgresSession {
         ));
         self.n_left.set(self.n_left.get() + 1);
         self.send(load)?;
-        Ok(true)
+        let n_kept = self.n_kept.load(Ordering::Acquire);
+        Ok(Some(self.n_left.get().saturating_sub(n_kept)))
     }
 
     fn send(&self, load: Load) -> Result<(), Error> {
+        if load.n_bytes() >= LARGE_BYTES {
+            self.join()?;
+        }
         let mut line = self.line.borrow_mut();
         if let Line::Away(away) = &*line {
             away.n_sent.set(away.n_sent.get() + 1);
@@ -156,14 +198,14 @@ impl PostgresSession {
                 Err(_) => self.join().and(Err(gone(self))),
             };
         }
-        let Line::Here(client) = std::mem::replace(&mut *line, Line::Gone) else {
+        let Line::Here(connection) = std::mem::replace(&mut *line, Line::Gone) else {
             return Err(gone(self));
         };
         let (loads, more) = sync_channel(LOADS_MAX);
         // A thread that cannot be started would take with it what it was given.
-        let bundle = Arc::new(Mutex::new(Some((client, load))));
+        let bundle = Arc::new(Mutex::new(Some((connection, load))));
         let server = self.server.clone();
-        let take = |bundle: &Mutex<Option<(Client, Load)>>| {
+        let take = |bundle: &Mutex<Option<(Connection, Load)>>| {
             bundle.lock().unwrap_or_else(PoisonError::into_inner).take()
         };
         let given = Arc::clone(&bundle);
@@ -173,14 +215,14 @@ impl PostgresSession {
         let started = thread::Builder::new()
             .name("rsr-store".to_owned())
             .spawn(move || {
-                let (mut client, first) = take(&given)?;
+                let (mut connection, first) = take(&given)?;
                 let mut done = Ok(());
                 for load in iter::once(first).chain(more) {
                     let keeps = load.then.is_some();
-                    done = load.carry(&mut client, &server);
+                    done = load.carry(&mut connection, &server);
                     if done.is_err() {
                         // Nobody else waits until this is looked at. Where it fails the connection is broken, and holds nothing.
-                        let _broken = client.batch_execute(GIVE_UP);
+                        let _broken = connection.client.batch_execute(GIVE_UP);
                         break;
                     }
                     if keeps {
@@ -188,7 +230,7 @@ impl PostgresSession {
                     }
                     counted.fetch_add(1, Ordering::Release);
                 }
-                Some((client, done))
+                Some((connection, done))
             });
         match started {
             Ok(thread) => {
@@ -200,15 +242,15 @@ impl PostgresSession {
                 });
             }
             Err(_) => {
-                let Some((mut client, load)) = take(&bundle) else {
+                let Some((mut connection, load)) = take(&bundle) else {
                     return Err(gone(self));
                 };
                 let keeps = load.then.is_some();
-                let done = load.carry(&mut client, &self.server);
+                let done = load.carry(&mut connection, &self.server);
                 if keeps && done.is_ok() {
                     self.n_kept.fetch_add(1, Ordering::Release);
                 }
-                *line = Line::Here(client);
+                *line = Line::Here(connection);
                 drop(line);
                 return self.done(done);
             }
@@ -231,10 +273,10 @@ impl PostgresSession {
             }
         };
         drop(away.loads);
-        let Ok(Some((client, done))) = away.thread.join() else {
+        let Ok(Some((connection, done))) = away.thread.join() else {
             return Err(gone(self));
         };
-        *line = Line::Here(client);
+        *line = Line::Here(connection);
         drop(line);
         self.done(done)
     }

@@ -11,9 +11,9 @@ use postgres::fallible_iterator::FallibleIterator as _;
 use postgres::types::ToSql;
 use postgres::{Client, Statement};
 
-use super::behind::{Line, Load};
+use super::behind::{Connection, Line, Load};
 use super::values::{Param, PostgresRow};
-use super::waiting::Waiting;
+use super::waiting::{Rows, Waiting};
 use super::witness::Witness;
 use super::{BEGIN_WRITE, MILLIS_MAX, Postgres, WRITER_LOCK, dialect, failure, meeting, roots};
 use crate::error::Error;
@@ -75,7 +75,7 @@ impl fmt::Debug for PostgresSession {
 impl PostgresSession {
     pub(super) fn new(engine: &Postgres, client: Client) -> Self {
         Self {
-            line: RefCell::new(Line::Here(client)),
+            line: RefCell::new(Line::Here(Connection::new(client))),
             side: RefCell::default(),
             has_no_side: Cell::new(false),
             engine: engine.clone(),
@@ -97,10 +97,15 @@ impl PostgresSession {
     }
 
     /// The connection, once what it was sent away with is done.
-    pub(super) fn client(&self) -> Result<RefMut<'_, Client>, Error> {
+    fn connection(&self) -> Result<RefMut<'_, Connection>, Error> {
         self.join()?;
         RefMut::filter_map(self.line.borrow_mut(), Line::here)
             .map_err(|_gone| failure::lost(&self.server, "a thread ended with it".to_owned()))
+    }
+
+    pub(super) fn client(&self) -> Result<RefMut<'_, Client>, Error> {
+        let connection = self.connection()?;
+        Ok(RefMut::map(connection, |connection| &mut connection.client))
     }
 
     pub(super) fn fail(&self, sql: &str, error: postgres::Error) -> Error {
@@ -145,20 +150,15 @@ impl PostgresSession {
         if self.waiting.borrow().is_empty() {
             return Ok(());
         }
-        let load = self.load()?;
-        let done = load.carry(&mut *self.client()?, &self.server);
+        let load = self.load();
+        let done = load.carry(&mut *self.connection()?, &self.server);
         self.done(done)
     }
 
     /// All rows that wait, with the statements that take them.
-    pub(super) fn load(&self) -> Result<Load, Error> {
-        let mut load = Load::default();
+    pub(super) fn load(&self) -> Load {
         let tables = self.waiting.borrow_mut().take();
-        for rows in tables {
-            let (sql, data) = rows.finish();
-            load.copies.push((self.prepare(&sql)?, sql, data));
-        }
-        Ok(load)
+        Load::of(tables.into_iter().map(Rows::finish).collect())
     }
 
     /// What lets go of the writers' lock after a transaction's end, where it is held beyond that; to be followed by
@@ -408,7 +408,7 @@ impl Session for PostgresSession {
         Ok(())
     }
 
-    fn commit_behind(&self) -> Result<bool, Error> {
+    fn commit_behind(&self) -> Result<Option<u64>, Error> {
         self.keep_behind()
     }
 

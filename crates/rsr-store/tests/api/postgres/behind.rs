@@ -3,10 +3,12 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use ::postgres::Client;
+use rsr_base::system_clock;
 use rsr_settings::Settings;
 use rsr_store::{Error, Importer, NewProject, Store};
 use rsr_testkit::ManualClock;
@@ -18,6 +20,10 @@ use super::support::TestStore;
 const DAY: &str = "2024-01-01T00:00:00Z";
 /// Activities, each larger than what is read ahead, after which an import was not interrupted for too long.
 const TOO_MANY: usize = 1_000;
+/// After which something that others wait for was held for too long.
+const LONG: Duration = Duration::from_secs(20);
+/// Transactions that may be on their way at once: one at work, those that wait, and one that waits to.
+const ON_THE_WAY_MAX: u64 = 5;
 
 /// An importer with a transaction for each activity.
 fn importer(store: &Store) -> Importer {
@@ -292,13 +298,15 @@ fn an_import_whose_connections_break_ends_and_the_next_one_goes_on() {
         });
         let broken = broken.unwrap_err();
         assert!(matches!(broken, Error::ConnectionLost { .. }), "{broken:?}");
+        let cut_off_at = cut_off.n_kept();
         drop(cut_off);
         let n_kept = "SELECT count(*) FROM projects WHERE iati_identifier IS NOT NULL";
         let n: i64 = client.query_one(n_kept, &[]).unwrap().get(0);
-        // What progress told of is there, and at most the chunk that was on its way besides.
+        // What progress told of is there, and at most what was on its way besides.
         let n = u64::try_from(n).unwrap();
+        assert!(n >= cut_off_at, "{n} after {n_before} and {cut_off_at}");
         assert!(
-            (n_before + at..=n_before + at + 1).contains(&n),
+            (n_before + at..=n_before + at + ON_THE_WAY_MAX).contains(&n),
             "{n} after {n_before} and {at}"
         );
         n_before = n;
@@ -314,4 +322,207 @@ fn an_import_whose_connections_break_ends_and_the_next_one_goes_on() {
     assert_eq!(report.unwrap().unchanged, n_before);
     again.finish(&mut |_note| {}).unwrap();
     assert_eq!(store.check_integrity().unwrap(), Vec::<String>::new());
+}
+
+/// A source that goes on once it is told to.
+struct Paused {
+    parts: Vec<String>,
+    left: io::Cursor<Vec<u8>>,
+    go_on: Receiver<()>,
+}
+
+impl io::Read for Paused {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let n = self.left.read(into)?;
+        if n > 0 || self.parts.is_empty() {
+            return Ok(n);
+        }
+        self.go_on.recv().map_err(io::Error::other)?;
+        self.left = io::Cursor::new(self.parts.remove(0).into_bytes());
+        self.left.read(into)
+    }
+}
+
+fn count(client: &mut Client, sql: &str) -> i64 {
+    client.query_one(sql, &[]).unwrap().get(0)
+}
+
+const N_ACTIVITIES: &str = "SELECT count(*) FROM projects WHERE iati_identifier IS NOT NULL";
+
+#[test]
+fn others_write_while_the_source_of_an_import_is_silent() {
+    let test = TestStore::new();
+    let Some(mut client) = client(&test.database.settings()) else {
+        return;
+    };
+    let (send, go_on) = sync_channel(0);
+    // What follows the first is so large that it is not kept back until more is read.
+    let mut activities = vec![activity("XM-0", DAY, "")];
+    activities.extend((1..5).map(|nth| large(&format!("XM-{nth}"))));
+    activities.push(activity("XM-5", DAY, ""));
+    let text = file(&activities);
+    // In the middle of the last one.
+    let (first, second) = text.split_at(text.rfind("<description>").unwrap());
+    let source = Paused {
+        parts: vec![second.to_owned()],
+        left: io::Cursor::new(first.to_owned().into_bytes()),
+        go_on,
+    };
+    thread::scope(|scope| {
+        // Where this fails the source ends.
+        let send = send;
+        let taken = scope.spawn(|| {
+            let never = AtomicBool::new(false);
+            let mut importer = test.store.importer(&Settings::default().iati).unwrap();
+            let report = importer.file("file", source, false, &never, &mut |_note| {});
+            importer.finish(&mut |_note| {}).unwrap();
+            report.unwrap()
+        });
+        let clock = system_clock();
+        while count(&mut client, N_ACTIVITIES) == 0 {
+            assert!(
+                clock.elapsed() < LONG,
+                "it waits for its source and holds what it has"
+            );
+        }
+        for store in [&test.store, &test.database.open()] {
+            store
+                .write(|tx| tx.create_project(&NewProject::default()))
+                .unwrap();
+        }
+        send.send(()).unwrap();
+        let report = taken.join().unwrap();
+        assert_eq!((report.read, report.kept), (6, 6));
+    });
+    assert_eq!(count(&mut client, N_ACTIVITIES), 6);
+}
+
+/// A file of three activities.
+fn three(nth: u32) -> String {
+    file(&[1, 2, 3].map(|one| activity(&format!("XM-{nth}-{one}"), DAY, "")))
+}
+
+#[test]
+fn what_is_wrong_with_the_end_of_a_file_that_others_follow_is_told_by_what_comes_next() {
+    let test = TestStore::new();
+    let Some(mut client) = client(&test.database.settings()) else {
+        return;
+    };
+    refuse(
+        &mut client,
+        "TRIGGER refuse BEFORE INSERT ON import_files FOR EACH ROW WHEN (NEW.file = '2')",
+    );
+    let take = |n_files: u32| {
+        let never = AtomicBool::new(false);
+        let mut importer = test.store.importer(&Settings::default().iati).unwrap();
+        importer.expect_more(true);
+        for nth in 1..=n_files {
+            let name = nth.to_string();
+            importer
+                .file(&name, three(nth).as_bytes(), false, &never, &mut |_note| {})
+                .map_err(|error| (error, importer.n_kept()))?;
+        }
+        let n_kept = importer.n_kept();
+        let links = importer.finish(&mut |_note| {});
+        links.map_err(|error| (error, n_kept))
+    };
+    for (n_files, n_noted) in [(2, 1), (9, 2)] {
+        let (refused, n_kept) = take(n_files).unwrap_err();
+        check_refused(&refused);
+        assert!(n_kept <= 3, "{n_kept}");
+        assert_eq!(count(&mut client, N_ACTIVITIES), 3);
+        assert_eq!(
+            count(&mut client, "SELECT count(*) FROM import_files"),
+            n_noted
+        );
+        for store in [&test.store, &test.database.open()] {
+            store
+                .write(|tx| tx.create_project(&NewProject::default()))
+                .unwrap();
+        }
+    }
+    client
+        .batch_execute("DROP TRIGGER refuse ON import_files")
+        .unwrap();
+    take(9).unwrap();
+    assert_eq!(count(&mut client, N_ACTIVITIES), 27);
+}
+
+#[test]
+fn an_importer_that_is_dropped_between_two_files_leaves_what_it_took_and_nothing_locked() {
+    let test = TestStore::new();
+    let Some(mut client) = client(&test.database.settings()) else {
+        return;
+    };
+    let never = AtomicBool::new(false);
+    let mut importer = importer(&test.store);
+    importer.expect_more(true);
+    for nth in 1..=3 {
+        let report = importer.file(
+            "file",
+            three(nth).as_bytes(),
+            false,
+            &never,
+            &mut |_note| {},
+        );
+        assert_eq!(report.unwrap().kept, 3);
+    }
+    drop(importer);
+    assert_eq!(count(&mut client, N_ACTIVITIES), 9);
+    assert_eq!(count(&mut client, "SELECT count(*) FROM import_files"), 3);
+    for store in [&test.database.open(), &test.store] {
+        store
+            .write(|tx| tx.create_project(&NewProject::default()))
+            .unwrap();
+    }
+}
+
+/// Rows of organisations may be on their way when the next activity names them.
+#[test]
+fn organisations_are_known_again_in_the_chunks_and_files_that_follow() {
+    let test = TestStore::new();
+    let Some(mut client) = client(&test.database.settings()) else {
+        return;
+    };
+    let reported = |identifier: &str, organisation: &str| {
+        let plain = "ref=\"XM-1\" type=\"10\"><narrative>Wells</narrative>";
+        let text = activity(identifier, DAY, "");
+        assert!(text.contains(plain));
+        text.replace(plain, organisation)
+    };
+    let texts = [
+        [
+            reported("A", "ref=\"R\" type=\"10\">"),
+            reported("B", "ref=\"R\" type=\"10\">"),
+            reported(
+                "C",
+                "ref=\"R\" type=\"21\"><narrative>Named later</narrative>",
+            ),
+        ],
+        [
+            reported(
+                "D",
+                "ref=\"R\" type=\"22\"><narrative>Named again</narrative>",
+            ),
+            reported("E", "type=\"22\"><narrative>Without</narrative>"),
+            reported("F", "type=\"23\"><narrative>Without</narrative>"),
+        ],
+    ];
+    let never = AtomicBool::new(false);
+    let mut importer = importer(&test.store);
+    importer.expect_more(true);
+    for text in texts {
+        let text = file(&text);
+        importer
+            .file("file", text.as_bytes(), false, &never, &mut |_note| {})
+            .unwrap();
+    }
+    importer.finish(&mut |_note| {}).unwrap();
+    let rows = client.query(
+        "SELECT concat_ws('|', o.ref, o.name, o.type, string_agg(p.iati_identifier, '' ORDER BY p.iati_identifier))
+         FROM organisations o JOIN projects p ON p.organisation_id = o.id GROUP BY o.id ORDER BY 1",
+        &[],
+    );
+    let told: Vec<String> = rows.unwrap().iter().map(|row| row.get(0)).collect();
+    assert_eq!(told, ["R|Named later|21|ABCD", "Without|22|EF"]);
 }
