@@ -11,7 +11,7 @@ use rsr_iati::reader::{ActivityReader, Counts, Event, FileKind, Finding, ReadErr
 use rsr_iati::xml::Position;
 
 /// Steps of a batch, and what was read for them.
-const BATCH_BYTES: usize = 256 << 10;
+const BATCH_BYTES: usize = 512 << 10;
 /// An identifier that is longer is asked for when its activity is kept.
 const IDENTIFIER_BYTES: usize = 1 << 10;
 /// How long a source may be silent before others are let write.

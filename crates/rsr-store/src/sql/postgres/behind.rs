@@ -34,6 +34,8 @@ const GIVE_UP: &str = "ROLLBACK; SELECT pg_advisory_unlock_all()";
 const LOADS_MAX: usize = 2;
 /// Bytes of rows from which on a load waits with no others: one row may be as large as an element.
 const LARGE_BYTES: usize = 2 << 20;
+/// Bytes of rows in a message: on its way to the server it is there three times.
+const MESSAGE_BYTES: usize = 64 << 10;
 /// `COPY` statements that a connection keeps prepared; beyond, all are prepared again.
 const COPIES_KEPT: usize = 256;
 
@@ -103,11 +105,13 @@ impl Load {
             let fail = |error| Failure::of(server, &sql, error);
             let statement = connection.copy_statement(&sql).map_err(fail)?;
             let mut writer = connection.client.copy_in(&statement).map_err(fail)?;
-            // What the server objects to comes in the end; before it only the connection can fail.
-            writer.write_all(&data).map_err(|error| Failure {
-                error: failure::lost(server, error.to_string()),
-                is_demoted: false,
-            })?;
+            for some in data.chunks(MESSAGE_BYTES) {
+                // What the server objects to comes in the end; before it only the connection can fail.
+                writer.write_all(some).map_err(|error| Failure {
+                    error: failure::lost(server, error.to_string()),
+                    is_demoted: false,
+                })?;
+            }
             writer.finish().map_err(fail)?;
         }
         match self.then {
