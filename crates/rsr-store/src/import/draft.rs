@@ -112,6 +112,13 @@ impl Draft {
         self.n_held_bytes
     }
 
+    /// Forgets an activity that does not come to its end.
+    pub(super) fn forget(&mut self) {
+        self.held.clear();
+        self.n_held_bytes = 0;
+        self.n_spilled = 0;
+    }
+
     /// Whether some of it lies in the temporary table, and goes with the transaction.
     pub(super) fn is_spilled(&self) -> bool {
         self.n_spilled > 0

@@ -54,12 +54,6 @@ impl Kept {
         self.unchanged += other.unchanged;
         self.replaced_here += other.replaced_here;
     }
-
-    /// How many activities are kept with those that were before.
-    pub(super) fn added_to(&self, n: u64) -> u64 {
-        n.saturating_add(self.kept)
-            .saturating_sub(self.replaced_here)
-    }
 }
 
 /// Makes the temporary table where it is missing in which big activities wait.
@@ -281,7 +275,8 @@ pub(super) fn activity(
             project
         }
     };
-    let was_seen = stored.is_some_and(|stored| stored.file.is_some());
+    let was_seen = stored.as_ref().is_some_and(|stored| stored.file.is_some());
+    let root = made_in.or(stored.and_then(|stored| stored.root));
     see(tx.db(), stamp, project, is_changed, was_seen)?;
     let now = Stored {
         project: project.0,
@@ -292,7 +287,7 @@ pub(super) fn activity(
             .as_ref()
             .map(|moment| moment.text().to_owned()),
         file: Some(stamp.file),
-        root: made_in,
+        root,
     };
     recent.by_identifier.insert(identifier.to_owned(), now);
     Ok(kept)

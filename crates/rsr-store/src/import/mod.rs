@@ -55,7 +55,7 @@ const IMPORT_BYTES: ByteSize = ByteSize::from_mib(4);
 
 /// What it takes besides where a server keeps the database: a batch that is read ahead, as values and as fragments, rows that
 /// wait and rows that are on their way.
-const REMOTE_BYTES: ByteSize = ByteSize::from_mib(8);
+const REMOTE_BYTES: ByteSize = ByteSize::from_mib(12);
 
 /// An element is held as a typed value and as its fragment; the statement that writes it holds it again, and so does what
 /// checks it. The first two are there when the reservation is asked for, the others are not yet.
@@ -78,7 +78,7 @@ pub struct Importer {
     is_more_expected: bool,
     /// What the file before left open for the next one.
     open: Chunk,
-    n_kept: u64,
+    n_files_kept: usize,
 }
 
 /// Who hears what an import comes upon.
@@ -91,8 +91,6 @@ struct Chunk {
     n_activities: usize,
     n_bytes: u64,
     kept: Kept,
-    /// Whether the report of its file has that.
-    is_told: bool,
     /// What came of the chunks before whose commit may be under way.
     behind: VecDeque<Behind>,
     recent: Recent,
@@ -103,6 +101,8 @@ struct Behind {
     kept: Kept,
     /// Whether the report of its file has it.
     is_told: bool,
+    /// Whether it is the last of its file.
+    is_end: bool,
 }
 
 /// A file while it is taken in.
@@ -112,6 +112,17 @@ struct Incoming {
     chunk: Chunk,
     draft: Draft,
     strict: bool,
+}
+
+impl Chunk {
+    /// Lets what came of it wait for its commit to be seen. The report of a file has what came of its last chunk already.
+    fn put_behind(&mut self, is_end: bool) {
+        self.behind.push_back(Behind {
+            kept: std::mem::take(&mut self.kept),
+            is_told: is_end,
+            is_end,
+        });
+    }
 }
 
 impl Store {
@@ -142,7 +153,7 @@ impl Store {
             reserved,
             is_more_expected: false,
             open: Chunk::default(),
-            n_kept: 0,
+            n_files_kept: 0,
         })
     }
 }
@@ -150,18 +161,34 @@ impl Store {
 impl Importer {
     /// Says whether other files follow the next one at once, as they do in a list.
     ///
-    /// Where a server keeps the database, the end of such a file is not waited for, unless it is cut short. Until the next
-    /// call of [`Importer::file`] or [`Importer::finish`] nobody else can write, and the store lends its connection for
-    /// writing to no one; a server may give up an importer that is silent for a minute. What is wrong with the end of the
-    /// file is told by that call, and only if there is one. Nothing changes where the database is a file.
+    /// Where a server keeps the database, the end of such a file is not waited for, unless nobody would go on: it was
+    /// cancelled, or cut short when read strictly. Its [`FileReport::kept`] counts what is on the way to the database. What is
+    /// wrong with that is told by [`Importer::settle`] or whatever is called next, and [`Importer::n_files_kept`] says
+    /// which files are in the database. Half a second without a call and others may write; the store lends its connection for
+    /// writing to no one until the next call of [`Importer::settle`], [`Importer::finish`] or, with nothing expected after
+    /// it, [`Importer::file`]. Nothing changes where the database is a file.
     pub fn expect_more(&mut self, is_more_expected: bool) {
         self.is_more_expected = is_more_expected;
     }
 
-    /// Activities that this run found or put into the database so far, as it has been told.
+    /// How many files are in the database, the first of those that were taken in: they are kept in their order.
     #[must_use]
-    pub fn n_kept(&self) -> u64 {
-        self.n_kept
+    pub fn n_files_kept(&self) -> usize {
+        self.n_files_kept
+    }
+
+    /// Waits for the end of the files before, where that was left behind.
+    ///
+    /// # Errors
+    ///
+    /// As [`Importer::file`], of any file that is not among the [`Importer::n_files_kept`] first ones.
+    pub fn settle(&mut self) -> Result<(), Error> {
+        let mut open = std::mem::take(&mut self.open);
+        let is_open = self.wake(&mut open)?;
+        if is_open {
+            self.commit_now(&mut open, None, false)?;
+        }
+        Ok(())
     }
 
     /// Takes one file in. `name` is how reports call it; `cancel` is looked at before each activity and leaves whole
@@ -184,13 +211,15 @@ impl Importer {
         hear: Hear<'_>,
     ) -> Result<FileReport, Error> {
         self.n_files += 1;
+        let mut open = std::mem::take(&mut self.open);
+        self.wake(&mut open)?;
         let mut options = ReadOptions::default();
         options.strict = strict;
         options.limits.field_bytes = self.settings.max_field_bytes.as_usize();
         let mut reader = ActivityReader::with_options(source, &options);
         let mut file = Incoming {
             report: FileReport::new(name),
-            chunk: std::mem::take(&mut self.open),
+            chunk: open,
             draft: Draft::default(),
             strict,
         };
@@ -198,15 +227,14 @@ impl Importer {
         let ahead = thread::scope(|scope| {
             let steps = is_remote.then(|| Steps::ahead(&mut reader, scope))?;
             let taken = self.take(&mut file, steps.ok()?, cancel, hear);
-            if taken.is_err() {
-                // The source may be long in answering its thread, and others wait to write.
-                file.chunk = Chunk::default();
-            }
-            Some(taken)
+            // The source may be long in answering its thread, and others wait to write.
+            Some(taken.or_else(|error| self.give_up(&mut file.chunk, error)))
         });
         match ahead {
             Some(taken) => taken?,
-            None => self.take(&mut file, Steps::Here(&mut reader), cancel, hear)?,
+            None => self
+                .take(&mut file, Steps::Here(&mut reader), cancel, hear)
+                .or_else(|error| self.give_up(&mut file.chunk, error))?,
         }
         self.open = file.chunk;
         Ok(file.report)
@@ -237,7 +265,7 @@ impl Importer {
                 Next::Silent => {
                     // Others may write meanwhile. What is spilled goes with the transaction.
                     if !draft.is_spilled() {
-                        self.commit_now(chunk, report)?;
+                        self.commit_now(chunk, Some(report), false)?;
                     }
                     continue;
                 }
@@ -280,6 +308,7 @@ impl Importer {
                     }
                 }
                 Read::Skipped(finding) => {
+                    draft.forget();
                     hear(ImportNote::Skipped {
                         file: &report.file,
                         finding: &finding,
@@ -289,7 +318,7 @@ impl Importer {
                 Read::Error(error) => break Some(CutShort::Unreadable(error)),
             }
         };
-        self.close(chunk, report, counts)
+        self.close(chunk, report, counts, *strict)
     }
 
     /// Links what was taken in: parents, indicators and periods, dimension values, then the positions in the tree; queues the
@@ -299,9 +328,7 @@ impl Importer {
     ///
     /// As [`Importer::file`]; a later import links what this one did not.
     pub fn finish(mut self, hear: Hear<'_>) -> Result<LinkReport, Error> {
-        if let Some(tx) = std::mem::take(&mut self.open).tx {
-            tx.commit()?;
-        }
+        self.settle()?;
         let mut tx = self.store.begin()?;
         let report = link::link(&mut tx, self.run, hear)?;
         tx.db().execute(
@@ -354,7 +381,7 @@ impl Importer {
         let is_full = chunk.n_activities >= self.settings.import_chunk_size
             || chunk.n_bytes >= CHUNK_BYTES_MAX.bytes();
         if is_full {
-            self.commit(chunk, report)?;
+            self.commit(chunk, report, false)?;
             hear(ImportNote::Progress {
                 file: &report.file,
                 kept: report.kept,
@@ -381,51 +408,82 @@ impl Importer {
     }
 
     /// Keeps a chunk: behind the next one where that can be.
-    fn commit(&mut self, chunk: &mut Chunk, report: &mut FileReport) -> Result<(), Error> {
+    fn commit(
+        &mut self,
+        chunk: &mut Chunk,
+        report: &mut FileReport,
+        is_end: bool,
+    ) -> Result<(), Error> {
         let n_unseen = match &mut chunk.tx {
             Some(tx) if !chunk.recent.is_large() => tx.commit_behind(self.store.now_ms())?,
             _ => None,
         };
         let Some(n_unseen) = n_unseen else {
-            return self.commit_now(chunk, report);
+            return self.commit_now(chunk, Some(report), is_end);
         };
-        chunk.behind.push_back(Behind {
-            kept: std::mem::take(&mut chunk.kept),
-            is_told: std::mem::take(&mut chunk.is_told),
-        });
-        let n_unseen = usize::try_from(n_unseen).unwrap_or(usize::MAX);
-        while chunk.behind.len() > n_unseen
-            && let Some(behind) = chunk.behind.pop_front()
-        {
-            self.count(&behind, report);
-        }
+        chunk.put_behind(is_end);
+        self.count(chunk, n_unseen, Some(report));
         chunk.recent.pass(n_unseen);
         chunk.n_activities = 0;
         chunk.n_bytes = 0;
+        if let Some(tx) = chunk.tx.as_ref().filter(|_tx| is_end) {
+            tx.rest();
+        }
         Ok(())
     }
 
     /// Keeps a chunk, with those before it, and lets others write.
-    fn commit_now(&mut self, chunk: &mut Chunk, report: &mut FileReport) -> Result<(), Error> {
-        let chunk = std::mem::take(chunk);
-        if let Some(tx) = chunk.tx {
+    fn commit_now(
+        &mut self,
+        chunk: &mut Chunk,
+        mut report: Option<&mut FileReport>,
+        is_end: bool,
+    ) -> Result<(), Error> {
+        let mut chunk = std::mem::take(chunk);
+        if let Some(tx) = chunk.tx.take() {
+            let waited = tx.wait_behind();
+            self.count(&mut chunk, tx.n_unseen(), report.as_deref_mut());
+            waited?;
             tx.commit()?;
         }
-        let last = Behind {
-            kept: chunk.kept,
-            is_told: chunk.is_told,
-        };
-        for behind in chunk.behind.iter().chain([&last]) {
-            self.count(behind, report);
-        }
+        chunk.put_behind(is_end);
+        self.count(&mut chunk, 0, report);
         Ok(())
     }
 
-    /// Counts what is in the database.
-    fn count(&mut self, behind: &Behind, report: &mut FileReport) {
-        self.n_kept = behind.kept.added_to(self.n_kept);
-        if !behind.is_told {
-            report.take(&behind.kept);
+    /// Gives a chunk up after an error, and waits for those before it: what is wrong with these came first.
+    fn give_up(&mut self, chunk: &mut Chunk, error: Error) -> Result<(), Error> {
+        let mut chunk = std::mem::take(chunk);
+        if let Some(tx) = chunk.tx.take() {
+            let waited = tx.wait_behind();
+            self.count(&mut chunk, tx.n_unseen(), None);
+            waited?;
+        }
+        Err(error)
+    }
+
+    /// Ends the rest of a chunk that was left open at a file's end. Answers whether it is open still.
+    fn wake(&mut self, chunk: &mut Chunk) -> Result<bool, Error> {
+        let Some(tx) = &chunk.tx else {
+            return Ok(false);
+        };
+        let is_open = tx.end_rest()?;
+        if !is_open {
+            self.count(chunk, 0, None);
+            *chunk = Chunk::default();
+        }
+        Ok(is_open)
+    }
+
+    /// Counts what is in the database: all but the latest `n_unseen` that were put behind.
+    fn count(&mut self, chunk: &mut Chunk, n_unseen: usize, mut report: Option<&mut FileReport>) {
+        while chunk.behind.len() > n_unseen
+            && let Some(behind) = chunk.behind.pop_front()
+        {
+            self.n_files_kept += usize::from(behind.is_end);
+            if let Some(report) = report.as_mut().filter(|_report| !behind.is_told) {
+                report.take(&behind.kept);
+            }
         }
     }
 
@@ -435,6 +493,7 @@ impl Importer {
         chunk: &mut Chunk,
         report: &mut FileReport,
         counts: Counts,
+        is_strict: bool,
     ) -> Result<(), Error> {
         for behind in &mut chunk.behind {
             if !std::mem::replace(&mut behind.is_told, true) {
@@ -442,15 +501,17 @@ impl Importer {
             }
         }
         report.take(&chunk.kept);
-        chunk.is_told = true;
         report.read = counts.n_read;
         report.skipped = report.read.saturating_sub(report.kept);
         report.n_findings += counts.n_findings;
         let (tx, _recent) = self.open(chunk)?;
         note_file(tx, self.run, report)?;
-        match report.cut_short {
-            None if self.is_more_expected => self.commit(chunk, report),
-            _ => self.commit_now(chunk, report),
+        let is_last = is_strict && report.cut_short.is_some()
+            || matches!(report.cut_short, Some(CutShort::Cancelled { .. }));
+        if self.is_more_expected && !is_last {
+            self.commit(chunk, report, true)
+        } else {
+            self.commit_now(chunk, Some(report), true)
         }
     }
 }

@@ -76,7 +76,10 @@ impl FileReport {
 
     /// Adds what a transaction keeps.
     pub(super) fn take(&mut self, kept: &Kept) {
-        self.kept = kept.added_to(self.kept);
+        self.kept = self
+            .kept
+            .saturating_add(kept.kept)
+            .saturating_sub(kept.replaced_here);
         self.unchanged += kept.unchanged;
     }
 }

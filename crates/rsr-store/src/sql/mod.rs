@@ -165,8 +165,23 @@ pub(crate) trait Session: Send + Debug {
     /// [`Session::query_stored`] may miss rows of those and of the one that is open. All of it outlives the server's breakdown
     /// once [`Session::commit`] was called, and not before. `None` says that nothing was done: the engine commits at once or
     /// not at all, or somebody else waits to write.
-    fn commit_behind(&self) -> Result<Option<u64>, Error> {
+    fn commit_behind(&self) -> Result<Option<usize>, Error> {
         Ok(None)
+    }
+    /// Waits for what was committed behind.
+    fn wait_behind(&self) -> Result<(), Error> {
+        Ok(())
+    }
+    /// How many of the latest that were committed behind may not be seen, also where something went wrong with them.
+    fn n_unseen(&self) -> usize {
+        0
+    }
+    /// Says, right after [`Session::commit_behind`], that it may be long until more comes: a while later the engine may end
+    /// the transaction, whose end is waited for then, and let others write.
+    fn rest(&self) {}
+    /// Ends that. Answers whether the transaction is still open.
+    fn end_rest(&self) -> Result<bool, Error> {
+        Ok(true)
     }
     fn rollback(&self) -> Result<(), Error>;
     /// Whether a transaction is open: some errors end it in the engine.

@@ -90,7 +90,7 @@ impl Tx {
 impl Tx {
     /// Commits behind what its owner goes on with, in another transaction that begins `now_ms`: see
     /// [`Session::commit_behind`]. Not where somebody waits to write.
-    pub(crate) fn commit_behind(&mut self, now_ms: i64) -> Result<Option<u64>, Error> {
+    pub(crate) fn commit_behind(&mut self, now_ms: i64) -> Result<Option<usize>, Error> {
         if self.snapshot.is_wanted() {
             return Ok(None);
         }
@@ -102,6 +102,32 @@ impl Tx {
             self.now_ms = now_ms;
         }
         Ok(n_unseen)
+    }
+}
+
+impl Tx {
+    /// See [`Session::wait_behind`].
+    pub(crate) fn wait_behind(&self) -> Result<(), Error> {
+        let waited = self.db().wait_behind();
+        self.heard.changed();
+        waited
+    }
+
+    /// See [`Session::n_unseen`].
+    pub(crate) fn n_unseen(&self) -> usize {
+        self.db().n_unseen()
+    }
+
+    /// See [`Session::rest`].
+    pub(crate) fn rest(&self) {
+        self.db().rest();
+    }
+
+    /// See [`Session::end_rest`].
+    pub(crate) fn end_rest(&self) -> Result<bool, Error> {
+        let is_open = self.db().end_rest();
+        self.heard.changed();
+        is_open
     }
 }
 

@@ -60,9 +60,11 @@ fn an_import_ends_at_an_element_larger_than_what_is_left_and_comes_in_whole_with
         "water ".repeat(1 << 20)
     );
     let text = file(&[activity("XM-1", DAY, ""), activity("XM-2", DAY, &huge)]);
-    let (store, budgets) = within(&test, 8 << 10);
+    // Enough to begin, where a server keeps the database too.
+    let (store, budgets) = within(&test, 18 << 10);
     let refused = take_in(&store, &text);
     assert!(matches!(refused, Err(Error::OverBudget(_))), "{refused:?}");
+    assert_eq!(test.numbers("SELECT count(*) FROM import_runs"), [1]);
     assert_eq!(
         test.numbers("SELECT count(*) FROM projects"),
         [0],

@@ -1,5 +1,6 @@
 //! `rsr import iati`: files of activities into the database.
 
+use std::collections::VecDeque;
 use std::sync::atomic::AtomicBool;
 
 use rsr_iati::reader::{FileKind, Finding, Severity};
@@ -12,6 +13,9 @@ use crate::context::{Context, IatiWork};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, Format, Out};
 use crate::progress::Progress;
+
+/// A file after which the one before it is told of, at the latest: larger ones wait for that.
+const SMALL_BYTES: u64 = 16 << 20;
 
 /// Findings of severity error that are shown of one file without `-v`.
 const SHOWN_MAX: u64 = 10;
@@ -26,28 +30,34 @@ pub(crate) fn run(context: &Context, which: &Import) -> Outcome {
     let cancel = context.interrupt.flag();
     let mut out = Out::new();
     let mut total = Total::default();
+    let mut waiting = VecDeque::new();
     for (nth, input) in inputs.iter().enumerate() {
-        importer.expect_more(nth + 1 < inputs.len());
-        let report = match one(context, flags, input, &mut importer, &cancel) {
-            Ok(report) => report,
+        let next = inputs.get(nth + 1).and_then(Input::length);
+        importer.expect_more(next.is_some_and(|n_bytes| n_bytes <= SMALL_BYTES));
+        let taken = match one(context, flags, input, &mut importer, &cancel) {
+            Ok(taken) => taken,
             Err(failure) => {
+                // What is wrong with a file before it came first.
+                let failure = importer.settle().err().map_or(failure, Failure::from);
+                told(context, &mut out, &importer, &mut total, &mut waiting)?;
                 out.flush()?;
-                return Err(failure.context(format_args!(
-                    "{}: the import ended here, with {} activities in the database so far, of it and the files \
-                     before it: free the cause and run the same command again",
-                    input.name(),
-                    importer.n_kept()
-                )));
+                return Err(cut_off(failure, &inputs[..=nth], &total));
             }
         };
-        let (report, n_bytes) = report;
-        print(context, &mut out, &report)?;
-        total.add(&report);
-        total.n_bytes += n_bytes;
-        let stops = flags.strict || matches!(report.cut_short, Some(CutShort::Cancelled { .. }));
-        if stops && report.cut_short.is_some() {
+        let is_cut = taken.report.cut_short.is_some();
+        let is_cancelled = matches!(taken.report.cut_short, Some(CutShort::Cancelled { .. }));
+        waiting.push_back(taken);
+        told(context, &mut out, &importer, &mut total, &mut waiting)?;
+        if is_cancelled || flags.strict && is_cut {
             break;
         }
+    }
+    let settled = importer.settle();
+    told(context, &mut out, &importer, &mut total, &mut waiting)?;
+    if let Err(error) = settled {
+        out.flush()?;
+        let n_taken = total.n_files + waiting.len();
+        return Err(cut_off(error.into(), &inputs[..n_taken], &total));
     }
     let work = IatiWork {
         operation: "import",
@@ -58,10 +68,41 @@ pub(crate) fn run(context: &Context, which: &Import) -> Outcome {
     context.count(&work, Some(&store));
     let links = link(context, importer)?;
     if !context.is_json() {
-        out.line(format_args!("{total}; {}", told(&links)))?;
+        out.line(format_args!("{total}; {}", found(&links)))?;
     }
     out.flush()?;
     end(total, inputs.len())
+}
+
+/// Tells of the files that are in the database by now.
+fn told(
+    context: &Context,
+    out: &mut Out,
+    importer: &Importer,
+    total: &mut Total,
+    waiting: &mut VecDeque<Taken>,
+) -> Result<(), Failure> {
+    while total.n_files < importer.n_files_kept()
+        && let Some(taken) = waiting.pop_front()
+    {
+        print(context, out, &taken.report)?;
+        total.add(&taken);
+    }
+    Ok(())
+}
+
+/// What ended an import, while the last of these files was taken in.
+fn cut_off(failure: Failure, inputs: &[Input], total: &Total) -> Failure {
+    let (n_kept, n_files) = (total.n_kept, total.n_files);
+    let names = match inputs.get(n_files..).unwrap_or_default() {
+        [first, .., last] => format!("{} to {}", first.name(), last.name()),
+        [one] => one.name(),
+        [] => String::new(),
+    };
+    failure.context(format_args!(
+        "{names}: the import ended here; {n_kept} activities of {n_files} files before are in the database, and maybe \
+         chunks of what is named here: free the cause and run the same command again"
+    ))
 }
 
 fn one(
@@ -70,7 +111,7 @@ fn one(
     input: &Input,
     importer: &mut Importer,
     cancel: &AtomicBool,
-) -> Result<(FileReport, u64), Failure> {
+) -> Result<Taken, Failure> {
     let name = input.name();
     let progress = Progress::bytes(input.length(), context.is_quiet);
     progress.about(name.clone());
@@ -107,7 +148,10 @@ fn one(
     if let Some(reason) = &report.cut_short {
         output::note(format_args!("{name}: cut short: {}", whole(reason)));
     }
-    Ok((report, progress.n_done()))
+    Ok(Taken {
+        report,
+        n_bytes: progress.n_done(),
+    })
 }
 
 /// The activity a finding is about.
@@ -185,11 +229,18 @@ fn link(context: &Context, importer: Importer) -> Result<LinkReport, Failure> {
     })
 }
 
-fn told(links: &LinkReport) -> String {
+fn found(links: &LinkReport) -> String {
     format!(
         "{} projects moved under a parent, {} indicators and {} periods matched with the parent's, {} findings of links",
         links.n_moved, links.n_indicators_matched, links.n_periods_matched, links.n_findings
     )
+}
+
+/// A file that was taken in.
+#[derive(Debug)]
+struct Taken {
+    report: FileReport,
+    n_bytes: u64,
 }
 
 #[derive(Debug, Default)]
@@ -205,7 +256,8 @@ struct Total {
 }
 
 impl Total {
-    fn add(&mut self, report: &FileReport) {
+    fn add(&mut self, Taken { report, n_bytes }: &Taken) {
+        self.n_bytes += n_bytes;
         self.n_files += 1;
         self.n_kept += report.kept;
         self.n_skipped += report.skipped;

@@ -3,15 +3,14 @@
 //! A connection does one thing at a time. So it goes away with a thread, and whatever needs it next waits for it to come
 //! back; what is only read beside it is read on another connection, which sees what was kept before.
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::io::Write as _;
-use std::iter;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use postgres::{Client, Statement};
@@ -29,11 +28,12 @@ const BY_KEY: &str =
      SET statement_timeout = 5000";
 /// What ends a transaction that cannot be kept, and lets go of what is held beyond it.
 const GIVE_UP: &str = "ROLLBACK; SELECT pg_advisory_unlock_all()";
-/// Loads that wait while another one is carried. Files differ in what they ask of the server and of who reads them: with
-/// these neither waits for the other.
-const LOADS_MAX: usize = 2;
-/// Bytes of rows from which on a load waits with no others: one row may be as large as an element.
-const LARGE_BYTES: usize = 2 << 20;
+/// Loads that are on their way at once, and bytes of their rows: files differ in what they ask of the server and of who reads
+/// them, and with these neither waits for the other.
+const LOADS_MAX: usize = 8;
+const ON_THE_WAY_BYTES: usize = 4 << 20;
+/// How long a connection rests before others are let write.
+const REST_MAX: Duration = Duration::from_millis(500);
 /// Bytes of rows in a message: on its way to the server it is there three times.
 const MESSAGE_BYTES: usize = 64 << 10;
 /// `COPY` statements that a connection keeps prepared; beyond, all are prepared again.
@@ -60,9 +60,84 @@ pub(super) enum Line {
 /// A thread that has a connection, and what it was sent after.
 pub(super) struct Away {
     loads: SyncSender<Load>,
-    n_sent: Cell<u64>,
-    n_done: Arc<AtomicU64>,
+    road: Arc<Road>,
     thread: JoinHandle<Option<(Connection, Done)>>,
+}
+
+/// What a connection's owner and the thread that has it tell each other.
+#[derive(Default)]
+struct Road {
+    traffic: Mutex<Traffic>,
+    moved: Condvar,
+}
+
+#[derive(Default)]
+struct Traffic {
+    /// Loads that were sent and are not done, and their bytes.
+    n_loads: usize,
+    n_bytes: usize,
+    rest: Rest,
+    is_over: bool,
+}
+
+/// Whether the owner waits for somebody else, who may be long.
+#[derive(Default)]
+enum Rest {
+    #[default]
+    No,
+    /// It does: the script ends the transaction, in which nothing was written, and lets others write.
+    Yes(String),
+    /// The script was run.
+    Over,
+}
+
+impl Road {
+    fn traffic(&self) -> MutexGuard<'_, Traffic> {
+        self.traffic.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until there is room for so many bytes, and takes it.
+    fn enter(&self, n_bytes: usize) {
+        let is_full = |traffic: &mut Traffic| {
+            !traffic.is_over
+                && traffic.n_loads > 0
+                && (traffic.n_loads >= LOADS_MAX || traffic.n_bytes + n_bytes > ON_THE_WAY_BYTES)
+        };
+        let traffic = self.moved.wait_while(self.traffic(), is_full);
+        let mut traffic = traffic.unwrap_or_else(PoisonError::into_inner);
+        traffic.n_loads += 1;
+        traffic.n_bytes += n_bytes;
+    }
+
+    fn leave(&self, n_bytes: usize) {
+        let mut traffic = self.traffic();
+        traffic.n_loads -= 1;
+        traffic.n_bytes -= n_bytes;
+        drop(traffic);
+        self.moved.notify_all();
+    }
+
+    /// What is to be run where the owner rests: at most once.
+    fn let_go(&self) -> Option<String> {
+        let mut traffic = self.traffic();
+        if traffic.n_loads > 0 || !matches!(traffic.rest, Rest::Yes(_)) {
+            return None;
+        }
+        match std::mem::replace(&mut traffic.rest, Rest::Over) {
+            Rest::Yes(script) => Some(script),
+            Rest::No | Rest::Over => None,
+        }
+    }
+}
+
+/// Tells whoever waits for room that nothing moves any more, whatever ended it.
+struct Over(Arc<Road>);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.traffic().is_over = true;
+        self.0.moved.notify_all();
+    }
 }
 
 impl Line {
@@ -97,7 +172,8 @@ impl Load {
     }
 
     fn n_bytes(&self) -> usize {
-        self.copies.iter().map(|(_sql, data)| data.len()).sum()
+        let bytes = self.copies.iter().map(|(_sql, data)| data.capacity());
+        bytes.sum()
     }
 
     pub(super) fn carry(self, connection: &mut Connection, server: &str) -> Done {
@@ -146,6 +222,47 @@ impl Connection {
     }
 }
 
+/// What the thread needs besides the connection.
+struct Porter {
+    server: String,
+    n_kept: Arc<AtomicU64>,
+    road: Arc<Road>,
+}
+
+impl Porter {
+    /// Carries a load, and those that come, until no more can.
+    fn carry(self, connection: &mut Connection, first: Load, more: &Receiver<Load>) -> Done {
+        let _over = Over(Arc::clone(&self.road));
+        let mut next = Some(first);
+        loop {
+            if let Some(load) = next.take() {
+                let (keeps, n_bytes) = (load.then.is_some(), load.n_bytes());
+                if let Err(failure) = load.carry(connection, &self.server) {
+                    // Nobody else waits until this is looked at. Where it fails the connection is broken, and holds nothing.
+                    let _broken = connection.client.batch_execute(GIVE_UP);
+                    return Err(failure);
+                }
+                if keeps {
+                    self.n_kept.fetch_add(1, Ordering::Release);
+                }
+                self.road.leave(n_bytes);
+            }
+            match more.recv_timeout(REST_MAX) {
+                Ok(load) => next = Some(load),
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Timeout) => {
+                    if let Some(sql) = self.road.let_go() {
+                        return connection
+                            .client
+                            .batch_execute(&sql)
+                            .map_err(|error| Failure::of(&self.server, &sql, error));
+                    }
+                }
+            }
+        }
+    }
+}
+
 impl Failure {
     pub(super) fn of(server: &str, sql: &str, error: postgres::Error) -> Self {
         Self {
@@ -162,7 +279,7 @@ impl PostgresSession {
     }
 
     /// See [`Session::commit_behind`].
-    pub(super) fn keep_behind(&self) -> Result<Option<u64>, Error> {
+    pub(super) fn keep_behind(&self) -> Result<Option<usize>, Error> {
         if self.state.get() != State::Open || !self.witness.borrow().is_due {
             return Ok(None);
         }
@@ -183,17 +300,48 @@ impl PostgresSession {
         ));
         self.n_left.set(self.n_left.get() + 1);
         self.send(load)?;
-        let n_kept = self.n_kept.load(Ordering::Acquire);
-        Ok(Some(self.n_left.get().saturating_sub(n_kept)))
+        Ok(Some(self.n_unseen()))
+    }
+
+    /// See [`Session::rest`].
+    pub(super) fn begin_rest(&self) {
+        let line = self.line.borrow();
+        let Line::Away(away) = &*line else { return };
+        // What was kept behind is on the disk once this is.
+        let left = self.leave_witness(true);
+        away.road.traffic().rest = Rest::Yes(format!("{}{}", left.sql, self.let_go()));
+    }
+
+    /// See [`Session::end_rest`].
+    pub(super) fn resume(&self) -> Result<bool, Error> {
+        let rest = match &*self.line.borrow() {
+            Line::Away(away) => std::mem::take(&mut away.road.traffic().rest),
+            Line::Here(_) | Line::Gone => Rest::No,
+        };
+        if matches!(rest, Rest::No | Rest::Yes(_)) {
+            return Ok(true);
+        }
+        self.join()?;
+        self.has_let_go();
+        self.clear_waiting();
+        self.state.set(State::Idle);
+        Ok(false)
     }
 
     fn send(&self, load: Load) -> Result<(), Error> {
-        if load.n_bytes() >= LARGE_BYTES {
+        let n_bytes = load.n_bytes();
+        self.send_off(load, n_bytes)?;
+        // What is as large is not reserved beyond the statement that puts it.
+        if n_bytes > ON_THE_WAY_BYTES {
             self.join()?;
         }
+        Ok(())
+    }
+
+    fn send_off(&self, load: Load, n_bytes: usize) -> Result<(), Error> {
         let mut line = self.line.borrow_mut();
         if let Line::Away(away) = &*line {
-            away.n_sent.set(away.n_sent.get() + 1);
+            away.road.enter(n_bytes);
             let sent = away.loads.send(load);
             drop(line);
             // It has ended, so it tells why.
@@ -206,42 +354,31 @@ impl PostgresSession {
             return Err(gone(self));
         };
         let (loads, more) = sync_channel(LOADS_MAX);
+        let road = Arc::new(Road::default());
+        road.enter(n_bytes);
         // A thread that cannot be started would take with it what it was given.
         let bundle = Arc::new(Mutex::new(Some((connection, load))));
-        let server = self.server.clone();
         let take = |bundle: &Mutex<Option<(Connection, Load)>>| {
             bundle.lock().unwrap_or_else(PoisonError::into_inner).take()
         };
         let given = Arc::clone(&bundle);
-        let kept = Arc::clone(&self.n_kept);
-        let n_done = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&n_done);
+        let porter = Porter {
+            server: self.server.clone(),
+            n_kept: Arc::clone(&self.n_kept),
+            road: Arc::clone(&road),
+        };
         let started = thread::Builder::new()
             .name("rsr-store".to_owned())
             .spawn(move || {
                 let (mut connection, first) = take(&given)?;
-                let mut done = Ok(());
-                for load in iter::once(first).chain(more) {
-                    let keeps = load.then.is_some();
-                    done = load.carry(&mut connection, &server);
-                    if done.is_err() {
-                        // Nobody else waits until this is looked at. Where it fails the connection is broken, and holds nothing.
-                        let _broken = connection.client.batch_execute(GIVE_UP);
-                        break;
-                    }
-                    if keeps {
-                        kept.fetch_add(1, Ordering::Release);
-                    }
-                    counted.fetch_add(1, Ordering::Release);
-                }
+                let done = porter.carry(&mut connection, first, &more);
                 Some((connection, done))
             });
         match started {
             Ok(thread) => {
                 *line = Line::Away(Away {
                     loads,
-                    n_sent: Cell::new(1),
-                    n_done,
+                    road,
                     thread,
                 });
             }
@@ -302,7 +439,7 @@ impl PostgresSession {
     pub(super) fn is_free(&self) -> bool {
         match &*self.line.borrow() {
             Line::Here(_) => true,
-            Line::Away(away) => away.n_done.load(Ordering::Acquire) == away.n_sent.get(),
+            Line::Away(away) => away.road.traffic().n_loads == 0,
             Line::Gone => false,
         }
     }

@@ -170,6 +170,10 @@ impl PostgresSession {
         }
     }
 
+    pub(super) fn clear_waiting(&self) {
+        self.waiting.borrow_mut().clear();
+    }
+
     pub(super) fn has_let_go(&self) {
         self.holds_on.set(false);
         self.has_no_side.set(false);
@@ -403,17 +407,34 @@ impl Session for PostgresSession {
         }
         self.settle()?;
         self.end()?;
-        self.waiting.borrow_mut().clear();
+        self.clear_waiting();
         self.state.set(State::Idle);
         Ok(())
     }
 
-    fn commit_behind(&self) -> Result<Option<u64>, Error> {
+    fn commit_behind(&self) -> Result<Option<usize>, Error> {
         self.keep_behind()
     }
 
+    fn wait_behind(&self) -> Result<(), Error> {
+        self.join()
+    }
+
+    fn n_unseen(&self) -> usize {
+        let n_kept = self.n_kept.load(Ordering::Acquire);
+        usize::try_from(self.n_left.get().saturating_sub(n_kept)).unwrap_or(usize::MAX)
+    }
+
+    fn rest(&self) {
+        self.begin_rest();
+    }
+
+    fn end_rest(&self) -> Result<bool, Error> {
+        self.resume()
+    }
+
     fn rollback(&self) -> Result<(), Error> {
-        self.waiting.borrow_mut().clear();
+        self.clear_waiting();
         // Whatever became of it: it ends here.
         let trouble = self.join();
         if let Err(error) = &trouble {

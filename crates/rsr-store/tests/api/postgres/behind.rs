@@ -8,9 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use ::postgres::Client;
-use rsr_base::system_clock;
+use rsr_base::{ByteSize, MemoryBudget, system_clock};
 use rsr_settings::Settings;
-use rsr_store::{Error, Importer, NewProject, Store};
+use rsr_store::{Error, Importer, NewProject, Store, WorkBudgets};
 use rsr_testkit::ManualClock;
 
 use super::import::{activity, file};
@@ -22,8 +22,8 @@ const DAY: &str = "2024-01-01T00:00:00Z";
 const TOO_MANY: usize = 1_000;
 /// After which something that others wait for was held for too long.
 const LONG: Duration = Duration::from_secs(20);
-/// Transactions that may be on their way at once: one at work, those that wait, and one that waits to.
-const ON_THE_WAY_MAX: u64 = 5;
+/// Transactions that may be on their way at once, and one that waits to.
+const ON_THE_WAY_MAX: u64 = 9;
 
 /// An importer with a transaction for each activity.
 fn importer(store: &Store) -> Importer {
@@ -69,7 +69,7 @@ impl io::Read for Endless<'_> {
 
 fn large(identifier: &str) -> String {
     let text = "x".repeat(70_000);
-    let more = format!("<contact-info><other><narrative>{text}</narrative></other></contact-info>");
+    let more = format!("<description><narrative>{text}</narrative></description>");
     activity(identifier, DAY, &more)
 }
 
@@ -298,13 +298,11 @@ fn an_import_whose_connections_break_ends_and_the_next_one_goes_on() {
         });
         let broken = broken.unwrap_err();
         assert!(matches!(broken, Error::ConnectionLost { .. }), "{broken:?}");
-        let cut_off_at = cut_off.n_kept();
         drop(cut_off);
         let n_kept = "SELECT count(*) FROM projects WHERE iati_identifier IS NOT NULL";
         let n: i64 = client.query_one(n_kept, &[]).unwrap().get(0);
         // What progress told of is there, and at most what was on its way besides.
         let n = u64::try_from(n).unwrap();
-        assert!(n >= cut_off_at, "{n} after {n_before} and {cut_off_at}");
         assert!(
             (n_before + at..=n_before + at + ON_THE_WAY_MAX).contains(&n),
             "{n} after {n_before} and {at}"
@@ -420,16 +418,17 @@ fn what_is_wrong_with_the_end_of_a_file_that_others_follow_is_told_by_what_comes
             let name = nth.to_string();
             importer
                 .file(&name, three(nth).as_bytes(), false, &never, &mut |_note| {})
-                .map_err(|error| (error, importer.n_kept()))?;
+                .map_err(|error| (error, importer.n_files_kept()))?;
         }
-        let n_kept = importer.n_kept();
-        let links = importer.finish(&mut |_note| {});
-        links.map_err(|error| (error, n_kept))
+        let settled = importer.settle();
+        settled.map_err(|error| (error, importer.n_files_kept()))?;
+        importer.finish(&mut |_note| {}).unwrap();
+        Ok(())
     };
     for (n_files, n_noted) in [(2, 1), (9, 2)] {
-        let (refused, n_kept) = take(n_files).unwrap_err();
+        let (refused, n_files_kept) = take(n_files).unwrap_err();
         check_refused(&refused);
-        assert!(n_kept <= 3, "{n_kept}");
+        assert_eq!(n_files_kept, 1);
         assert_eq!(count(&mut client, N_ACTIVITIES), 3);
         assert_eq!(
             count(&mut client, "SELECT count(*) FROM import_files"),
@@ -446,6 +445,110 @@ fn what_is_wrong_with_the_end_of_a_file_that_others_follow_is_told_by_what_comes
         .unwrap();
     take(9).unwrap();
     assert_eq!(count(&mut client, N_ACTIVITIES), 27);
+}
+
+/// What is wrong here ends an import, and what is on its way is waited for: it may be wrong too.
+#[test]
+fn an_import_that_ends_early_knows_which_files_are_in_the_database() {
+    let test = TestStore::new();
+    let Some(mut client) = client(&test.database.settings()) else {
+        return;
+    };
+    let never = AtomicBool::new(false);
+    let too_large = file(&[large("XM-1")]);
+    for is_refused in [false, true] {
+        if is_refused {
+            refuse(
+                &mut client,
+                "TRIGGER refuse BEFORE INSERT ON import_files FOR EACH ROW WHEN (NEW.file = '3')",
+            );
+        }
+        // Room to begin and for what is small.
+        let budgets = WorkBudgets::below(&MemoryBudget::root(
+            "test",
+            ByteSize::from_kib((16 << 10) + 64),
+        ));
+        let store = test.store.clone().within(budgets);
+        let mut importer = store.importer(&Settings::default().iati).unwrap();
+        importer.expect_more(true);
+        for nth in 1..=3 {
+            let name = nth.to_string();
+            let report =
+                importer.file(&name, three(nth).as_bytes(), false, &never, &mut |_note| {});
+            assert_eq!(report.unwrap().kept, 3);
+        }
+        let ended = importer
+            .file("4", too_large.as_bytes(), false, &never, &mut |_note| {})
+            .unwrap_err();
+        match is_refused {
+            true => check_refused(&ended),
+            false => assert!(matches!(ended, Error::OverBudget(_)), "{ended:?}"),
+        }
+        assert_eq!(importer.n_files_kept(), if is_refused { 2 } else { 3 });
+        // Nothing is held, and nothing is left to wait for.
+        importer.settle().unwrap();
+        test.store
+            .write(|tx| tx.create_project(&NewProject::default()))
+            .unwrap();
+    }
+}
+
+#[test]
+fn others_write_while_an_import_is_long_in_coming_to_its_next_file() {
+    let test = TestStore::new();
+    let Some(mut client) = client(&test.database.settings()) else {
+        return;
+    };
+    let elsewhere = test.database.open();
+    let never = AtomicBool::new(false);
+    let mut importer = test.store.importer(&Settings::default().iati).unwrap();
+    importer.expect_more(true);
+    for nth in 1..=3 {
+        importer
+            .file(
+                "file",
+                three(nth).as_bytes(),
+                false,
+                &never,
+                &mut |_note| {},
+            )
+            .unwrap();
+        elsewhere
+            .write(|tx| tx.create_project(&NewProject::default()))
+            .unwrap();
+        assert_eq!(count(&mut client, N_ACTIVITIES), i64::from(nth) * 3);
+    }
+    importer.settle().unwrap();
+    assert_eq!(importer.n_files_kept(), 3);
+    importer.finish(&mut |_note| {}).unwrap();
+    assert_eq!(test.store.check_integrity().unwrap(), Vec::<String>::new());
+}
+
+/// Its row may be on the way when a child comes.
+#[test]
+fn a_child_lies_in_the_tree_of_a_parent_that_came_twice() {
+    let test = TestStore::new();
+    let Some(mut client) = client(&test.database.settings()) else {
+        return;
+    };
+    let child = "<related-activity type=\"1\" ref=\"P\"/>";
+    let mut activities = vec![
+        activity("P", DAY, ""),
+        activity("P", "2024-02-01T00:00:00Z", ""),
+    ];
+    for nth in 0..9 {
+        activities.push(large(&format!("XM-{nth}")));
+        activities.push(activity(&format!("C-{nth}"), DAY, child));
+    }
+    let never = AtomicBool::new(false);
+    let text = file(&activities);
+    let mut importer = test.store.importer(&Settings::default().iati).unwrap();
+    importer
+        .file("file", text.as_bytes(), false, &never, &mut |_note| {})
+        .unwrap();
+    let in_its_tree = "SELECT count(*) FROM projects p JOIN projects c ON c.root_id = p.id
+         WHERE p.iati_identifier = 'P' AND c.iati_identifier LIKE 'C-%'";
+    assert_eq!(count(&mut client, in_its_tree), 9);
 }
 
 #[test]
