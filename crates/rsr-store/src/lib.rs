@@ -41,11 +41,13 @@
 //! | wait for a snapshot, or for the turn to write | 5 s, then [`Error::Busy`] | `database.pool_timeout` |
 //! | wait for a lock of another process | 5 s, then [`Error::Locked`] | `database.lock_timeout` |
 //! | page cache of a connection | 2 MiB reading, 12 MiB writing | fixed |
-//! | statements a connection keeps prepared | 256 | fixed |
+//! | statements a connection keeps prepared | 256, and as many `COPY` on a server | fixed |
 //! | one statement of a snapshot, on a server | 60 s, then [`Error::Slow`] | `database.statement_timeout` |
 //! | a silent write transaction, on a server | 60 s, then the server ends it | fixed |
-//! | rows that wait to be sent together, and those on their way to a server | 1 MiB each | fixed |
-//! | what an import reads ahead of a server | 256 KiB and one element | fixed |
+//! | rows that wait to be sent together to a server | 1 MiB | fixed |
+//! | rows on their way to a server | 4 MiB, or those that were sent together | fixed |
+//! | silence of an import's source, or between two of its files, before others may write | 0.5 s, on a server | fixed |
+//! | what an import reads ahead of a server | 512 KiB and one element | fixed |
 //! | wait for a server that does not answer | 5 s, then [`Error::Unreachable`] | `connect_timeout` in `database.url` |
 //! | activities of one import transaction | 100, or 8 MiB of fragments | `iati.import_chunk_size` |
 //! | one activity in memory while it is imported | 512 KiB of fragments and its largest element | fixed |
