@@ -171,7 +171,8 @@ impl Importer {
         self.is_more_expected = is_more_expected;
     }
 
-    /// How many files are in the database, the first of those that were taken in: they are kept in their order.
+    /// How many files are in the database, the first of those that were taken in: they are kept in their order. Of a server
+    /// that broke down the last second may be missing. After an error an importer tells this, and can do no more.
     #[must_use]
     pub fn n_files_kept(&self) -> usize {
         self.n_files_kept
@@ -426,25 +427,28 @@ impl Importer {
         chunk.recent.pass(n_unseen);
         chunk.n_activities = 0;
         chunk.n_bytes = 0;
-        if let Some(tx) = chunk.tx.as_ref().filter(|_tx| is_end) {
-            tx.rest();
+        match &chunk.tx {
+            // Nobody would let others write while it is long until the next file.
+            Some(tx) if is_end && !tx.rest() => self.commit_now(chunk, Some(report), false),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Keeps a chunk, with those before it, and lets others write.
     fn commit_now(
         &mut self,
         chunk: &mut Chunk,
-        mut report: Option<&mut FileReport>,
+        report: Option<&mut FileReport>,
         is_end: bool,
     ) -> Result<(), Error> {
         let mut chunk = std::mem::take(chunk);
         if let Some(tx) = chunk.tx.take() {
             let waited = tx.wait_behind();
-            self.count(&mut chunk, tx.n_unseen(), report.as_deref_mut());
-            waited?;
-            tx.commit()?;
+            let n_unseen = tx.n_unseen();
+            if let Err(error) = waited.and_then(|()| tx.commit()) {
+                self.count_after(&mut chunk, n_unseen, &error);
+                return Err(error);
+            }
         }
         chunk.put_behind(is_end);
         self.count(&mut chunk, 0, report);
@@ -456,8 +460,12 @@ impl Importer {
         let mut chunk = std::mem::take(chunk);
         if let Some(tx) = chunk.tx.take() {
             let waited = tx.wait_behind();
-            self.count(&mut chunk, tx.n_unseen(), None);
-            waited?;
+            let first = waited.as_ref().err().unwrap_or(&error);
+            self.count_after(&mut chunk, tx.n_unseen(), first);
+            if let Err(first) = waited {
+                tracing::debug!(%error, "another error came first");
+                return Err(first);
+            }
         }
         Err(error)
     }
@@ -467,12 +475,29 @@ impl Importer {
         let Some(tx) = &chunk.tx else {
             return Ok(false);
         };
-        let is_open = tx.end_rest()?;
-        if !is_open {
-            self.count(chunk, 0, None);
+        let is_open = tx.end_rest();
+        match &is_open {
+            Ok(true) => {}
+            Ok(false) => self.count(chunk, 0, None),
+            Err(error) => {
+                let n_unseen = tx.n_unseen();
+                self.count_after(chunk, n_unseen, error);
+            }
+        }
+        if !matches!(is_open, Ok(true)) {
             *chunk = Chunk::default();
         }
-        Ok(is_open)
+        is_open
+    }
+
+    /// Counts what is in the database after an error. A server that broke down may have lost the latest.
+    fn count_after(&mut self, chunk: &mut Chunk, n_unseen: usize, error: &Error) {
+        if !matches!(
+            error,
+            Error::ConnectionLost { .. } | Error::Uncertain { .. }
+        ) {
+            self.count(chunk, n_unseen, None);
+        }
     }
 
     /// Counts what is in the database: all but the latest `n_unseen` that were put behind.

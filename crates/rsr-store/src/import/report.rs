@@ -48,7 +48,8 @@ pub struct FileReport {
     pub kind: FileKind,
     /// Activities begun. `read` = `kept` + `skipped`.
     pub read: u64,
-    /// Activities that are in the database now, unchanged ones included.
+    /// Activities that are in the database now, or on the way to it where
+    /// [more is expected](crate::Importer::expect_more), unchanged ones included.
     pub kept: u64,
     /// Activities that are not: broken, without an identifier, older than what is stored.
     pub skipped: u64,

@@ -163,7 +163,7 @@ pub(crate) trait Session: Send + Debug {
     /// transaction is open, with nobody's writing in between. It has how many of the latest that were committed so, with
     /// this one, may not be seen yet; all before are seen by everybody. What went wrong is told by what comes next, and
     /// [`Session::query_stored`] may miss rows of those and of the one that is open. All of it outlives the server's breakdown
-    /// once [`Session::commit`] was called, and not before. `None` says that nothing was done: the engine commits at once or
+    /// once the transaction was ended in another way, and not before. `None` says that nothing was done: the engine commits at once or
     /// not at all, or somebody else waits to write.
     fn commit_behind(&self) -> Result<Option<usize>, Error> {
         Ok(None)
@@ -177,8 +177,10 @@ pub(crate) trait Session: Send + Debug {
         0
     }
     /// Says, right after [`Session::commit_behind`], that it may be long until more comes: a while later the engine may end
-    /// the transaction, whose end is waited for then, and let others write.
-    fn rest(&self) {}
+    /// the transaction, whose end is waited for then, and let others write. Answers whether it will.
+    fn rest(&self) -> bool {
+        false
+    }
     /// Ends that. Answers whether the transaction is still open.
     fn end_rest(&self) -> Result<bool, Error> {
         Ok(true)

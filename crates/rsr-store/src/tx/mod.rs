@@ -119,8 +119,8 @@ impl Tx {
     }
 
     /// See [`Session::rest`].
-    pub(crate) fn rest(&self) {
-        self.db().rest();
+    pub(crate) fn rest(&self) -> bool {
+        self.db().rest()
     }
 
     /// See [`Session::end_rest`].

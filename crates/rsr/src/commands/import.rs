@@ -97,11 +97,11 @@ fn cut_off(failure: Failure, inputs: &[Input], total: &Total) -> Failure {
     let names = match inputs.get(n_files..).unwrap_or_default() {
         [first, .., last] => format!("{} to {}", first.name(), last.name()),
         [one] => one.name(),
-        [] => String::new(),
+        [] => inputs.last().map_or_else(String::new, Input::name),
     };
     failure.context(format_args!(
-        "{names}: the import ended here; {n_kept} activities of {n_files} files before are in the database, and maybe \
-         chunks of what is named here: free the cause and run the same command again"
+        "{names}: the import ended here; {n_kept} activities of {n_files} files before it had been stored, and maybe \
+         chunks of what is named: free the cause and run the same command again"
     ))
 }
 

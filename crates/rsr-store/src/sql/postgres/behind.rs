@@ -251,12 +251,14 @@ impl Porter {
                 Ok(load) => next = Some(load),
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 Err(RecvTimeoutError::Timeout) => {
-                    if let Some(sql) = self.road.let_go() {
-                        return connection
-                            .client
-                            .batch_execute(&sql)
-                            .map_err(|error| Failure::of(&self.server, &sql, error));
+                    let Some(sql) = self.road.let_go() else {
+                        continue;
+                    };
+                    let done = connection.client.batch_execute(&sql);
+                    if done.is_err() {
+                        let _broken = connection.client.batch_execute(GIVE_UP);
                     }
+                    return done.map_err(|error| Failure::of(&self.server, &sql, error));
                 }
             }
         }
@@ -299,17 +301,24 @@ impl PostgresSession {
             left.sql
         ));
         self.n_left.set(self.n_left.get() + 1);
-        self.send(load)?;
+        if let Err(error) = self.send(load) {
+            // It is behind nothing: what went wrong came before.
+            self.n_left.set(self.n_left.get() - 1);
+            return Err(error);
+        }
         Ok(Some(self.n_unseen()))
     }
 
     /// See [`Session::rest`].
-    pub(super) fn begin_rest(&self) {
+    pub(super) fn begin_rest(&self) -> bool {
         let line = self.line.borrow();
-        let Line::Away(away) = &*line else { return };
+        let Line::Away(away) = &*line else {
+            return false;
+        };
         // What was kept behind is on the disk once this is.
         let left = self.leave_witness(true);
         away.road.traffic().rest = Rest::Yes(format!("{}{}", left.sql, self.let_go()));
+        true
     }
 
     /// See [`Session::end_rest`].

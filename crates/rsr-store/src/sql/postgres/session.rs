@@ -425,8 +425,8 @@ impl Session for PostgresSession {
         usize::try_from(self.n_left.get().saturating_sub(n_kept)).unwrap_or(usize::MAX)
     }
 
-    fn rest(&self) {
-        self.begin_rest();
+    fn rest(&self) -> bool {
+        self.begin_rest()
     }
 
     fn end_rest(&self) -> Result<bool, Error> {
@@ -454,7 +454,17 @@ impl Session for PostgresSession {
             ));
         }
         if self.in_transaction() {
-            self.script(&format!("ROLLBACK{}", self.let_go()))?;
+            if self.holds_on.get() {
+                // What was kept behind is on the disk once this is.
+                let left = self.leave_witness(true);
+                self.script(&format!(
+                    "ROLLBACK; {BEGIN_WRITE}; {}{}",
+                    left.sql,
+                    self.let_go()
+                ))?;
+            } else {
+                self.script("ROLLBACK")?;
+            }
             self.has_let_go();
             self.n_left.set(self.n_kept.load(Ordering::Acquire));
             self.state.set(State::Idle);

@@ -628,3 +628,63 @@ fn organisations_are_known_again_in_the_chunks_and_files_that_follow() {
     let told: Vec<String> = rows.unwrap().iter().map(|row| row.get(0)).collect();
     assert_eq!(told, ["R|Named later|21|ABCD", "Without|22|EF"]);
 }
+
+#[test]
+fn what_goes_wrong_while_an_import_is_long_in_coming_to_its_next_file_is_told_and_holds_up_nobody()
+{
+    let test = TestStore::new();
+    let Some(mut client) = client(&test.database.settings()) else {
+        return;
+    };
+    let elsewhere = test.database.open();
+    let never = AtomicBool::new(false);
+    let begin = || {
+        let mut importer = test.store.importer(&Settings::default().iati).unwrap();
+        importer.expect_more(true);
+        importer
+            .file("file", three(1).as_bytes(), false, &never, &mut |_note| {})
+            .unwrap();
+        importer
+    };
+    let write = || {
+        elsewhere
+            .write(|tx| tx.create_project(&NewProject::default()))
+            .unwrap();
+    };
+    let mut importer = begin();
+    while count(&mut client, N_ACTIVITIES) == 0 {}
+    // Whoever wrote last.
+    let writer = client
+        .query_one(
+            "SELECT key FROM meta WHERE key LIKE 'writer:%'
+             ORDER BY CAST(split_part(value, ' ', 2) AS NUMERIC) DESC LIMIT 1",
+            &[],
+        )
+        .unwrap();
+    let writer: String = writer.get(0);
+    refuse(
+        &mut client,
+        &format!(
+            "TRIGGER refuse BEFORE INSERT OR UPDATE ON meta FOR EACH ROW WHEN (NEW.key = '{writer}')"
+        ),
+    );
+    write();
+    check_refused(&importer.settle().unwrap_err());
+    assert_eq!(importer.n_files_kept(), 1);
+    drop(importer);
+    client.batch_execute("DROP TRIGGER refuse ON meta").unwrap();
+    let mut importer = begin();
+    client
+        .batch_execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        .unwrap();
+    let broken = importer.settle().unwrap_err();
+    assert!(matches!(broken, Error::ConnectionLost { .. }), "{broken:?}");
+    assert_eq!(importer.n_files_kept(), 0);
+    drop(importer);
+    test.store
+        .write(|tx| tx.create_project(&NewProject::default()))
+        .unwrap();
+}
