@@ -362,6 +362,20 @@ macro_rules! params {
 pub(crate) use params;
 
 /// What every caller wants besides the two calls of [`Session`].
+/// The last row that is handed over, mapped.
+fn last<T>(
+    mut map: impl FnMut(&dyn Row) -> Result<T, Error>,
+    ask: impl FnOnce(EachRow<'_>) -> Result<ControlFlow<()>, Error>,
+) -> Result<Option<T>, Error> {
+    let mut found = None;
+    let flow = ask(&mut |row| {
+        found = Some(map(row)?);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    debug_assert!(flow.is_continue(), "nothing breaks it");
+    Ok(found)
+}
+
 impl dyn Session + '_ {
     /// The rows, each mapped.
     pub(crate) fn rows<T>(
@@ -383,15 +397,9 @@ impl dyn Session + '_ {
         &self,
         sql: &str,
         params: &[Value<'_>],
-        mut map: impl FnMut(&dyn Row) -> Result<T, Error>,
+        map: impl FnMut(&dyn Row) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
-        let mut found = None;
-        let flow = self.query_stored(sql, params, &mut |row| {
-            found = Some(map(row)?);
-            Ok(ControlFlow::Continue(()))
-        })?;
-        debug_assert!(flow.is_continue(), "nothing breaks it");
-        Ok(found)
+        last(map, |each| self.query_stored(sql, params, each))
     }
 
     /// The last row, where there is one.
@@ -399,14 +407,9 @@ impl dyn Session + '_ {
         &self,
         sql: &str,
         params: &[Value<'_>],
-        mut map: impl FnMut(&dyn Row) -> Result<T, Error>,
+        map: impl FnMut(&dyn Row) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
-        let mut found = None;
-        self.query(sql, params, &mut |row| {
-            found = Some(map(row)?);
-            Ok(())
-        })?;
-        Ok(found)
+        last(map, |each| self.query_until(sql, params, each))
     }
 
     /// The first column of the last row as a number; 0 where there is no row or no number.

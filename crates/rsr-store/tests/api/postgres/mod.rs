@@ -4,6 +4,7 @@ mod behind;
 mod copy;
 mod distribution;
 mod faults;
+mod files;
 mod machines;
 mod migrations;
 mod questions;
